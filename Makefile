@@ -1,0 +1,109 @@
+# kinessis. `make help` lists the targets; ./bootstrap installs what they need and calls make.
+#
+# BUILD=dir        where everything is built (default: build)
+# PREFIX=dir       where `make install` puts it (default: /usr/local)
+# DUCKDB_PREFIX=d  an installed DuckDB: d/include/duckdb.h and d/lib/libduckdb.so
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+VERSION := 0.1.0
+
+CC       ?= cc
+CSTD     := -std=c11 -D_GNU_SOURCE
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wwrite-strings -Wvla -Wformat=2 -Werror=implicit-function-declaration
+OPTIMIZE ?= -O2 -g
+SANITIZE ?=
+PACKAGES := lua5.4 lua5.4-cjson libcurl libcrypto libmicrohttpd libnghttp2 jansson sqlite3 libedit expat
+
+# DuckDB comes from npm (package.json) unless DUCKDB_PREFIX names an installed one. It is opened at
+# run time, so only its header is needed here.
+ifdef DUCKDB_PREFIX
+DUCKDB_INCLUDE := $(DUCKDB_PREFIX)/include
+DUCKDB_LIBRARY := $(firstword $(wildcard $(DUCKDB_PREFIX)/lib/libduckdb.so $(DUCKDB_PREFIX)/libduckdb.so))
+else
+DUCKDB_INCLUDE := node_modules/duckdb/src/duckdb/src/include
+DUCKDB_LIBRARY := $(firstword $(wildcard $(CURDIR)/node_modules/@duckdb/node-bindings-*/libduckdb.so))
+endif
+
+CPPFLAGS += -Isrc -I$(BUILD)/gen -isystem $(DUCKDB_INCLUDE) $(shell pkg-config --cflags $(PACKAGES)) \
+            -DKN_VERSION='"$(VERSION)"' -DKN_DUCKDB_BUILD='"$(DUCKDB_LIBRARY)"'
+CFLAGS   += $(CSTD) $(WARNINGS) $(OPTIMIZE) $(SANITIZE) -pthread -MMD -MP
+LDFLAGS  += $(SANITIZE) -pthread -rdynamic
+LDLIBS   += $(shell pkg-config --libs $(PACKAGES)) -ldl -lm
+
+SOURCES  := $(filter-out src/main.c,$(wildcard src/*/*.c))
+OBJECTS  := $(SOURCES:src/%.c=$(BUILD)/%.o)
+EMBEDDED := $(shell find lua scripts -name '*.lua' | LC_ALL=C sort)
+LIBRARY  := $(BUILD)/libkinessis.a
+TESTS_C  := $(patsubst tests/c/%.c,$(BUILD)/tests/%.t,$(shell find tests/c -name '*.c'))
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
+
+.PHONY: all help test check format bench demo asan fuzz install clean
+.SECONDARY:
+
+all: $(BUILD)/kinessis   ## build $(BUILD)/kinessis
+
+help:                    ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' Makefile
+
+$(BUILD)/kinessis: $(BUILD)/main.o $(BUILD)/embedded.o $(LIBRARY)
+	$(CC) $(LDFLAGS) -o $@ $(BUILD)/main.o $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
+
+$(LIBRARY): $(OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $(OBJECTS)
+
+$(BUILD)/%.o: src/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+# The Lua library and the scenarios travel inside the binary: one assembler file includes their bytes.
+$(BUILD)/embedded.S: tools/embed.sh $(EMBEDDED)
+	@mkdir -p $(@D)
+	sh tools/embed.sh $(EMBEDDED) > $@
+
+$(BUILD)/embedded.o: $(BUILD)/embedded.S
+	$(CC) -c -o $@ $<
+
+$(BUILD)/tests/%.t: tests/c/%.c $(LIBRARY) $(BUILD)/embedded.o tests/c/tap.h
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -Itests/c $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
+
+test: $(BUILD)/kinessis $(TESTS_C)   ## run every test (TAP, one prove); T="paths" narrows it
+	BUILD="$(BUILD)" tests/run $(T)
+
+check:                   ## formatting, lint, layering
+	sh tools/check.sh
+
+format:                  ## format the C sources
+	clang-format -i $$(git ls-files 'src/*.[ch]' 'tests/*.[ch]' 'tools/*.[ch]')
+
+demo: $(BUILD)/kinessis  ## the tutorial's journey, on the lake
+	BUILD="$(BUILD)" sh tools/demo.sh
+
+bench: $(BUILD)/kinessis ## measure, as ratios to limits and rivals
+	BUILD="$(BUILD)" sh tests/bench/run.sh
+
+asan:                    ## build/asan/kinessis with address and undefined-behaviour sanitizers
+	$(MAKE) BUILD=$(BUILD)/asan OPTIMIZE="-O1 -g" \
+	  SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer" \
+	  $(or $(ASAN_TARGET),all)
+
+fuzz: $(FUZZERS)         ## build the fuzz targets (clang)
+
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(LIBRARY) $(BUILD)/embedded.o
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS) $(filter-out -Wvla,$(CFLAGS)) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< \
+	  $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
+
+install: $(BUILD)/kinessis  ## install under PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/kinessis $(DESTDIR)$(PREFIX)/share/doc/kinessis
+	install -m 755 $(BUILD)/kinessis $(DESTDIR)$(PREFIX)/bin/kinessis
+	install -m 644 $(DUCKDB_LIBRARY) $(DESTDIR)$(PREFIX)/lib/kinessis/libduckdb.so
+	install -m 644 LICENSE README.md CHANGELOG.md $(DESTDIR)$(PREFIX)/share/doc/kinessis
+
+clean:                   ## remove everything built
+	rm -rf $(BUILD)
+
+-include $(OBJECTS:.o=.d) $(BUILD)/main.d $(TESTS_C:.t=.d)

@@ -1,0 +1,68 @@
+#!/bin/sh
+# make check: formatting, lint, and who may include whom. Prints what is wrong; exits 1 when anything is.
+set -u
+cd "$(dirname "$0")/.."
+bad=0
+complain() { printf '%s\n' "$*" >&2; bad=1; }
+
+if command -v clang-format >/dev/null; then
+    unformatted=$(git ls-files 'src/*.[ch]' 'tests/*.[ch]' | xargs clang-format --dry-run 2>&1 |
+        sed -n 's/^\([^:]*\):.*clang-format-violations.*/\1/p' | sort -u)
+    [ -z "$unformatted" ] || complain "not formatted (make format):" $unformatted
+else
+    complain "clang-format is not installed"
+fi
+
+if command -v luacheck >/dev/null; then
+    luacheck -q --codes lua scripts tests || bad=1
+else
+    complain "luacheck is not installed"
+fi
+
+# Layers: a folder of src and the folders that it may include (itself always).
+allowed() {
+    case $1 in
+    base) echo 'base' ;;
+    gen) echo 'base gen' ;;
+    net) echo 'base net' ;;
+    aws) echo 'base net aws' ;;
+    run) echo 'base gen net aws run' ;;
+    lake) echo 'base net lake aws/sigv4.h' ;;
+    bind) echo 'base gen net aws run lake bind' ;;
+    esac
+}
+for folder in base gen net aws run lake bind; do
+    pattern=$(allowed $folder | sed 's/[.]h/[.]h"/g; s/\([a-z]\)\( \|$\)/\1\/\2/g; s/ /|/g')
+    grep -nE '^#include "' src/$folder/*.[ch] 2>/dev/null | grep -vE "#include \"($pattern)" &&
+        complain "src/$folder may include only: $(allowed $folder)"
+done
+grep -nE '^#include "' src/main.c | grep -vE '"(bind|base)/' && complain "src/main.c may include only bind and base"
+
+# only HEADER FILES...: a library's header belongs to these sources.
+only() {
+    header=$1
+    shift
+    for file in $(grep -lE "^#include <($header)" -r src); do
+        case " $* " in
+        *" $file "*) ;;
+        *) case "$*" in "src/bind/*") case $file in src/bind/*) continue ;; esac ;; esac
+           complain "$file includes <$header>: only $* may" ;;
+        esac
+    done
+}
+only 'curl/' src/net/transfer.c
+only 'duckdb' src/lake/sql.c
+only 'microhttpd' src/lake/server.c src/lake/server_h1.c
+only 'nghttp2/' src/lake/server.c src/lake/server_h2.c
+only 'sqlite3' src/lake/store.c
+only 'expat' src/net/xml.c
+only 'lua|lauxlib|lualib' 'src/bind/*'
+
+# Every header compiles alone.
+flags="-std=c11 -D_GNU_SOURCE -Isrc $(pkg-config --cflags lua5.4 jansson)"
+for header in $(git ls-files 'src/*.h'); do
+    echo "#include \"${header#src/}\"" | ${CC:-cc} $flags -Wall -fsyntax-only -x c - ||
+        complain "$header does not compile alone"
+done
+
+exit $bad
