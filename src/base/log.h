@@ -1,0 +1,16 @@
+/* Log lines on stderr, as the tutorial prints them:
+ *     2022-02-02T15:17:07 - INFO - Started data generation.
+ * One write per line, so lines of several threads do not mix. Local time is not used: times are
+ * UTC. Library code does not log; it returns errors. The run, the lake's server and scripts log. */
+#ifndef KN_BASE_LOG_H
+#define KN_BASE_LOG_H
+
+#include "base/err.h"
+
+typedef enum { KN_LOG_DEBUG, KN_LOG_INFO, KN_LOG_WARNING, KN_LOG_ERROR, KN_LOG_NONE } kn_log_level;
+
+void kn_log_set_level(kn_log_level lowest); /* lines below it are dropped; default INFO */
+kn_log_level kn_log_get_level(void);
+void kn_log(kn_log_level level, const char *fmt, ...) KN_PRINTF(2, 3);
+
+#endif
