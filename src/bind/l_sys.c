@@ -1,0 +1,92 @@
+/* kinessis.core.sys: the process and its surroundings, for the Lua library. */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "bind/host.h"
+#include "bind/libraries.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* sys.log(level, text): level is "debug", "info", "warning" or "error". */
+static int l_sys_log(lua_State *L) {
+    static const char *const names[] = {"debug", "info", "warning", "error", NULL};
+    int level = luaL_checkoption(L, 1, NULL, names);
+    kn_log((kn_log_level)level, "%s", luaL_checkstring(L, 2));
+    return 0;
+}
+
+/* sys.log_level(level): the lowest level that is printed; "none" silences all. */
+static int l_sys_log_level(lua_State *L) {
+    static const char *const names[] = {"debug", "info", "warning", "error", "none", NULL};
+    kn_log_set_level((kn_log_level)luaL_checkoption(L, 1, NULL, names));
+    return 0;
+}
+
+/* sys.now() -> seconds since 1970 with a fraction; sys.monotonic() -> seconds of a clock that never
+ * goes back */
+static int l_sys_now(lua_State *L) {
+    lua_pushnumber(L, (lua_Number)kn_time_now_ms() / 1000);
+    return 1;
+}
+
+static int l_sys_monotonic(lua_State *L) {
+    lua_pushnumber(L, (lua_Number)kn_time_monotonic_ns() / 1e9);
+    return 1;
+}
+
+/* sys.sleep(seconds) */
+static int l_sys_sleep(lua_State *L) {
+    kn_sleep_ms((int64_t)(luaL_checknumber(L, 1) * 1000));
+    return 0;
+}
+
+/* sys.isatty(fd) -> boolean */
+static int l_sys_isatty(lua_State *L) {
+    lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+    return 1;
+}
+
+/* sys.iso(seconds [, millis]) -> "2022-02-02T15:17:07Z" (UTC) */
+static int l_sys_iso(lua_State *L) {
+    char text[32];
+    lua_Number seconds = luaL_checknumber(L, 1);
+    luaL_argcheck(L, seconds >= -62135596800.0 && seconds < 253402300800.0, 1, "years 1 to 9999");
+    size_t n = kn_time_iso(text, (int64_t)(seconds * 1000), lua_toboolean(L, 2), true);
+    lua_pushlstring(L, text, n);
+    return 1;
+}
+
+/* sys.parse_iso(text) -> seconds, or nil when it is not an ISO 8601 date or time */
+static int l_sys_parse_iso(lua_State *L) {
+    size_t n;
+    const char *text = luaL_checklstring(L, 1, &n);
+    int64_t ms;
+    if (!kn_time_parse_iso((kn_slice){text, n}, &ms))
+        return luaL_pushfail(L), 1;
+    lua_pushnumber(L, (lua_Number)ms / 1000);
+    return 1;
+}
+
+/* sys.mkdirs(path) -> true, or nil and an error */
+static int l_sys_mkdirs(lua_State *L) {
+    kn_err err;
+    if (!kn_file_mkdirs(luaL_checkstring(L, 1), &err))
+        return kn_host_error(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+int kn_open_sys(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"log", l_sys_log},       {"log_level", l_sys_log_level},
+        {"now", l_sys_now},       {"monotonic", l_sys_monotonic},
+        {"sleep", l_sys_sleep},   {"isatty", l_sys_isatty},
+        {"iso", l_sys_iso},       {"parse_iso", l_sys_parse_iso},
+        {"mkdirs", l_sys_mkdirs}, {NULL, NULL},
+    };
+    luaL_newlib(L, functions);
+    lua_pushstring(L, KN_VERSION);
+    lua_setfield(L, -2, "version");
+    return 1;
+}

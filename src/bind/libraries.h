@@ -1,0 +1,9 @@
+/* The C libraries that scripts load as kinessis.core.<name>; each is a file l_<name>.c. */
+#ifndef KN_BIND_LIBRARIES_H
+#define KN_BIND_LIBRARIES_H
+
+#include <lua.h>
+
+int kn_open_sys(lua_State *L); /* the process, files, clocks */
+
+#endif
