@@ -1,0 +1,40 @@
+/* Where records go. A worker owns one sink; nothing here is shared between threads but the
+ * counters. */
+#ifndef KN_RUN_SINK_H
+#define KN_RUN_SINK_H
+
+#include "base/buf.h"
+#include "run/stats.h"
+
+typedef struct kn_record {
+    uint64_t index;
+    kn_slice data;          /* without the newline that text sinks add */
+    kn_slice partition_key; /* empty where the sink does not use one */
+} kn_record;
+
+typedef struct kn_sink kn_sink;
+
+/* The functions of a kind of sink. Records that cannot be delivered are counted in stats->failed
+ * and the first reason is kept there; a function fails only when the run must stop. */
+typedef struct kn_sink_type {
+    const char *name;
+    /* Takes a copy of the record; waits while the sink is full: that is the back-pressure. */
+    bool (*put)(kn_sink *sink, const kn_record *record, kn_err *err);
+    /* The records put since the last call were block number `block` of the run (from 0, each
+     * exactly once over all workers). Sinks that keep order write here, in turn. NULL where order
+     * is nobody's. */
+    bool (*end_block)(kn_sink *sink, uint64_t block, kn_err *err);
+    /* Lets requests in flight progress for at most timeout_ms; sends what has lingered. */
+    bool (*poll)(kn_sink *sink, int timeout_ms, kn_err *err);
+    /* Sends what is buffered and waits until every record is delivered or failed, or deadline_ns
+     * (of the monotonic clock; 0: none) has passed: what is left then counts as failed. */
+    bool (*drain)(kn_sink *sink, uint64_t deadline_ns, kn_err *err);
+    void (*destroy)(kn_sink *sink);
+} kn_sink_type;
+
+struct kn_sink {
+    const kn_sink_type *type;
+    kn_stats *stats; /* borrowed from the worker */
+};
+
+#endif
