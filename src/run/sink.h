@@ -1,5 +1,5 @@
-/* Where records go. A worker owns one sink; nothing here is shared between threads but the
- * counters. */
+/* Where records go. A sink belongs to one worker; a worker may have several (the stream, and a copy
+ * on stdout). Nothing here is shared between threads but the counters. */
 #ifndef KN_RUN_SINK_H
 #define KN_RUN_SINK_H
 
@@ -15,16 +15,21 @@ typedef struct kn_record {
 typedef struct kn_sink kn_sink;
 
 /* The functions of a kind of sink. Records that cannot be delivered are counted in stats->failed
- * and the first reason is kept there; a function fails only when the run must stop. */
+ * and the first reason is kept there; a function fails only when the run must stop: with
+ * KN_ECANCEL when nobody wants more records (the reader of a pipe left; *abandon), which ends the
+ * run without being its error. */
 typedef struct kn_sink_type {
     const char *name;
     /* Takes a copy of the record; waits while the sink is full: that is the back-pressure. */
     bool (*put)(kn_sink *sink, const kn_record *record, kn_err *err);
-    /* The records put since the last call were block number `block` of the run (from 0, each
-     * exactly once over all workers). Sinks that keep order write here, in turn. NULL where order
-     * is nobody's. */
-    bool (*end_block)(kn_sink *sink, uint64_t block, kn_err *err);
-    /* Lets requests in flight progress for at most timeout_ms; sends what has lingered. */
+    /* The records put next are block number `block` of the run (from 0, in order of their index,
+     * each exactly once over all workers). NULL where order is nobody's, as end_block. */
+    bool (*begin_block)(kn_sink *sink, uint64_t block, kn_err *err);
+    /* The block is complete or, when broken, was cut short by an error: then a sink that keeps
+     * order takes nothing that comes after it. */
+    bool (*end_block)(kn_sink *sink, bool broken, kn_err *err);
+    /* Lets requests in flight progress for at most timeout_ms; sends what has lingered. NULL where
+     * put and drain do everything. */
     bool (*poll)(kn_sink *sink, int timeout_ms, kn_err *err);
     /* Sends what is buffered and waits until every record is delivered or failed, or deadline_ns
      * (of the monotonic clock; 0: none) has passed: what is left then counts as failed. */
@@ -34,7 +39,9 @@ typedef struct kn_sink_type {
 
 struct kn_sink {
     const kn_sink_type *type;
-    kn_stats *stats; /* borrowed from the worker */
+    kn_stats *stats; /* of this sink alone; borrowed from the worker */
+    /* Borrowed from the run, which sets it after opening: once true, nothing waits any longer. */
+    const _Atomic bool *abandon;
 };
 
 #endif

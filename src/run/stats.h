@@ -1,5 +1,5 @@
-/* A worker's counters: written by its thread, read by any (relaxed atomics), added up for the
- * summary. */
+/* The counters of one sink of one worker: written by its thread, read by any (relaxed atomics),
+ * added up for the summary. */
 #ifndef KN_RUN_STATS_H
 #define KN_RUN_STATS_H
 
@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 typedef struct kn_stats {
-    _Atomic uint64_t generated; /* records made */
+    _Atomic uint64_t generated; /* records put; the run counts them */
     _Atomic uint64_t delivered; /* records the destination acknowledged */
     _Atomic uint64_t retried;   /* record sends beyond the first */
     _Atomic uint64_t failed;    /* records given up */
