@@ -1,0 +1,41 @@
+/* The sink that sends to a Kinesis stream (PutRecords) or a Firehose delivery stream
+ * (PutRecordBatch): one sender, two rows of data.
+ *
+ * Records are encoded straight into the body of the request being filled. A request is sent when it
+ * holds max_records or max_bytes, or when its first record has waited linger_ms (put and poll
+ * look). While requests_in_flight requests are unanswered, put waits: memory is bounded by
+ * (requests_in_flight + 1) bodies.
+ *
+ * What is sent again: a request that found no connection, or got a throttle or a 5xx (the call does
+ * that, signed anew); of an answered request only the records that failed with a code worth
+ * repeating. Both wait with full jitter. A record that failed for good is counted in stats->failed
+ * and the first reason kept. The run is stopped (put, poll or drain fail) when the service refuses
+ * the request itself (no such stream, access denied, ...) or could not be reached by all attempts
+ * of a request: every record not delivered is then counted as failed.
+ *
+ * A record over the service's limit, or with an impossible partition key, fails alone. */
+#ifndef KN_RUN_SINK_STREAM_H
+#define KN_RUN_SINK_STREAM_H
+
+#include "aws/config.h"
+#include "run/sink.h"
+
+typedef enum { KN_STREAM_KINESIS, KN_STREAM_FIREHOSE } kn_stream_service;
+
+typedef struct kn_sink_stream_config {
+    const kn_aws_config *aws; /* borrowed during open only */
+    kn_stream_service service;
+    const char *stream;   /* name of the stream, or of the delivery stream */
+    uint32_t max_records; /* per request; 0: 500, which is also the most */
+    uint32_t max_bytes;   /* per request, partition keys included; 0: 5 MiB (Kinesis, at most 10
+                             MiB), 4 MiB (Firehose, the most) */
+    uint32_t requests_in_flight; /* 0: 4; at most 64 */
+    uint32_t linger_ms;          /* 0: 100 */
+    bool no_newline;             /* Firehose: do not end each record with a newline */
+} kn_sink_stream_config;
+
+/* Finds credentials and endpoint; sends nothing. The sink counts into stats (borrowed). */
+KN_MUST_CHECK bool kn_sink_stream_open(const kn_sink_stream_config *config, kn_stats *stats,
+                                       kn_sink **out, kn_err *err);
+
+#endif
