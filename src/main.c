@@ -4,33 +4,44 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
 
-/* cli.main{ "run", "file.lua", ... } -> exit code */
-static bool run_command_line(lua_State *L, int argc, char **argv, int *exit_code, kn_err *err) {
+/* (argc, argv) -> exit code: require("kinessis.cli").main{ "run", "file.lua", ... } */
+static int run_command_line(lua_State *L) {
+    int argc = (int)lua_tointeger(L, 1);
+    char **argv = lua_touserdata(L, 2);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "kinessis.cli");
-    if (!kn_host_call(L, 1, 1, err))
-        return false;
+    lua_call(L, 1, 1);
     lua_getfield(L, -1, "main");
     lua_createtable(L, argc, 0);
     for (int i = 1; i < argc; i++) {
         lua_pushstring(L, argv[i]);
         lua_seti(L, -2, i);
     }
-    if (!kn_host_call(L, 1, 1, err))
+    lua_call(L, 1, 1);
+    return 1;
+}
+
+static bool call_command_line(lua_State *L, int argc, char **argv, int *exit_code, kn_err *err) {
+    lua_pushcfunction(L, run_command_line);
+    lua_pushinteger(L, argc);
+    lua_pushlightuserdata(L, argv);
+    if (!kn_host_call(L, 2, 1, err))
         return false;
     *exit_code = (int)lua_tointeger(L, -1);
     return true;
 }
 
 int main(int argc, char **argv) {
-    signal(SIGPIPE, SIG_IGN);
-    prctl(PR_SET_DUMPABLE, 0); /* credentials never reach a core file */
+    signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of its write */
+    /* Credentials are in memory: no core files. (Not PR_SET_DUMPABLE, which would keep debuggers
+     * and the leak checker out as well.) */
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     kn_err err;
     int exit_code = 1;
     lua_State *L = kn_host_new(&err);
-    if (!L || !run_command_line(L, argc, argv, &exit_code, &err))
+    if (!L || !call_command_line(L, argc, argv, &exit_code, &err))
         fprintf(stderr, "kinessis: %s\n", err.message);
     if (L)
         lua_close(L);

@@ -5,7 +5,8 @@
 #include "bind/host.h"
 #include "bind/libraries.h"
 
-#include <string.h>
+#include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* sys.log(level, text): level is "debug", "info", "warning" or "error". */
@@ -77,13 +78,61 @@ static int l_sys_mkdirs(lua_State *L) {
     return 1;
 }
 
+/* sys.error(code, message) -> an error object, to be returned after nil or raised with level 0 */
+static int l_sys_error(lua_State *L) {
+    luaL_checkstring(L, 1);
+    luaL_checkstring(L, 2);
+    lua_createtable(L, 0, 2);
+    lua_pushvalue(L, 1);
+    lua_setfield(L, -2, "code");
+    lua_pushvalue(L, 2);
+    lua_setfield(L, -2, "message");
+    luaL_setmetatable(L, KN_HOST_ERROR);
+    return 1;
+}
+
+/* sys.embedded(name) -> the text of a file that the binary carries ("scripts/quickstart.lua"), or
+ * nil
+ */
+static int l_sys_embedded(lua_State *L) {
+    const kn_embedded_file *f = kn_host_embedded(luaL_checkstring(L, 1));
+    if (!f)
+        return luaL_pushfail(L), 1;
+    lua_pushlstring(L, f->start, (size_t)(f->end - f->start));
+    return 1;
+}
+
+/* sys.flush() -> true when everything written to stdout so far got there; or nil, an error, and
+ * whether it is only that the reader has gone (| head) */
+static int l_sys_flush(lua_State *L) {
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return lua_pushboolean(L, 1), 1;
+    bool gone =
+        errno == EPIPE || errno == 0; /* 0: an earlier write failed and its reason is lost */
+    kn_err err;
+    kn_fail_errno(&err, "cannot write to stdout");
+    kn_host_error(L, &err);
+    lua_pushboolean(L, gone);
+    return 3;
+}
+
 int kn_open_sys(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"log", l_sys_log},       {"log_level", l_sys_log_level},
-        {"now", l_sys_now},       {"monotonic", l_sys_monotonic},
-        {"sleep", l_sys_sleep},   {"isatty", l_sys_isatty},
-        {"iso", l_sys_iso},       {"parse_iso", l_sys_parse_iso},
-        {"mkdirs", l_sys_mkdirs}, {NULL, NULL},
+        {"log", l_sys_log},
+        {"log_level", l_sys_log_level},
+        {"now", l_sys_now},
+        {"monotonic", l_sys_monotonic},
+        {"sleep", l_sys_sleep},
+        {"isatty", l_sys_isatty},
+        {"iso", l_sys_iso},
+        {"parse_iso", l_sys_parse_iso},
+        {"mkdirs", l_sys_mkdirs},
+        {"error", l_sys_error},
+        {"traceback", kn_host_traceback},
+        {"embedded", l_sys_embedded},
+        {"flush", l_sys_flush},
+        {NULL, NULL},
     };
     luaL_newlib(L, functions);
     lua_pushstring(L, KN_VERSION);

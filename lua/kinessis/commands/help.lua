@@ -1,0 +1,29 @@
+--- kinessis help [COMMAND]
+local commands = require "kinessis.commands"
+local options = require "kinessis.options"
+
+local help = { arguments = { { "COMMAND", "the command to explain", optional = true } } }
+
+--- The list of commands: what `kinessis` without a command prints.
+function help.overview()
+  local out = { "usage: kinessis COMMAND [OPTIONS] [ARGUMENTS]\n\ncommands:\n" }
+  for _, row in ipairs(commands) do out[#out + 1] = ("  %-10s  %s\n"):format(row[1], row[2]) end
+  out[#out + 1] = "\n'kinessis help COMMAND' explains one; 'kinessis --version' prints the version.\n"
+  return table.concat(out)
+end
+
+function help.run(arguments)
+  local name = arguments[1]
+  if not name then
+    io.stdout:write(help.overview())
+    return 0
+  end
+  local command, summary = commands.find(name)
+  if not command then
+    options.usage("unknown command '%s'%s", name, options.did_you_mean(name, commands.names()))
+  end
+  io.stdout:write(options.explain(name, summary, command))
+  return 0
+end
+
+return help

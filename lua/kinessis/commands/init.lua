@@ -1,0 +1,37 @@
+--- The commands, in the order in which help shows them. Each is a module kinessis.commands.<name>,
+--- loaded when it is named:
+---
+---     return {
+---       arguments = {...}, options = {...},   -- kinessis.options explains them
+---       description = "more than one line, for help",
+---       run = function(arguments, options)
+---         return 0                            -- the exit code; or nil and an error
+---       end,
+---     }
+local commands = {
+  { "run", "generate records and send them to a stream" },
+  { "generate", "write records to stdout or a file, without a network" },
+  { "repl", "interactive Lua with the whole library loaded" },
+  { "query", "run SQL through Athena and print the result" },
+  { "schema", "write what follows from a record's schema: Terraform variables" },
+  { "lake", "serve Kinesis, Firehose, S3, Glue and Athena on this machine" },
+  { "lua", "run a plain Lua file with the library at hand" },
+  { "help", "explain a command" },
+}
+
+--- @return the names, in order
+function commands.names()
+  local names = {}
+  for i, row in ipairs(commands) do names[i] = row[1] end
+  return names
+end
+
+--- @return the command's module and its one-line summary, or nil when there is no such command
+function commands.find(name)
+  for _, row in ipairs(commands) do
+    if row[1] == name then return require("kinessis.commands." .. name), row[2] end
+  end
+  return nil
+end
+
+return commands
