@@ -11,10 +11,12 @@ VERSION := 0.1.0
 CC       ?= cc
 CSTD     := -std=c11 -D_GNU_SOURCE
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-            -Wwrite-strings -Wvla -Wformat=2 -Werror=implicit-function-declaration
+            -Wwrite-strings -Wvla -Wformat=2 $(if $(WERROR),-Werror)
 OPTIMIZE ?= -O2 -g
 SANITIZE ?=
-PACKAGES := lua5.4 lua5.4-cjson libcurl libcrypto libmicrohttpd libnghttp2 jansson sqlite3 libedit expat
+WERROR   ?=
+PACKAGES := lua5.4 lua5.4-cjson libcurl libcrypto libmicrohttpd libnghttp2 jansson sqlite3 libedit \
+            expat zlib
 
 # DuckDB comes from npm (package.json) unless DUCKDB_PREFIX names an installed one. It is opened at
 # run time, so only its header is needed here.
@@ -34,18 +36,18 @@ LDLIBS   += $(shell pkg-config --libs $(PACKAGES)) -ldl -lm
 
 SOURCES  := $(filter-out src/main.c,$(wildcard src/*/*.c))
 OBJECTS  := $(SOURCES:src/%.c=$(BUILD)/%.o)
-EMBEDDED := $(shell find lua scripts -name '*.lua' | LC_ALL=C sort)
+EMBEDDED := $(shell find lua $(wildcard scripts) -name '*.lua' | LC_ALL=C sort)
 LIBRARY  := $(BUILD)/libkinessis.a
 TESTS_C  := $(patsubst tests/c/%.c,$(BUILD)/tests/%.t,$(shell find tests/c -name '*.c'))
-FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/%.fuzz,$(wildcard tests/fuzz/*.c))
 
-.PHONY: all help test check format bench demo asan fuzz install clean
+.PHONY: all help test check format bench demo asan asan-test fuzz fuzzers fuzz-smoke install clean
 .SECONDARY:
 
 all: $(BUILD)/kinessis   ## build $(BUILD)/kinessis
 
 help:                    ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile
 
 $(BUILD)/kinessis: $(BUILD)/main.o $(BUILD)/embedded.o $(LIBRARY)
 	$(CC) $(LDFLAGS) -o $@ $(BUILD)/main.o $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
@@ -85,17 +87,30 @@ demo: $(BUILD)/kinessis  ## the tutorial's journey, on the lake
 bench: $(BUILD)/kinessis ## measure, as ratios to limits and rivals
 	BUILD="$(BUILD)" sh tests/bench/run.sh
 
+SANITIZED := $(MAKE) BUILD=$(BUILD)/asan OPTIMIZE="-O1 -g" \
+  SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
+
 asan:                    ## build/asan/kinessis with address and undefined-behaviour sanitizers
-	$(MAKE) BUILD=$(BUILD)/asan OPTIMIZE="-O1 -g" \
-	  SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer" \
-	  $(or $(ASAN_TARGET),all)
+	$(SANITIZED) all
 
-fuzz: $(FUZZERS)         ## build the fuzz targets (clang)
+asan-test:               ## every test under the sanitizers; T="paths" narrows it
+	@mkdir -p $(BUILD)/asan && ln -sfn ../peers $(BUILD)/asan/peers
+	$(SANITIZED) test
 
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(LIBRARY) $(BUILD)/embedded.o
+fuzz:                    ## build the fuzz targets: build/fuzz/<name> (clang)
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPTIMIZE="-O1 -g" \
+	  SANITIZE="-fsanitize=address,undefined,fuzzer-no-link" fuzzers
+
+fuzzers: $(FUZZERS)
+
+fuzz-smoke: fuzz         ## run every fuzz target for FUZZ_SECONDS (10)
+	@for target in $(FUZZERS:$(BUILD)/%=$(BUILD)/fuzz/%); do \
+	  echo "$$target"; "$$target" -max_total_time=$(or $(FUZZ_SECONDS),10) -print_final_stats=0 \
+	    -artifact_prefix=$(BUILD)/fuzz/ -verbosity=0 || exit 1; done
+
+$(BUILD)/%.fuzz: tests/fuzz/%.c $(LIBRARY) $(BUILD)/embedded.o
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS) $(filter-out -Wvla,$(CFLAGS)) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< \
-	  $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
 
 install: $(BUILD)/kinessis  ## install under PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/kinessis $(DESTDIR)$(PREFIX)/share/doc/kinessis
