@@ -11,6 +11,8 @@ root=$(mktemp -d "${TMPDIR:-/tmp}/kinessis-minbase.XXXXXX")
 mirror=$(awk '$1 == "URIs:" && !/security/ { print $2; exit } $1 == "deb" { print $2; exit }' \
     /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list 2>/dev/null || true)
 
+chmod 755 "$root"
+
 finish() {
     mountpoint -q "$root/proc" && umount "$root/proc"
     [ "${MINBASE_KEEP:-}" = 1 ] || rm -rf --one-file-system "$root"

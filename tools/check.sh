@@ -19,6 +19,10 @@ else
     complain "luacheck is not installed"
 fi
 
+if command -v terraform >/dev/null; then
+    TF_CLI_CONFIG_FILE=/dev/null terraform fmt -check -diff terraform || complain "terraform files are not formatted"
+fi
+
 # Layers: a folder of src and the folders that it may include (itself always).
 allowed() {
     case $1 in
