@@ -55,7 +55,7 @@ only() {
     done
 }
 only 'curl/' src/net/transfer.c
-only 'duckdb' src/lake/sql.c
+only 'duckdb' src/lake/sql*.c src/lake/sql_duckdb.h
 only 'microhttpd' src/lake/server.c src/lake/server_h1.c
 only 'nghttp2/' src/lake/server.c src/lake/server_h2.c
 only 'sqlite3' src/lake/store.c
@@ -63,7 +63,7 @@ only 'expat' src/net/xml.c
 only 'lua|lauxlib|lualib' 'src/bind/*'
 
 # Every header compiles alone.
-flags="-std=c11 -D_GNU_SOURCE -Isrc $(pkg-config --cflags lua5.4 jansson)"
+flags="-std=c11 -D_GNU_SOURCE -Isrc $(pkg-config --cflags lua5.4 jansson) -isystem ${DUCKDB_PREFIX:-node_modules/duckdb/src/duckdb/src}/include"
 for header in $(git ls-files 'src/*.h'); do
     echo "#include \"${header#src/}\"" | ${CC:-cc} $flags -Wall -fsyntax-only -x c - ||
         complain "$header does not compile alone"

@@ -13,21 +13,46 @@ typedef struct kn_sql kn_sql; /* a database */
 typedef struct kn_sql_connection kn_sql_connection;
 typedef struct kn_sql_result kn_sql_result;
 
-/* folder: the only one that SQL text may read; NULL: none. The configuration is locked afterwards.
- */
-KN_MUST_CHECK bool kn_sql_open(const char *folder, kn_sql **out, kn_err *err);
+typedef struct kn_sql_options {
+    const char *folder;    /* the only one that SQL text may read and write; NULL: none */
+    const char *temporary; /* where big sorts and joins spill; NULL: they fail instead */
+    const char *setup;     /* statements to run before the configuration is locked, or NULL */
+} kn_sql_options;
+
+/* No file, folder, network or extension is within reach of SQL text but options->folder (and what
+ * is below options->temporary); the configuration is locked. options may be NULL. */
+KN_MUST_CHECK bool kn_sql_open(const kn_sql_options *options, kn_sql **out, kn_err *err);
 void kn_sql_close(kn_sql *sql);
 
 KN_MUST_CHECK bool kn_sql_connect(kn_sql *sql, kn_sql_connection **out, kn_err *err);
 void kn_sql_disconnect(kn_sql_connection *connection);
 void kn_sql_interrupt(kn_sql_connection *connection);
 
-/* Runs one statement; *result may be NULL when the caller does not need it. KN_EPARSE: a syntax
- * error. KN_EINVAL: any other error of the statement. KN_ECANCEL: interrupted. The message is
- * DuckDB's. */
+/* Runs one statement; more than one is refused. result may be NULL when the caller does not need
+ * it; else rows are computed while they are walked, so free the result before the next statement on
+ * the connection. KN_EPARSE: a syntax error. KN_EINVAL: any other error of the statement.
+ * KN_ECANCEL: interrupted. KN_ELIMIT: memory. The message is DuckDB's. */
 KN_MUST_CHECK bool kn_sql_run(kn_sql_connection *connection, const char *text,
                               kn_sql_result **result, kn_err *err);
 void kn_sql_result_free(kn_sql_result *result);
+
+/* A column as Athena describes it. */
+typedef struct kn_sql_column {
+    const char *name;
+    const char *type;      /* "varchar", "bigint", "timestamp with time zone", "array", ... */
+    const char *full_type; /* "decimal(10,2)", "array(row(a integer))", ... */
+    int precision, scale;
+    bool case_sensitive;
+} kn_sql_column;
+
+size_t kn_sql_column_count(const kn_sql_result *result);
+const kn_sql_column *kn_sql_column_at(const kn_sql_result *result, size_t column);
+
+/* Moves to the next row (to the first, when it is new); *row is false at the end. */
+KN_MUST_CHECK bool kn_sql_next(kn_sql_result *result, bool *row, kn_err *err);
+
+/* Appends the present row's value as Athena prints it; false, and nothing appended, for NULL. */
+bool kn_sql_render(const kn_sql_result *result, size_t column, kn_buf *out);
 
 /* Quoting for building statements: 'it''s' and "na""me". */
 void kn_sql_quote_string(kn_buf *out, kn_slice text);
