@@ -21,10 +21,16 @@ typedef struct kn_journal_record {
     kn_slice data;
 } kn_journal_record;
 
+/* The folder is made when absent. A record whose checksum is wrong although a whole one follows was
+ * damaged after it was written: that is KN_EPARSE, not a torn tail. */
 KN_MUST_CHECK bool kn_journal_open(const char *folder, kn_journal **out, kn_err *err);
+/* The same with segments of another size than 64 MiB. */
+KN_MUST_CHECK bool kn_journal_open_sized(const char *folder, uint64_t segment_bytes,
+                                         kn_journal **out, kn_err *err);
 void kn_journal_close(kn_journal *journal);
 
-/* Appends n records as one write; fills in their index and arrival_ms. All or nothing. */
+/* Appends n records as one write; fills in their index and arrival_ms. All or nothing: after a full
+ * disk (KN_EIO) the journal is as before and can be used. KN_ELIMIT: over 64 MiB at once. */
 KN_MUST_CHECK bool kn_journal_append(kn_journal *journal, kn_journal_record *records, size_t n,
                                      kn_err *err);
 
@@ -32,8 +38,9 @@ uint64_t kn_journal_begin(kn_journal *journal); /* index of the oldest record ke
 uint64_t kn_journal_end(kn_journal *journal);   /* index the next record will get */
 
 /* Visits records from `from` (or the oldest kept) on, until the visitor returns false or the end;
- * the slices are valid during the visit. *next is the index after the last one visited. Fails with
- * KN_EPARSE on a record whose checksum is wrong. */
+ * the slices are valid during the visit. *next is the index after the last one visited, also after
+ * a failure. Records appended meanwhile are not visited. Fails with KN_EPARSE on a record whose
+ * checksum is wrong. The visitor may append, but not trim or close. */
 typedef bool kn_journal_visitor(void *context, const kn_journal_record *record);
 KN_MUST_CHECK bool kn_journal_read(kn_journal *journal, uint64_t from, kn_journal_visitor *visit,
                                    void *context, uint64_t *next, kn_err *err);
@@ -48,7 +55,7 @@ KN_MUST_CHECK bool kn_journal_backlog(kn_journal *journal, uint64_t from, uint64
 KN_MUST_CHECK bool kn_journal_seek_time(kn_journal *journal, int64_t ms, uint64_t *index,
                                         kn_err *err);
 
-/* Forgets whole segments in which every record is below index. */
+/* Forgets whole segments in which every record is below index, the last one too. */
 KN_MUST_CHECK bool kn_journal_trim(kn_journal *journal, uint64_t index, kn_err *err);
 
 #endif
