@@ -1,0 +1,153 @@
+--- The stack: what must exist so that records travel from the stream to SQL.
+---
+---     stack = kinessis.stack {
+---       stream = { name = "clicks", shards = 2 },
+---       delivery_stream = { name = "clicks-to-s3", prefix = "clicks/", buffer_size = 64, buffer_interval = 60 },
+---       bucket = "my-clicks", database = "web", table = "clicks", workgroup = "web",
+---       role_arn = "arn:aws:iam::...:role/...",   -- Firehose's role; needed on AWS only
+---     }
+---
+--- Every field may be left out: the rest follows from the scenario's stream and schema. With
+--- delivery_stream = false only the stream is made.
+---
+--- Objects lie under <prefix>yyyy/MM/dd/HH/ (UTC, arrival), and the table projects its partitions on
+--- that layout: one string key, datehour, as in AWS's own example for Firehose. Error objects and
+--- query results lie outside the table's location. kinessis.provision makes what is absent.
+local stack = {}
+
+-- Checks: each gets the value and returns what is wrong, or nil.
+
+local function text(pattern, least, most, what)
+  return function(value)
+    if type(value) ~= "string" then return "must be a string, not a " .. type(value) end
+    if #value < least or #value > most or not value:find(pattern) then
+      return ("'%s' is not %s"):format(value, what)
+    end
+  end
+end
+
+local function whole(least, most)
+  return function(value)
+    if math.type(value) ~= "integer" or value < least or value > most then
+      return ("must be a whole number from %d to %d, not %s"):format(least, most, tostring(value))
+    end
+  end
+end
+
+local function folder(value)
+  if type(value) ~= "string" or not value:find "^[^/].*/$" then return "must be a folder such as clicks/" end
+  if value:find("!{", 1, true) then return "must be a plain folder: the date and the hour are put below it" end
+end
+
+local stream_name = text("^[%w_.-]+$", 1, 128, "a stream name: 1 to 128 of a-z A-Z 0-9 _ . -")
+local delivery_name = text("^[%w_.-]+$", 1, 64, "a delivery stream name: 1 to 64 of a-z A-Z 0-9 _ . -")
+local glue_name = text("^[%l%d_]+$", 1, 255, "a Glue name: 1 to 255 of a-z 0-9 _")
+
+local fields = {
+  stream = { name = stream_name, shards = whole(1, 10000) },
+  delivery_stream = {
+    name = delivery_name,
+    prefix = folder,
+    error_prefix = folder,
+    buffer_size = whole(64, 128),    -- MiB; below 64 Firehose refuses to convert
+    buffer_interval = whole(0, 900), -- seconds
+  },
+  bucket = text("^[%l%d][%l%d.-]*[%l%d]$", 3, 63, "a bucket name: 3 to 63 of a-z 0-9 . -"),
+  database = glue_name,
+  table = glue_name,
+  workgroup = text("^[%w_.-]+$", 1, 128, "a workgroup name: 1 to 128 of a-z A-Z 0-9 _ . -"),
+  role_arn = text("^arn:[^:]+:iam::%d+:role/.+$", 20, 2048, "the ARN of a role"),
+}
+
+local function fail(path, what)
+  error(("%s: %s"):format(path, what), 0)
+end
+
+local function check_fields(path, given, known)
+  if type(given) ~= "table" then fail(path, "must be a table, not a " .. type(given)) end
+  for key, value in pairs(given) do
+    local check = known[key]
+    local here = path .. "." .. tostring(key)
+    if not check then
+      local names = {}
+      for name in pairs(known) do names[#names + 1] = name end
+      table.sort(names)
+      local hint = require("kinessis.options").did_you_mean(tostring(key), names)
+      fail(here, "no such field" .. (hint ~= "" and hint or ": there are " .. table.concat(names, ", ")))
+    elseif type(check) == "table" then
+      if not (value == false and key == "delivery_stream") then check_fields(here, value, check) end
+    else
+      local wrong = check(value)
+      if wrong then fail(here, wrong) end
+    end
+  end
+end
+
+local methods = {}
+local metatable = { __index = methods, __name = "kinessis.stack" }
+
+--- Makes what is absent; see kinessis.provision.
+function methods:ensure(target, options)
+  return require("kinessis.provision").ensure(self, target, options)
+end
+
+-- ---- what follows from the scenario ----
+
+local function glue_word(name)
+  return (name:lower():gsub("[^%l%d_]", "_"))
+end
+
+local function bucket_word(name)
+  local word = name:lower():gsub("[^%l%d-]", "-"):sub(1, 63):gsub("^%-+", ""):gsub("%-+$", "")
+  return #word >= 3 and word or word .. "-data"
+end
+
+--- A deep copy of defaults, with what is given put over it.
+local function merge(defaults, given)
+  local out = {}
+  for key, value in pairs(defaults) do
+    out[key] = type(value) == "table" and merge(value, {}) or value
+  end
+  for key, value in pairs(given) do
+    local both = type(value) == "table" and type(out[key]) == "table"
+    out[key] = both and merge(out[key], value) or value
+  end
+  return out
+end
+
+--- The whole stack of a scenario: its own, completed.
+--- @param scenario { records = schema, to = a stream or delivery stream, stack = what was declared }
+function stack.of(scenario)
+  local given = scenario.stack or {}
+  local schema, to = scenario.records, scenario.to
+  local base = given.stream and given.stream.name or to.name
+  local direct = to.kind == "delivery_stream"
+  local table_name = given.table or glue_word(schema.name)
+  local complete = merge({
+    stream = not direct and { name = base, shards = 1 } or false,
+    delivery_stream = {
+      name = direct and to.name or base:sub(1, 64),
+      prefix = table_name .. "/",
+      error_prefix = "errors/" .. table_name .. "/",
+      buffer_size = 64,
+      buffer_interval = 60,
+    },
+    bucket = bucket_word(base),
+    database = glue_word(base),
+    table = table_name,
+    workgroup = base,
+  }, given)
+  complete.columns = schema:columns()
+  return setmetatable(complete, metatable)
+end
+
+--- The stack of a scenario that declares none.
+stack.default = stack.of
+
+return setmetatable(stack, {
+  __call = function(_, given)
+    local ok, message = pcall(check_fields, "stack", given, fields)
+    if not ok then error(message, 2) end
+    return setmetatable(merge(given, {}), metatable)
+  end,
+})

@@ -1,0 +1,114 @@
+--- Where requests go: the lake, AWS, or any server that speaks its protocols.
+---
+---     local target = assert(target.open("lake", { data = ".kinessis" }))
+---     local kinesis = kinessis.aws.kinesis(target.config)
+---     ...
+---     target:close()
+---
+--- "lake" is the lake that runs on the data folder, or one started inside this process on a free
+--- port; it is reached through signed HTTP like the others.
+local usage = require("kinessis.options").usage
+
+local target = {}
+
+--- The keys that requests to the lake are signed with. No secret: the lake serves loopback only.
+target.lake_keys = { access_key = "lake", secret_key = "lake" }
+target.lake_region = "us-east-1"
+
+local methods = {}
+local metatable = { __index = methods, __close = function(self) self:close() end }
+
+--- Delivers what the lake's delivery streams have buffered. AWS does so when its buffering interval
+--- is over: elsewhere nothing is done.
+--- @return true, or nil and an error
+function methods:flush()
+  if self.kind ~= "lake" then return true end
+  local reply, err = require("kinessis.aws").lake(self.config):flush {}
+  if not reply then return nil, err end
+  return true
+end
+
+--- Closes the lake that open() started. Idempotent.
+function methods:close()
+  local lake = self.lake
+  self.lake = nil
+  if lake then lake:close() end
+end
+
+--- @return the data folder: what was given, else KINESSIS_DATA, else .kinessis
+function target.data_folder(given)
+  local folder = given or os.getenv "KINESSIS_DATA"
+  return folder and folder ~= "" and folder or ".kinessis"
+end
+
+local function open_lake(given)
+  local core = require "kinessis.core.lake"
+  local folder = target.data_folder(given.data)
+  local port = core.find(folder)
+  local lake
+  if not port then
+    local opened, err = core.open { folder = folder, port = given.port or 0, region = given.region }
+    if not opened then return nil, err end
+    lake, port = opened, opened:port()
+  end
+  local endpoint = "http://127.0.0.1:" .. port
+  return {
+    kind = "lake",
+    lake = lake,
+    config = {
+      endpoint = endpoint,
+      region = given.region or target.lake_region,
+      access_key = target.lake_keys.access_key,
+      secret_key = target.lake_keys.secret_key,
+    },
+    describe = ("the lake in %s at %s"):format(folder, endpoint),
+  }
+end
+
+--- @param name "lake" (or nil), "aws", or a URL such as http://127.0.0.1:5000
+--- @param given { data = folder, region =, profile =, port = of a lake started here }
+--- @return a target: kind ("lake", "aws", "url"), config (for kinessis.aws clients), describe (text),
+---   flush(), close(); or nil and an error
+function target.open(name, given)
+  given = given or {}
+  local self, err
+  if name == nil or name == "lake" then
+    self, err = open_lake(given)
+    if not self then return nil, err end
+  elseif name == "aws" then
+    self = { kind = "aws", config = { region = given.region, profile = given.profile }, describe = "AWS" }
+  else
+    self = {
+      kind = "url",
+      config = { endpoint = name:gsub("/+$", ""), region = given.region, profile = given.profile },
+      describe = name,
+    }
+  end
+  return setmetatable(self, metatable)
+end
+
+--- Reads the option --target.
+function target.parse(text)
+  if text == "lake" or text == "aws" or text:find "^https?://[^/?#]+/*$" then return text end
+  return nil, "lake, aws or a URL such as http://127.0.0.1:5000"
+end
+
+--- The options of every command that talks to a target; target.from(options) opens it.
+target.options = {
+  { "--target", "WHERE", "lake, aws, or the URL of a server that speaks AWS's protocols", parse = target.parse,
+    default = "lake" },
+  { "--data", "DIR", "the lake's folder (default: $KINESSIS_DATA, else .kinessis)",
+    parse = require("kinessis.options").text },
+  { "--region", "REGION", "the AWS region", parse = require("kinessis.options").text },
+  { "--profile", "NAME", "the profile of the AWS configuration files", parse = require("kinessis.options").text },
+}
+
+--- @return the target that a command's options name; or nil and an error
+function target.from(options)
+  if options.target ~= "lake" and options.data then
+    usage("--data is the lake's folder: it does not go with --target %s", options.target)
+  end
+  return target.open(options.target, options)
+end
+
+return target
