@@ -283,17 +283,17 @@ end
 
 --- @param stack from stack.of(scenario)
 --- @param target from target.open()
---- @param options { provision = also elsewhere than on the lake, role_arn = Firehose's role }
+--- @param options { provision = true: elsewhere than on the lake too }
 --- @return true, or nil and an error
 function provision.ensure(stack, target, options)
   options = options or {}
   if target.kind ~= "lake" and not options.provision then return true end
-  local role = options.role_arn or stack.role_arn
+  local role = stack.role_arn
   if target.kind == "lake" then
     role = role or ("arn:aws:iam::%s:role/firehose"):format(account)
   elseif stack.delivery_stream and not role then
     return nil, sys.error("invalid", "the stack has no role_arn: Firehose needs the ARN of a role that may read the "
-      .. "stream and the table and write the bucket (--role-arn, or role_arn in the scenario's stack)")
+      .. "stream and the table and write the bucket (role_arn in the scenario's stack)")
   end
   local aws = require "kinessis.aws"
   local api = setmetatable({}, {

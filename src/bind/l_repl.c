@@ -1,0 +1,266 @@
+/* kinessis.core.repl: what the REPL needs from the terminal and from signals; kinessis.repl is the
+ * rest.
+ *
+ *     local editor = repl.editor(history_file_or_nil, complete)  -- close it, or let it be
+ * collected editor:read("> ")     -> a line without its newline; nil and "end" or "interrupt"
+ *     editor:add(line)      -> true, or nil and an error: it is in the history file
+ *     repl.call(f, ...)     -> true and the results; false and an error: Ctrl-C interrupts f
+ *
+ * Ctrl-C raises "interrupted" in the running chunk at its next instruction, and again at every
+ * instruction after it until the chunk has ended, so that no pcall of the chunk survives it. C
+ * functions that do not return cannot be interrupted. Coroutines have hooks of their own, so
+ * repl.watch wraps coroutine.create and wrap to hook each.
+ *
+ * Line editing is libedit's (emacs keys unless ~/.editrc says else). */
+#include "bind/host.h"
+#include "bind/libraries.h"
+
+#include <errno.h>
+#include <histedit.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EDITOR "kinessis.editor"
+#define HISTORY_LINES 1000
+#define WATCHED_INSTRUCTIONS 10000 /* between two looks at the flag in a coroutine */
+
+/* ---- interrupts ---- */
+
+/* What the signal handler sees: the state whose chunk runs (NULL: none does), and that it is to
+ * stop. */
+static _Atomic(lua_State *) running;
+static atomic_bool interrupted;
+
+static void stop_chunk(lua_State *L, lua_Debug *frame) {
+    (void)frame;
+    if (atomic_load(&interrupted))
+        luaL_error(L, "interrupted");
+}
+
+static void on_interrupt(int signal_number) {
+    (void)signal_number;
+    lua_State *L = atomic_load(&running);
+    atomic_store(&interrupted, true);
+    if (L)
+        lua_sethook(L, stop_chunk, LUA_MASKCOUNT, 1); /* safe in a signal handler */
+}
+
+/* repl.call(f, ...) -> true, results...; or false, error */
+static int l_repl_call(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    struct sigaction handle = {.sa_handler = on_interrupt}, before; /* without SA_RESTART */
+    lua_pushcfunction(L, kn_host_traceback);
+    lua_insert(L, 1);
+    sigemptyset(&handle.sa_mask);
+    atomic_store(&interrupted, false);
+    atomic_store(&running, L);
+    sigaction(SIGINT, &handle, &before);
+    int status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 1);
+    sigaction(SIGINT, &before, NULL);
+    atomic_store(&running, NULL);
+    lua_sethook(L, NULL, 0, 0);
+    lua_pushboolean(L, status == LUA_OK);
+    lua_replace(L, 1);
+    return lua_gettop(L);
+}
+
+/* Upvalue 1: coroutine.create or coroutine.wrap. */
+static int watched(lua_State *L) {
+    int n = lua_gettop(L);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, n, 1);
+    lua_State *thread = lua_tothread(L, -1);
+    if (!thread && lua_getupvalue(L, -1, 1)) { /* what wrap returns keeps its coroutine there */
+        thread = lua_tothread(L, -1);
+        lua_pop(L, 1);
+    }
+    if (thread)
+        lua_sethook(thread, stop_chunk, LUA_MASKCOUNT, WATCHED_INSTRUCTIONS);
+    return 1;
+}
+
+/* repl.watch(f) -> f, which is coroutine.create or wrap, so that Ctrl-C reaches its coroutines */
+static int l_repl_watch(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_pushcclosure(L, watched, 1);
+    return 1;
+}
+
+/* ---- the editor ---- */
+
+typedef struct editor {
+    EditLine *el; /* NULL: closed */
+    History *history;
+    lua_State *L; /* the state in editor:read, for completion */
+    char *history_file;
+    char *prompt;
+} editor;
+
+static char *show_prompt(EditLine *el) {
+    editor *e = NULL;
+    el_get(el, EL_CLIENTDATA, &e);
+    return e->prompt;
+}
+
+/* (editor's complete function, text) -> what to insert, what to show: called protected. */
+static int call_complete(lua_State *L) {
+    const LineInfo *line = lua_touserdata(L, 1);
+    lua_getfield(L, LUA_REGISTRYINDEX, EDITOR ".complete");
+    lua_pushlstring(L, line->buffer, (size_t)(line->cursor - line->buffer));
+    lua_call(L, 1, 2);
+    luaL_checkstring(L, -2);
+    luaL_checkstring(L, -1);
+    return 2;
+}
+
+static unsigned char on_tab(EditLine *el, int character) {
+    (void)character;
+    editor *e = NULL;
+    kn_err err;
+    el_get(el, EL_CLIENTDATA, &e);
+    lua_pushcfunction(e->L, call_complete);
+    lua_pushlightuserdata(e->L, (void *)el_line(el));
+    if (!kn_host_call(e->L, 1, 2, &err))
+        return CC_ERROR;
+    const char *insert = lua_tostring(e->L, -2), *show = lua_tostring(e->L, -1);
+    unsigned char result = CC_ERROR;
+    if (*insert && el_insertstr(el, insert) == 0)
+        result = CC_REFRESH;
+    if (*show) {
+        printf("\n%s\n", show);
+        result = CC_REDISPLAY;
+    }
+    lua_pop(e->L, 2);
+    return result;
+}
+
+static editor *check_editor(lua_State *L) {
+    editor *e = luaL_checkudata(L, 1, EDITOR);
+    luaL_argcheck(L, e->el, 1, "the editor is closed");
+    return e;
+}
+
+static int l_editor_close(lua_State *L) {
+    editor *e = luaL_checkudata(L, 1, EDITOR);
+    if (e->el)
+        el_end(e->el);
+    if (e->history)
+        history_end(e->history);
+    free(e->history_file);
+    free(e->prompt);
+    memset(e, 0, sizeof *e);
+    return 0;
+}
+
+/* Text is edited as UTF-8 also where the locale is not set. */
+static void choose_locale(void) {
+    setlocale(LC_CTYPE, "");
+    if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+        setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+static bool open_editor(editor *e, const char *history_file) {
+    HistEvent event;
+    choose_locale();
+    e->el = el_init("kinessis", stdin, stdout, stderr);
+    e->history = history_init();
+    e->prompt = strdup("");
+    if (history_file)
+        e->history_file = strdup(history_file);
+    if (!e->el || !e->history || !e->prompt || (history_file && !e->history_file))
+        return false;
+    history(e->history, &event, H_SETSIZE, HISTORY_LINES);
+    history(e->history, &event, H_SETUNIQUE, 1);
+    if (e->history_file)
+        history(e->history, &event, H_LOAD, e->history_file); /* absent at first */
+    el_set(e->el, EL_CLIENTDATA, e);
+    el_set(e->el, EL_EDITOR, "emacs");
+    el_set(e->el, EL_SIGNAL, 1);
+    el_set(e->el, EL_PROMPT, show_prompt);
+    el_set(e->el, EL_HIST, history, e->history);
+    el_set(e->el, EL_ADDFN, "complete", "complete the word", on_tab);
+    el_set(e->el, EL_BIND, "^I", "complete", NULL);
+    el_set(e->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
+    el_source(e->el, NULL); /* ~/.editrc */
+    return true;
+}
+
+/* repl.editor(history file or nil, complete): complete(text before the cursor) returns the text to
+ * insert and the text to show, each "" for none. One editor at a time. */
+static int l_repl_editor(lua_State *L) {
+    const char *history_file = luaL_optstring(L, 1, NULL);
+    luaL_checktype(L, 2, LUA_TFUNCTION);
+    lua_pushvalue(L, 2);
+    lua_setfield(L, LUA_REGISTRYINDEX, EDITOR ".complete");
+    editor *e = lua_newuserdatauv(L, sizeof *e, 0);
+    memset(e, 0, sizeof *e);
+    luaL_setmetatable(L, EDITOR);
+    if (!open_editor(e, history_file))
+        return luaL_error(L, "cannot start the line editor: out of memory");
+    return 1;
+}
+
+/* editor:read(prompt) -> line; or nil, "end" or "interrupt" */
+static int l_editor_read(lua_State *L) {
+    editor *e = check_editor(L);
+    char *prompt = strdup(luaL_checkstring(L, 2));
+    if (!prompt)
+        return luaL_error(L, "out of memory");
+    free(e->prompt);
+    e->prompt = prompt;
+    e->L = L;
+    struct sigaction handle = {.sa_handler = on_interrupt}, before;
+    sigemptyset(&handle.sa_mask);
+    atomic_store(&interrupted, false);
+    sigaction(SIGINT, &handle, &before);
+    int n = 0;
+    const char *line = el_gets(e->el, &n);
+    sigaction(SIGINT, &before, NULL);
+    if (!line || n <= 0) {
+        lua_pushnil(L);
+        lua_pushstring(L, atomic_load(&interrupted) ? "interrupt" : "end");
+        return 2;
+    }
+    if (line[n - 1] == '\n')
+        n--;
+    lua_pushlstring(L, line, (size_t)n);
+    return 1;
+}
+
+/* editor:add(line) -> true; or nil and an error when the history file cannot be written */
+static int l_editor_add(lua_State *L) {
+    editor *e = check_editor(L);
+    HistEvent event;
+    kn_err err;
+    history(e->history, &event, H_ENTER, luaL_checkstring(L, 2));
+    errno = 0;
+    if (e->history_file && history(e->history, &event, H_SAVE, e->history_file) == -1) {
+        kn_fail_errno(&err, "cannot write the history to %s", e->history_file);
+        return kn_host_error(L, &err);
+    }
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+int kn_open_repl(lua_State *L) {
+    static const luaL_Reg methods[] = {
+        {"read", l_editor_read}, {"add", l_editor_add}, {"close", l_editor_close}, {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {
+        {"__gc", l_editor_close}, {"__close", l_editor_close}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"editor", l_repl_editor}, {"call", l_repl_call}, {"watch", l_repl_watch}, {NULL, NULL}};
+    luaL_newmetatable(L, EDITOR);
+    luaL_setfuncs(L, metamethods, 0);
+    luaL_newlib(L, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+    luaL_newlib(L, functions);
+    return 1;
+}
