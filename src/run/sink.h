@@ -42,6 +42,10 @@ struct kn_sink {
     kn_stats *stats; /* of this sink alone; borrowed from the worker */
     /* Borrowed from the run, which sets it after opening: once true, nothing waits any longer. */
     const _Atomic bool *abandon;
+    /* Also set by the run: a sink that waits for anything but its own requests (its turn to write)
+     * calls idle(worker) every few milliseconds, so that the worker's other sinks progress. */
+    bool (*idle)(void *worker, kn_err *err);
+    void *worker;
 };
 
 #endif

@@ -1,0 +1,206 @@
+/* See sink_text.h. */
+#include "run/sink_text.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    FLUSH_AT = 256 << 10,  /* bytes collected before a block is written in parts */
+    LINES_MAX = 512 << 20, /* one record above FLUSH_AT is allowed */
+    WAIT_MS = 5,
+};
+
+struct kn_text {
+    int fd;
+    char *name;
+    pthread_mutex_t mutex; /* guards what follows, never held while writing */
+    pthread_cond_t turned;
+    uint64_t turn; /* the block that may write */
+    bool cut;      /* nothing is written any more */
+};
+
+typedef struct text_sink {
+    kn_sink base;
+    kn_text *text;
+    uint64_t block;
+    kn_buf lines;
+    uint64_t records; /* in lines */
+} text_sink;
+
+bool kn_text_new(int fd, const char *name, kn_text **out, kn_err *err) {
+    kn_text *text = calloc(1, sizeof *text);
+    char *copy = strdup(name);
+    *out = NULL;
+    if (!text || !copy) {
+        free(text);
+        free(copy);
+        return kn_fail(err, KN_ENOMEM, "out of memory");
+    }
+    text->fd = fd;
+    text->name = copy;
+    pthread_mutex_init(&text->mutex, NULL);
+    pthread_cond_init(&text->turned, NULL);
+    *out = text;
+    return true;
+}
+
+void kn_text_destroy(kn_text *text) {
+    if (!text)
+        return;
+    pthread_cond_destroy(&text->turned);
+    pthread_mutex_destroy(&text->mutex);
+    free(text->name);
+    free(text);
+}
+
+static void cut(kn_text *text) {
+    pthread_mutex_lock(&text->mutex);
+    text->cut = true;
+    pthread_cond_broadcast(&text->turned);
+    pthread_mutex_unlock(&text->mutex);
+}
+
+/* Waits until the sink's block may write. */
+static bool wait_turn(text_sink *s, kn_err *err) {
+    kn_text *text = s->text;
+    pthread_mutex_lock(&text->mutex);
+    while (text->turn != s->block && !text->cut && !*s->base.abandon) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += WAIT_MS * 1000000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_clockwait(&text->turned, &text->mutex, CLOCK_MONOTONIC, &until);
+        pthread_mutex_unlock(&text->mutex);
+        if (s->base.idle && !s->base.idle(s->base.worker, err))
+            return false;
+        pthread_mutex_lock(&text->mutex);
+    }
+    bool mine = text->turn == s->block && !text->cut;
+    pthread_mutex_unlock(&text->mutex);
+    return mine ? true : kn_fail(err, KN_ECANCEL, "%s takes no more records", text->name);
+}
+
+/* write(2) over short writes; a signal ends it when the run is abandoned. */
+static bool write_all(text_sink *s, const char *p, size_t n, kn_err *err) {
+    while (n) {
+        ssize_t written = write(s->text->fd, p, n);
+        if (written < 0 && errno == EINTR && !*s->base.abandon)
+            continue;
+        if (written < 0 && (errno == EPIPE || errno == EINTR))
+            return kn_fail(err, KN_ECANCEL, "%s was closed", s->text->name);
+        if (written < 0)
+            return kn_fail_errno(err, "cannot write to %s", s->text->name);
+        p += written;
+        n -= (size_t)written;
+    }
+    return true;
+}
+
+/* Writes what is collected; the turn must be the sink's. */
+static bool flush(text_sink *s, kn_err *err) {
+    kn_stats *stats = s->base.stats;
+    bool ok = write_all(s, s->lines.p, s->lines.len, err);
+    if (ok) {
+        kn_count(&stats->delivered, s->records);
+        kn_count(&stats->bytes, s->lines.len - s->records); /* less the newlines */
+    } else {
+        if (err->code != KN_ECANCEL) {
+            kn_count(&stats->failed, s->records);
+            if (stats->first_error.code == KN_OK)
+                stats->first_error = *err;
+        }
+        cut(s->text);
+    }
+    kn_buf_clear(&s->lines);
+    s->records = 0;
+    return ok;
+}
+
+static bool text_begin_block(kn_sink *sink, uint64_t block, kn_err *err) {
+    text_sink *s = (text_sink *)sink;
+    (void)err;
+    s->block = block;
+    return true;
+}
+
+static bool text_put(kn_sink *sink, const kn_record *record, kn_err *err) {
+    text_sink *s = (text_sink *)sink;
+    if (s->lines.len >= FLUSH_AT && (!wait_turn(s, err) || !flush(s, err)))
+        return false;
+    kn_buf_slice(&s->lines, record->data);
+    kn_buf_char(&s->lines, '\n');
+    s->records++;
+    return kn_buf_check(&s->lines, "a record", err);
+}
+
+static bool text_end_block(kn_sink *sink, bool broken, kn_err *err) {
+    text_sink *s = (text_sink *)sink;
+    kn_text *text = s->text;
+    bool ok = wait_turn(s, err) && flush(s, err);
+    if (!ok || broken)
+        cut(text);
+    pthread_mutex_lock(&text->mutex);
+    text->turn++;
+    pthread_cond_broadcast(&text->turned);
+    pthread_mutex_unlock(&text->mutex);
+    return ok;
+}
+
+static bool text_drain(kn_sink *sink, uint64_t deadline_ns, kn_err *err) {
+    (void)sink, (void)deadline_ns, (void)err; /* every block was written when it ended */
+    return true;
+}
+
+static void text_destroy(kn_sink *sink) {
+    text_sink *s = (text_sink *)sink;
+    kn_buf_free(&s->lines);
+    free(s);
+}
+
+bool kn_sink_text_open(kn_text *text, kn_stats *stats, kn_sink **out, kn_err *err) {
+    static const kn_sink_type type = {.name = "text",
+                                      .put = text_put,
+                                      .begin_block = text_begin_block,
+                                      .end_block = text_end_block,
+                                      .drain = text_drain,
+                                      .destroy = text_destroy};
+    text_sink *s = calloc(1, sizeof *s);
+    *out = NULL;
+    if (!s)
+        return kn_fail(err, KN_ENOMEM, "out of memory");
+    s->base.type = &type;
+    s->base.stats = stats;
+    s->text = text;
+    kn_buf_init(&s->lines, LINES_MAX);
+    *out = &s->base;
+    return true;
+}
+
+/* ---- null ---- */
+
+static bool null_put(kn_sink *sink, const kn_record *record, kn_err *err) {
+    (void)err;
+    kn_count(&sink->stats->delivered, 1);
+    kn_count(&sink->stats->bytes, record->data.n);
+    return true;
+}
+
+static void null_destroy(kn_sink *sink) {
+    free(sink);
+}
+
+bool kn_sink_null_open(kn_stats *stats, kn_sink **out, kn_err *err) {
+    static const kn_sink_type type = {
+        .name = "null", .put = null_put, .drain = text_drain, .destroy = null_destroy};
+    kn_sink *sink = calloc(1, sizeof *sink);
+    *out = sink;
+    if (!sink)
+        return kn_fail(err, KN_ENOMEM, "out of memory");
+    sink->type = &type;
+    sink->stats = stats;
+    return true;
+}

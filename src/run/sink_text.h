@@ -1,0 +1,24 @@
+/* Sinks that write records as lines of text (JSON lines), in the order of their index whatever the
+ * number of workers; and the sink that only counts.
+ *
+ * Order costs little: each worker collects its block and writes it when the blocks before it are
+ * written. A block that outgrows its buffer waits for its turn earlier: memory is bounded. */
+#ifndef KN_RUN_SINK_TEXT_H
+#define KN_RUN_SINK_TEXT_H
+
+#include "run/sink.h"
+
+typedef struct kn_text kn_text; /* the file, shared by the workers' sinks */
+
+/* The descriptor is borrowed. name is for messages ("stdout", a path). */
+KN_MUST_CHECK bool kn_text_new(int fd, const char *name, kn_text **out, kn_err *err);
+void kn_text_destroy(kn_text *text); /* after its sinks */
+
+/* Delivered means written. Closing of the other end of a pipe ends the run (KN_ECANCEL), a full
+ * disk is the run's error. */
+KN_MUST_CHECK bool kn_sink_text_open(kn_text *text, kn_stats *stats, kn_sink **out, kn_err *err);
+
+/* Delivers to nowhere: for measuring, and for trying a pace. */
+KN_MUST_CHECK bool kn_sink_null_open(kn_stats *stats, kn_sink **out, kn_err *err);
+
+#endif

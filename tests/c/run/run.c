@@ -1,0 +1,350 @@
+/* run/run.c and run/sink_text.c: order, errors, stopping. The cursor is a stand-in that can fail at
+ * a record and be slow; the plan's own tests are gen's. */
+#include "run/run.h"
+
+#include "base/time.h"
+#include "run/sink_text.h"
+#include "tap.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+/* ---- the stand-in cursor ---- */
+
+struct kn_cursor {
+    uint64_t fail_at;
+    int sleep_every; /* a millisecond's sleep at every so many records; 0: never */
+    bool big;        /* records of 64 KiB */
+};
+
+bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
+    if (index == c->fail_at)
+        return kn_fail(err, KN_ESCRIPT, "record %llu raised", (unsigned long long)index);
+    if (c->sleep_every && index % (uint64_t)c->sleep_every == 0)
+        kn_sleep_ms(1);
+    kn_buf_printf(out, "%llu ", (unsigned long long)index);
+    for (int i = 0; c->big && i < 4096; i++)
+        kn_buf_cstr(out, "0123456789abcdef");
+    return kn_buf_check(out, "a record", err);
+}
+
+kn_slice kn_cursor_kept(const kn_cursor *c) {
+    (void)c;
+    return KN_SLICE("key");
+}
+
+void kn_cursor_destroy(kn_cursor *c) {
+    free(c);
+}
+
+/* ---- a sink that never finishes until abandoned ---- */
+
+static bool stuck_put(kn_sink *sink, const kn_record *record, kn_err *err) {
+    (void)sink, (void)record, (void)err;
+    return true;
+}
+
+static bool stuck_drain(kn_sink *sink, uint64_t deadline_ns, kn_err *err) {
+    (void)err;
+    while (!*sink->abandon && (!deadline_ns || kn_time_monotonic_ns() < deadline_ns))
+        kn_sleep_ms(1);
+    kn_count(&sink->stats->failed, sink->stats->generated);
+    return true;
+}
+
+static void stuck_destroy(kn_sink *sink) {
+    free(sink);
+}
+
+static const kn_sink_type stuck = {
+    .name = "stuck", .put = stuck_put, .drain = stuck_drain, .destroy = stuck_destroy};
+
+/* ---- a run for tests ---- */
+
+typedef struct setup {
+    kn_run_config config;
+    kn_cursor cursor;
+    kn_text *text; /* NULL: stuck sinks */
+    double rate;
+    int ticks, fail_tick, opened, fail_open;
+    _Atomic int stops;
+    int stop_at_tick, stop_twice_at_tick;
+} setup;
+
+static bool open_parts(void *context, unsigned worker, kn_stats *stats, kn_cursor **cursor,
+                       kn_sink **sinks, kn_err *err) {
+    setup *s = context;
+    (void)worker;
+    if (++s->opened == s->fail_open)
+        return kn_fail(err, KN_EINVAL, "cannot open");
+    *cursor = malloc(sizeof **cursor);
+    **cursor = s->cursor;
+    if (s->text)
+        return kn_sink_text_open(s->text, &stats[0], &sinks[0], err);
+    sinks[0] = calloc(1, sizeof *sinks[0]);
+    sinks[0]->type = &stuck;
+    sinks[0]->stats = &stats[0];
+    return true;
+}
+
+static bool due(void *context, double seconds, double *records, kn_err *err) {
+    setup *s = context;
+    s->ticks++;
+    if (s->ticks == s->fail_tick)
+        return kn_fail(err, KN_ESCRIPT, "the pace raised");
+    if (s->ticks == s->stop_at_tick || s->ticks == s->stop_twice_at_tick)
+        s->stops++;
+    *records = s->rate * seconds;
+    return true;
+}
+
+static bool stop_on_progress(void *context, double seconds, const kn_run_totals *totals,
+                             kn_err *err) {
+    setup *s = context;
+    (void)seconds, (void)totals, (void)err;
+    s->ticks++;
+    if (s->ticks == s->stop_at_tick || s->ticks == s->stop_twice_at_tick)
+        s->stops++;
+    return true;
+}
+
+static setup of(unsigned workers, uint64_t amount) {
+    setup s = {.config = {.workers = workers,
+                          .amount = amount,
+                          .drain_ms = 5000,
+                          .sink_count = 1,
+                          .open = open_parts,
+                          .progress_ms = 10},
+               .cursor = {.fail_at = UINT64_MAX}};
+    return s;
+}
+
+static bool go(setup *s, kn_run_summary *summary, kn_err *err) {
+    kn_run *run = NULL;
+    s->config.context = s;
+    s->config.stop_requests = &s->stops;
+    bool ok = kn_run_new(&s->config, &run, err) && kn_run_go(run, summary, err);
+    kn_run_destroy(run);
+    return ok;
+}
+
+/* Reads numbers, one at the start of each line: how many follow each other from `first`; -1 when
+ * something else is found. */
+static long long sequence(int fd, uint64_t first) {
+    lseek(fd, 0, SEEK_SET);
+    FILE *f = fdopen(dup(fd), "r");
+    char *line = NULL;
+    size_t size = 0;
+    long long n = 0;
+    while (getline(&line, &size, f) > 0) {
+        if (strtoull(line, NULL, 10) != first + (uint64_t)n) {
+            n = -1;
+            break;
+        }
+        n++;
+    }
+    free(line);
+    fclose(f);
+    return n;
+}
+
+static int temporary(void) {
+    char name[] = "/tmp/kn-run-XXXXXX";
+    int fd = mkstemp(name);
+    unlink(name);
+    return fd;
+}
+
+static bool go_to_file(setup *s, int fd, kn_run_summary *summary, kn_err *err) {
+    if (!kn_text_new(fd, "a file", &s->text, err))
+        return false;
+    bool ok = go(s, summary, err);
+    kn_text_destroy(s->text);
+    return ok;
+}
+
+/* ---- tests ---- */
+
+static void test_order(void) {
+    static const struct {
+        unsigned workers;
+        uint64_t first, amount;
+        bool big;
+    } cases[] = {{1, 0, 0, false},        {1, 0, 1, false},   {4, 0, 100000, false},
+                 {7, 12345, 9999, false}, {4, 0, 2000, true}, {3, UINT64_MAX - 2000, 5000, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        setup s = of(cases[i].workers, cases[i].amount);
+        s.config.first = cases[i].first;
+        s.cursor.sleep_every = 997;
+        s.cursor.big = cases[i].big;
+        kn_run_summary summary;
+        kn_err err;
+        int fd = temporary();
+        bool ok = go_to_file(&s, fd, &summary, &err);
+        tap_ok(ok, "%u workers make %llu records from %llu", cases[i].workers,
+               (unsigned long long)cases[i].amount, (unsigned long long)cases[i].first);
+        uint64_t expected = cases[i].amount;
+        if (expected > UINT64_MAX - cases[i].first)
+            expected = UINT64_MAX - cases[i].first;
+        tap_is_int(sequence(fd, cases[i].first), expected, "all in order");
+        tap_is_int(summary.sinks[0].delivered, expected, "all counted");
+        tap_ok(!summary.stopped, "not stopped");
+        close(fd);
+    }
+}
+
+static void test_pace(void) {
+    setup s = of(3, 30);
+    s.config.due = due;
+    s.rate = 100;
+    kn_run_summary summary;
+    kn_err err;
+    int fd = temporary();
+    bool ok = go_to_file(&s, fd, &summary, &err);
+    tap_ok(ok, "30 records at 100 a second");
+    tap_is_int(sequence(fd, 0), 30, "all in order");
+    tap_ok(summary.seconds >= 0.3 && summary.seconds < 3, "took 0.3 s (%.3f)", summary.seconds);
+    close(fd);
+}
+
+static void test_script_error(void) {
+    for (unsigned workers = 1; workers <= 4; workers += 3) {
+        setup s = of(workers, 100000);
+        s.cursor.fail_at = 5007;
+        kn_run_summary summary;
+        kn_err err;
+        int fd = temporary();
+        bool ok = go_to_file(&s, fd, &summary, &err);
+        tap_ok(!ok, "a record that raises ends the run (%u workers)", workers);
+        tap_is_str(err.message, "record 5007 raised", "its error is the run's");
+        tap_is_int(sequence(fd, 0), 5007, "the records before it are written, none after");
+        tap_is_int(summary.sinks[0].delivered, 5007, "and counted");
+        close(fd);
+    }
+}
+
+static void test_callback_error(void) {
+    setup s = of(2, UINT64_MAX);
+    s.config.due = due;
+    s.rate = 1000;
+    s.fail_tick = 5;
+    kn_run_summary summary;
+    kn_err err;
+    int fd = temporary();
+    bool ok = go_to_file(&s, fd, &summary, &err);
+    tap_ok(!ok, "a pace that raises ends the run");
+    tap_is_str(err.message, "the pace raised", "its error is the run's");
+    tap_is_int(sequence(fd, 0), summary.sinks[0].delivered, "what was delivered is counted");
+    close(fd);
+}
+
+static void test_open_error(void) {
+    setup s = of(4, 100000);
+    s.fail_open = 3;
+    kn_run_summary summary;
+    kn_err err;
+    int fd = temporary();
+    bool ok = go_to_file(&s, fd, &summary, &err);
+    tap_ok(!ok, "a worker that cannot open fails the run");
+    tap_is_str(err.message, "cannot open", "its error is the run's");
+    close(fd);
+}
+
+static void test_full_disk(void) {
+    setup s = of(4, 100000);
+    kn_run_summary summary;
+    kn_err err;
+    int fd = open("/dev/full", O_WRONLY);
+    bool ok = go_to_file(&s, fd, &summary, &err);
+    tap_ok(!ok, "a full disk ends the run");
+    tap_is_str(err.message, "cannot write to a file: No space left on device", "and says so");
+    tap_is_int(summary.sinks[0].delivered, 0, "nothing is said to be delivered");
+    tap_ok(summary.sinks[0].failed > 0, "what could not be written failed");
+    close(fd);
+}
+
+static void test_closed_pipe(void) {
+    setup s = of(4, UINT64_MAX);
+    kn_run_summary summary;
+    kn_err err;
+    int fds[2];
+    if (pipe(fds) < 0)
+        return;
+    close(fds[0]);
+    bool ok = go_to_file(&s, fds[1], &summary, &err);
+    tap_ok(ok, "a reader that left ends an endless run without an error");
+    tap_ok(summary.stopped, "as stopped");
+    tap_is_int(summary.sinks[0].failed, 0, "no record failed");
+    close(fds[1]);
+}
+
+/* Nobody reads the pipe: the worker sits in write(2), and leaves it when abandoned. */
+static void test_stuck_pipe(void) {
+    setup s = of(2, UINT64_MAX);
+    s.config.progress = stop_on_progress;
+    s.stop_at_tick = 3;
+    s.stop_twice_at_tick = 6;
+    kn_run_summary summary;
+    kn_err err;
+    int fds[2];
+    if (pipe(fds) < 0)
+        return;
+    bool ok = go_to_file(&s, fds[1], &summary, &err);
+    tap_ok(ok, "a second stop gets out of a pipe that nobody reads");
+    tap_ok(summary.abandoned && summary.seconds < 3, "at once");
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void test_stop(void) {
+    setup s = of(3, UINT64_MAX);
+    s.config.due = due;
+    s.rate = 20000;
+    s.stop_at_tick = 10;
+    kn_run_summary summary;
+    kn_err err;
+    int fd = temporary();
+    bool ok = go_to_file(&s, fd, &summary, &err);
+    tap_ok(ok, "a stop ends an endless run without an error");
+    tap_ok(summary.stopped && !summary.abandoned, "as stopped, having drained");
+    long long n = sequence(fd, 0);
+    tap_ok(n > 0, "what was written has no gap (%lld)", n);
+    tap_is_int(n, summary.generated, "everything generated was written");
+    close(fd);
+}
+
+static void test_stuck_sink(void) {
+    kn_run_summary summary;
+    kn_err err;
+    setup twice = of(2, 10);
+    twice.config.progress = stop_on_progress;
+    twice.stop_at_tick = 2;
+    twice.stop_twice_at_tick = 4;
+    tap_ok(go(&twice, &summary, &err), "a second stop does not wait for what is in flight");
+    tap_is_int(summary.sinks[0].failed, 10, "which counts as failed");
+    tap_ok(summary.abandoned && summary.seconds < 3, "at once (%.3f s)", summary.seconds);
+
+    setup once = of(2, 10);
+    once.config.progress = stop_on_progress;
+    once.config.drain_ms = 100;
+    once.stop_at_tick = 2;
+    tap_ok(go(&once, &summary, &err), "one stop waits for the deadline");
+    tap_is_int(summary.sinks[0].failed, 10, "what is left then counts as failed");
+    tap_ok(summary.seconds >= 0.1 && summary.seconds < 3, "in time (%.3f s)", summary.seconds);
+}
+
+int main(void) {
+    signal(SIGPIPE, SIG_IGN);
+    test_order();
+    test_pace();
+    test_script_error();
+    test_callback_error();
+    test_open_error();
+    test_full_disk();
+    test_closed_pipe();
+    test_stuck_pipe();
+    test_stop();
+    test_stuck_sink();
+    return tap_done();
+}
