@@ -52,6 +52,8 @@
     X(duckdb_vector_ensure_validity_writable)                                                      \
     X(duckdb_vector_assign_string_element_len)                                                     \
     X(duckdb_list_vector_get_child)                                                                \
+    X(duckdb_list_vector_reserve)                                                                  \
+    X(duckdb_list_vector_set_size)                                                                 \
     X(duckdb_struct_vector_get_child)                                                              \
     X(duckdb_array_vector_get_child)                                                               \
     X(duckdb_create_logical_type)                                                                  \
@@ -73,6 +75,7 @@
     X(duckdb_struct_type_child_name)                                                               \
     X(duckdb_struct_type_child_type)                                                               \
     X(duckdb_appender_create)                                                                      \
+    X(duckdb_appender_column_type)                                                                 \
     X(duckdb_appender_error)                                                                       \
     X(duckdb_appender_close)                                                                       \
     X(duckdb_appender_destroy)                                                                     \
