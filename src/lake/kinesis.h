@@ -13,8 +13,13 @@ KN_MUST_CHECK bool kn_kinesis_each_shard(kn_kinesis *kinesis, const char *stream
                                          kn_kinesis_shard_visitor *visit, void *context,
                                          kn_err *err);
 
-/* The sequence number of a record: 56 decimal digits and a NUL. */
-void kn_kinesis_sequence_number(kn_kinesis *kinesis, const char *stream, unsigned shard,
-                                uint64_t index, int64_t arrival_ms, char out[64]);
+/* When the stream was made: tells it from another one of the same name, whose journals are others.
+ * ResourceNotFoundException. */
+KN_MUST_CHECK bool kn_kinesis_created(kn_kinesis *kinesis, const char *stream, int64_t *created_ms,
+                                      kn_err *err);
+
+/* The sequence number of a record of a stream made then: 56 decimal digits and a NUL. */
+void kn_kinesis_sequence_number(int64_t created_ms, unsigned shard, uint64_t index,
+                                int64_t arrival_ms, char out[64]);
 
 #endif

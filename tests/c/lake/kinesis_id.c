@@ -54,11 +54,22 @@ static void hashes(void) {
 
 static void sequences(void) {
     char text[64], before[64] = "";
-    kn_sequence start = {.created_s = 1421799720, .shard = 0};
-    kn_sequence_print(&start, text);
-    /* from the layout: 2 054bef128 0 0000000000000000 00 000000000 00000000 2 */
-    tap_is_str(text, "49547172400173438417772080942570699060562239650583805954", "a start");
-    tap_is_int(strlen(text), 56, "56 digits");
+    static const struct {
+        kn_sequence sequence;
+        const char *text;
+    } known[] = {
+        /* the layout's hexadecimal digits by another language's big integers */
+        {{1421799720, 0, 0, 0}, "49547172400173438417772080942570699060562239650583805954"},
+        /* what kinesalite 3.3.3 writes */
+        {{1421799720, 0, 1421799720, 0},
+         "49547172400173438417772080942570699158267572432375119874"},
+        {{1421799720, 77, 1421799999, 21},
+         "49547172400284942143764734058371465037741159859091407186"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        kn_sequence_print(&known[i].sequence, text);
+        tap_is_str(text, known[i].text, "sequence number %zu", i);
+    }
     static const kn_sequence cases[] = {
         {1421799720, 0, 1421799720, 0},
         {1421799720, 1, 1421799720, 0},

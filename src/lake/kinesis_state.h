@@ -1,0 +1,90 @@
+/* Inside the lake's Kinesis: its streams. For kinesis*.c only.
+ *
+ * A stream is looked up and held (kn_stream_hold), used, and released; a deleted one leaves the
+ * table at once and its files go when the last user has released it. Locks, outermost first:
+ * changing, table, a stream's lock. */
+#ifndef KN_LAKE_KINESIS_STATE_H
+#define KN_LAKE_KINESIS_STATE_H
+
+#include "lake/kinesis.h"
+#include "lake/kinesis_id.h"
+#include "lake/service.h"
+
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define KN_SHARDS_MAX 1000 /* of all streams */
+#define KN_STREAM_NAME_MAX 128
+
+typedef struct kn_shard {
+    kn_hash_key begin, end;     /* both included */
+    kn_journal *journal;        /* opened by its first user; under the stream's lock */
+    _Atomic int64_t trimmed_ms; /* when old records were last looked for */
+} kn_shard;
+
+typedef struct kn_stream {
+    char name[KN_STREAM_NAME_MAX + 1];
+    char id[KN_STREAM_NAME_MAX + 32]; /* name and creation; its folder */
+    int64_t created_ms;
+    unsigned shard_count;
+    kn_shard *shards;
+
+    pthread_mutex_t lock; /* guards the rest */
+    pthread_cond_t idle;
+    unsigned users;
+    int64_t retention_hours;
+    bool on_demand;
+    json_t *tags; /* an object of strings */
+} kn_stream;
+
+struct kn_kinesis {
+    kn_lake *lake;
+    char *folder;
+    EVP_MD *md5;
+    pthread_mutex_t changing; /* one create, delete or change of a stream at a time */
+    int64_t last_created_ms;  /* under changing */
+    pthread_rwlock_t table;   /* guards streams */
+    kn_stream **streams;      /* by name */
+    size_t count, cap;
+};
+
+/* The stream of the name; KN_EAWS ResourceNotFoundException when there is none. Release it. */
+KN_MUST_CHECK bool kn_stream_hold(kn_kinesis *kinesis, const char *name, kn_stream **out,
+                                  kn_err *err);
+/* The stream that the call's StreamName or StreamARN names. */
+KN_MUST_CHECK bool kn_stream_hold_input(kn_op_call *call, kn_stream **out, kn_err *err);
+void kn_stream_release(kn_stream *stream);
+/* That name, checked; lives as long as the call's input. */
+KN_MUST_CHECK bool kn_stream_name_input(kn_op_call *call, const char **name, kn_err *err);
+
+KN_MUST_CHECK bool kn_stream_create(kn_kinesis *kinesis, const char *name, unsigned shards,
+                                    bool on_demand, const json_t *tags, kn_err *err);
+KN_MUST_CHECK bool kn_stream_delete(kn_kinesis *kinesis, const char *name, kn_err *err);
+/* Calls change with a copy of the document of the stream that the call names, stores it and follows
+ * it. */
+typedef bool kn_stream_changer(const kn_stream *stream, json_t *doc, void *context, kn_err *err);
+KN_MUST_CHECK bool kn_stream_change(kn_op_call *call, kn_stream_changer *change, void *context,
+                                    kn_err *err);
+
+/* Calls visit for the streams after `after` (NULL: all), by name, until it returns false. */
+typedef bool kn_stream_visitor(void *context, const kn_stream *stream);
+void kn_stream_each(kn_kinesis *kinesis, const char *after, kn_stream_visitor *visit,
+                    void *context);
+
+/* The shard's journal, opened; records past the retention period are forgotten now and then. */
+KN_MUST_CHECK bool kn_stream_journal(kn_kinesis *kinesis, kn_stream *stream, unsigned shard,
+                                     kn_journal **out, kn_err *err);
+/* Index of the oldest record within the retention period. */
+KN_MUST_CHECK bool kn_stream_horizon(kn_stream *stream, kn_journal *journal, uint64_t *index,
+                                     kn_err *err);
+
+/* The operations, by file: kinesis_streams.c, kinesis_shards.c, kinesis_put.c, kinesis_get.c. */
+kn_op_function kn_kinesis_create_stream, kn_kinesis_delete_stream, kn_kinesis_describe_stream,
+    kn_kinesis_describe_stream_summary, kn_kinesis_list_streams, kn_kinesis_describe_limits,
+    kn_kinesis_add_tags, kn_kinesis_list_tags, kn_kinesis_remove_tags,
+    kn_kinesis_increase_retention, kn_kinesis_decrease_retention, kn_kinesis_update_mode,
+    kn_kinesis_list_shards, kn_kinesis_put_record, kn_kinesis_put_records,
+    kn_kinesis_get_shard_iterator, kn_kinesis_get_records;
+
+#endif
