@@ -53,4 +53,7 @@ KN_MUST_CHECK bool kn_store_begin(kn_store *store, kn_err *err);
 KN_MUST_CHECK bool kn_store_commit(kn_store *store, kn_err *err);
 void kn_store_rollback(kn_store *store);
 
+/* Whether this thread has a transaction open. */
+bool kn_store_in_transaction(kn_store *store);
+
 #endif
