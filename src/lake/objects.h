@@ -22,13 +22,18 @@ const char *kn_objects_spool(const kn_objects *objects);
 /* The folder above all buckets, absolute: what SQL is allowed to read. */
 const char *kn_objects_root(const kn_objects *objects);
 
+/* Buckets. Making one that exists is BucketAlreadyOwnedByYou; removing one that holds objects is
+ * BucketNotEmpty. */
+KN_MUST_CHECK bool kn_objects_bucket_make(kn_objects *objects, const char *bucket, kn_err *err);
+KN_MUST_CHECK bool kn_objects_bucket_remove(kn_objects *objects, const char *bucket, kn_err *err);
 KN_MUST_CHECK bool kn_objects_bucket_exists(kn_objects *objects, const char *bucket, bool *exists,
                                             kn_err *err);
 
 /* Makes the file (made under kn_objects_spool) the object's content and registers it; replaces what
  * was there. meta: an object with any of "ContentType", "ContentEncoding", "Metadata", ... kept and
- * returned by S3 as headers; borrowed, may be NULL. NoSuchBucket when there is no such bucket. With
- * a transaction open on this thread it becomes part of it. */
+ * returned by S3 as headers; borrowed, may be NULL. With "ETag" the content is not read again to
+ * compute it. NoSuchBucket when there is no such bucket. With a transaction open on this thread it
+ * becomes part of it. The file stays the caller's when this fails. */
 KN_MUST_CHECK bool kn_objects_adopt(kn_objects *objects, const char *bucket, const char *key,
                                     const char *file, const json_t *meta, kn_err *err);
 
@@ -53,6 +58,13 @@ KN_MUST_CHECK bool kn_objects_list(kn_objects *objects, const char *bucket, cons
                                    const char *after, kn_objects_visitor *visit, void *context,
                                    kn_err *err);
 
+/* Opens an object for reading: its document (a new reference: "Size", "ModifiedMs", "ETag", and
+ * what meta held) and a descriptor of exactly that content. NoSuchBucket, NoSuchKey. */
+KN_MUST_CHECK bool kn_objects_get(kn_objects *objects, const char *bucket, const char *key,
+                                  json_t **doc, int *fd, kn_err *err);
+
+/* One that does not exist is no error. With a transaction open on this thread it becomes part of
+ * it. */
 KN_MUST_CHECK bool kn_objects_delete(kn_objects *objects, const char *bucket, const char *key,
                                      kn_err *err);
 
