@@ -19,6 +19,7 @@ typedef struct kn_http_request {
     kn_slice body; /* the body, unless it was spooled */
     int body_fd;   /* a temporary file, read position 0, or -1 */
     uint64_t body_length;
+    bool too_large; /* the body was over its limit and is not here */
 } kn_http_request;
 
 /* The value of a header (name in lower case), or NULL. HTTP/2's :authority is "host". */
@@ -44,6 +45,15 @@ typedef struct kn_http_response {
 
 void kn_http_set(kn_http_response *response, const char *name, const char *fmt, ...)
     KN_PRINTF(3, 4);
+
+/* The largest reply in memory; larger ones are files. */
+#define KN_HTTP_RESPONSE_MAX ((size_t)256 << 20)
+
+/* For the server: an empty 200, its release, and a walk over its fields (*at starts at fields.p).
+ */
+void kn_http_response_init(kn_http_response *response);
+void kn_http_response_free(kn_http_response *response); /* the file stays open */
+bool kn_http_next_field(const char **at, kn_slice *name, kn_slice *value);
 
 /* Answers one request; called on any of the server's threads, several at once. Never fails: errors
  * are answers. */
