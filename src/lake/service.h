@@ -23,7 +23,8 @@ typedef struct kn_member {
     const char *name; /* "StreamName" */
     kn_member_type type;
     bool required;
-    int64_t min, max; /* length (strings, blobs after base64, lists) or value; both 0: unchecked */
+    int64_t min, max; /* length (strings, blobs after base64, lists) or value; both 0: unchecked;
+                         a max below min: no upper bound */
     const char
         *characters; /* the pattern as the API model prints it, e.g. "[a-zA-Z0-9_.-]+"; NULL: any */
     const struct kn_member
@@ -69,6 +70,11 @@ KN_MUST_CHECK bool kn_firehose_open(kn_lake *lake, kn_firehose **out, kn_err *er
 void kn_firehose_close(kn_firehose *firehose);
 KN_MUST_CHECK bool kn_athena_open(kn_lake *lake, kn_athena **out, kn_err *err);
 void kn_athena_close(kn_athena *athena);
+
+/* STS and its like speak the Query protocol: form fields in, XML out. False: it has no such action.
+ */
+bool kn_query_answer(kn_lake *lake, const char *action, const char *form,
+                     kn_http_response *response);
 
 /* S3 is REST, not JSON: it answers the request itself. */
 void kn_s3_answer(kn_lake *lake, const kn_http_request *request, kn_http_response *response);
