@@ -6,5 +6,7 @@
 
 int kn_open_repl(lua_State *L); /* line editing, interrupts */
 int kn_open_sys(lua_State *L);  /* the process, files, clocks */
+int kn_open_lake(lua_State *L); /* the lake inside this process */
+int kn_open_sys(lua_State *L); /* the process, files, clocks */
 
 #endif

@@ -1,6 +1,6 @@
 /* The lake: Kinesis, Firehose, S3, Glue and Athena on one machine, in one process, behind one port.
  *
- *     data folder     lock            held while a lake runs on it (flock)
+ *     data folder     lock            held while a lake runs on it
  *                     lake.json       {"port", "pid", ...} of that lake; how clients find it
  *                     lake.db         SQLite: everything but the bytes (store.h)
  *                     kinesis/, firehose/   journals (journal.h)

@@ -1,0 +1,115 @@
+/* kinessis.core.lake: starts the lake inside this process, or finds the one that is running.
+ *
+ *     local lake = assert(core.open { folder = ".kinessis", port = 4566 })
+ *     print(lake:port())
+ *     lake:wait()    -- until SIGINT or SIGTERM
+ *     lake:close()
+ */
+#include "bind/host.h"
+#include "bind/libraries.h"
+#include "lake/lake.h"
+
+#include <signal.h>
+
+#define LAKE_TYPE "kinessis.lake"
+
+typedef struct l_lake {
+    kn_lake *lake; /* NULL when closed */
+} l_lake;
+
+static kn_lake *check_open(lua_State *L) {
+    l_lake *self = luaL_checkudata(L, 1, LAKE_TYPE);
+    if (!self->lake)
+        luaL_error(L, "the lake is closed");
+    return self->lake;
+}
+
+/* The string at key of the table at 1, left on the stack; NULL when absent and optional. */
+static const char *string_field(lua_State *L, const char *key, bool required) {
+    int type = lua_getfield(L, 1, key);
+    if (type == LUA_TSTRING)
+        return lua_tostring(L, -1);
+    if (type != LUA_TNIL || required)
+        luaL_error(L, "lake.open: %s must be a string, not %s", key, luaL_typename(L, -1));
+    return NULL;
+}
+
+/* lake.open { folder =, port = 0, region = "us-east-1" } -> lake, or nil and an error. port 0 takes
+ * a free one. */
+static int l_lake_open(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
+    kn_lake_config config = {0};
+    config.folder = string_field(L, "folder", true);
+    config.region = string_field(L, "region", false);
+    if (lua_getfield(L, 1, "port") != LUA_TNIL) {
+        int is_integer;
+        lua_Integer port = lua_tointegerx(L, -1, &is_integer);
+        if (!is_integer || port < 0 || port > 65535)
+            return luaL_error(L, "lake.open: port must be an integer from 0 to 65535");
+        config.port = (uint16_t)port;
+    }
+    l_lake *self = lua_newuserdatauv(L, sizeof *self, 0);
+    self->lake = NULL;
+    luaL_setmetatable(L, LAKE_TYPE);
+    kn_err err;
+    if (!kn_lake_open(&config, &self->lake, &err))
+        return kn_host_error(L, &err);
+    return 1;
+}
+
+/* lake.find(folder) -> the port of the lake that runs on the folder, or nil */
+static int l_lake_find(lua_State *L) {
+    uint16_t port = kn_lake_find(luaL_checkstring(L, 1));
+    if (port)
+        lua_pushinteger(L, port);
+    else
+        lua_pushnil(L);
+    return 1;
+}
+
+static int l_lake_port(lua_State *L) {
+    lua_pushinteger(L, kn_lake_port(check_open(L)));
+    return 1;
+}
+
+/* lake:wait() -> "interrupt" or "terminate": waits for that signal */
+static int l_lake_wait(lua_State *L) {
+    check_open(L);
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &set, &before);
+    int signal_number = 0;
+    while (sigwait(&set, &signal_number) != 0)
+        continue;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    lua_pushstring(L, signal_number == SIGINT ? "interrupt" : "terminate");
+    return 1;
+}
+
+/* lake:close(): idempotent */
+static int l_lake_close(lua_State *L) {
+    l_lake *self = luaL_checkudata(L, 1, LAKE_TYPE);
+    kn_lake *lake = self->lake;
+    self->lake = NULL;
+    kn_lake_close(lake);
+    return 0;
+}
+
+int kn_open_lake(lua_State *L) {
+    static const luaL_Reg functions[] = {
+        {"open", l_lake_open}, {"find", l_lake_find}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"port", l_lake_port}, {"wait", l_lake_wait}, {"close", l_lake_close}, {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {
+        {"__gc", l_lake_close}, {"__close", l_lake_close}, {NULL, NULL}};
+    luaL_newmetatable(L, LAKE_TYPE);
+    luaL_setfuncs(L, metamethods, 0);
+    luaL_newlib(L, methods);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+    luaL_newlib(L, functions);
+    return 1;
+}

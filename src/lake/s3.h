@@ -1,0 +1,50 @@
+/* Between the sources of S3: one call, the table's row type, XML, and the operations. */
+#ifndef KN_LAKE_S3_H
+#define KN_LAKE_S3_H
+
+#include "lake/http.h"
+#include "lake/objects.h"
+
+#include <limits.h>
+
+typedef struct kn_s3_call {
+    kn_objects *objects;
+    kn_store *store;
+    const char *region;
+    const kn_http_request *request;
+    kn_http_response *response;
+    const char *bucket; /* "" when the request names none */
+    const char *key;    /* decoded; "" when the request names none */
+} kn_s3_call;
+
+/* Fills the response, or fails with an error of the S3 API. */
+typedef bool kn_s3_function(kn_s3_call *call, kn_err *err);
+
+kn_s3_function kn_s3_list_buckets, kn_s3_create_bucket, kn_s3_head_bucket, kn_s3_delete_bucket,
+    kn_s3_bucket_location, kn_s3_list_v1, kn_s3_list_v2, kn_s3_put_object, kn_s3_copy_object,
+    kn_s3_get_object, kn_s3_delete_object;
+
+/* Appends text escaped for XML, or <name>text</name>. */
+void kn_s3_xml(kn_buf *out, const char *text);
+void kn_s3_xml_element(kn_buf *out, const char *name, const char *text);
+
+#define KN_S3_XML_HEADER "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+#define KN_S3_XMLNS "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
+
+/* ---- receiving content (s3_body.c) ---- */
+
+/* A request's content in a spool file, its digests compared with all that the request claims. */
+typedef struct kn_s3_content {
+    char path[PATH_MAX]; /* "" when there is no file to remove */
+    uint64_t size;
+    char etag[33];
+    json_t *checksums; /* "ChecksumCRC32" and so on: what the client sent and was verified */
+} kn_s3_content;
+
+KN_MUST_CHECK bool kn_s3_receive(kn_s3_call *call, kn_s3_content *content, kn_err *err);
+void kn_s3_content_free(kn_s3_content *content); /* removes the file if it is still there */
+
+/* Sets x-amz-checksum-* headers from a document's checksums. */
+void kn_s3_checksum_headers(kn_http_response *response, const json_t *doc);
+
+#endif
