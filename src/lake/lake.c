@@ -34,6 +34,7 @@ struct kn_lake {
 };
 
 static const kn_service *const services[] = {
+    &kn_glue_service,
     NULL,
 };
 
