@@ -1,0 +1,54 @@
+/* HTTP transfers of one thread: a curl multi handle. Submit requests, poll, get each reply in a
+ * callback that poll makes. Connections are kept alive and reused.
+ *
+ * TLS is always verified. Redirects are not followed. The proxy variables of the environment count,
+ * except for this machine's own addresses. The headers Expect and Transfer-Encoding that curl would
+ * add are removed. Nothing is ever logged, and a query (it may carry a signature) is in no message.
+ * HTTP/2 is left out: AWS takes HTTP/1.1, and one connection per request in flight is as fast. */
+#ifndef KN_NET_TRANSFER_H
+#define KN_NET_TRANSFER_H
+
+#include "base/buf.h"
+
+typedef struct kn_transfer kn_transfer;
+typedef struct kn_exchange kn_exchange; /* one request on its way */
+
+typedef struct kn_reply {
+    int status;
+    kn_slice headers; /* "Name: value\r\n" lines of the final reply */
+    kn_slice body;
+} kn_reply;
+
+/* The value of a header (any case), trimmed; empty when absent. */
+kn_slice kn_reply_header(const kn_reply *reply, const char *name);
+
+/* Exactly one of reply and err is not NULL; both are valid during the callback only. sent: the
+ * server may have seen the request. err->retryable: another attempt could succeed. */
+typedef void kn_transfer_done(void *context, const kn_reply *reply, bool sent, const kn_err *err);
+
+typedef struct kn_transfer_request {
+    const char *method;
+    const char *url;
+    const char *const *headers; /* "Name: value"; copied */
+    size_t header_count;
+    kn_slice body;          /* borrowed until done or cancelled */
+    int connect_timeout_ms; /* 0: 5 s */
+    int timeout_ms;         /* of the whole exchange; 0: 60 s */
+    size_t max_reply;       /* bytes of body; 0: 64 MiB */
+    kn_transfer_done *done;
+    void *context;
+} kn_transfer_request;
+
+KN_MUST_CHECK bool kn_transfer_new(kn_transfer **out, kn_err *err);
+void kn_transfer_destroy(kn_transfer *transfer); /* cancels what is under way; no callbacks */
+
+/* exchange (may be NULL) is valid until done is called or it is cancelled. */
+KN_MUST_CHECK bool kn_transfer_submit(kn_transfer *transfer, const kn_transfer_request *request,
+                                      kn_exchange **exchange, kn_err *err);
+void kn_transfer_cancel(kn_transfer *transfer, kn_exchange *exchange); /* no callback */
+
+/* Waits at most timeout_ms for something to happen, makes the callbacks of what ended. Callbacks
+ * may submit and cancel. */
+KN_MUST_CHECK bool kn_transfer_poll(kn_transfer *transfer, int timeout_ms, kn_err *err);
+
+#endif
