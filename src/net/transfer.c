@@ -284,8 +284,8 @@ static bool is_worth_repeating(CURLcode code) {
 
 static void describe_failure(const kn_exchange *x, CURLcode code, bool sent, kn_err *err) {
     if (!kn_buf_ok(&x->reply_body)) {
-        if (!kn_buf_check(&x->reply_body, "the reply", err))
-            kn_fail_within(err, "%s", x->place);
+        kn_fail(err, KN_ELIMIT, "%s: the reply is larger than %zu bytes", x->place,
+                x->reply_body.max);
         return;
     }
     if (!kn_buf_ok(&x->reply_headers)) {

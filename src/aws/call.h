@@ -1,0 +1,72 @@
+/* One function that signs, sends, retries and decodes, for every operation of the table. A client
+ * is one service's, with its credentials, endpoint, signing key and connections; one thread's.
+ *
+ * The asynchronous form is for the sender (several requests in flight), the other for the control
+ * plane; both are the same code.
+ *
+ * Retries: what error.c calls retryable, at most max_attempts sends, after random * min(100 ms *
+ * 2^n, 20 s) (full jitter), each signed anew. An operation that is not repeatable is sent again
+ * only when the first cannot have been acted upon: never sent, or refused for its rate. */
+#ifndef KN_AWS_CALL_H
+#define KN_AWS_CALL_H
+
+#include "aws/config.h"
+#include "aws/operations.h"
+#include "base/buf.h"
+#include "net/transfer.h"
+
+typedef struct kn_aws_client kn_aws_client;
+typedef struct kn_aws_call kn_aws_call;
+
+/* Finds region, endpoint and credentials. */
+KN_MUST_CHECK bool kn_aws_client_new(const kn_aws_config *config, const kn_api *api,
+                                     kn_aws_client **out, kn_err *err);
+void kn_aws_client_destroy(kn_aws_client *client); /* cancels its calls; no callbacks */
+
+const kn_api *kn_aws_client_api(const kn_aws_client *client);
+const char *kn_aws_client_url(const kn_aws_client *client);
+const char *kn_aws_client_region(const kn_aws_client *client);
+const char *kn_aws_client_source(const kn_aws_client *client); /* of the credentials */
+/* A server has answered at least once, whatever it said. */
+bool kn_aws_client_reached(const kn_aws_client *client);
+
+typedef struct kn_aws_request {
+    const kn_operation *operation;
+    kn_slice body;      /* borrowed until done */
+    const char *bucket; /* REST: NULL where the operation has none */
+    kn_slice key;
+    kn_slice query;             /* REST: "prefix=a%2Fb&max-keys=3", encoded */
+    const char *const *headers; /* more of them, "Name: value"; copied, signed; at most 40 */
+    size_t header_count;
+    size_t max_reply; /* 0: 64 MiB */
+    int max_attempts; /* 0: the client's */
+    int delay_ms;     /* before the first attempt */
+} kn_aws_request;
+
+typedef struct kn_aws_result {
+    const kn_reply *reply; /* NULL on failure; valid during the callback */
+    const kn_err *err;     /* NULL on success */
+    int attempts;          /* sends */
+    int throttles;         /* of them refused for their rate */
+} kn_aws_result;
+
+typedef void kn_aws_done(void *context, const kn_aws_result *result);
+
+/* call (may be NULL) is valid until done is called or it is cancelled. done is called from poll. */
+KN_MUST_CHECK bool kn_aws_submit(kn_aws_client *client, const kn_aws_request *request,
+                                 kn_aws_done *done, void *context, kn_aws_call **call, kn_err *err);
+void kn_aws_cancel(kn_aws_call *call);
+
+/* Waits at most timeout_ms for something to happen: an answer, or a retry that is due. */
+KN_MUST_CHECK bool kn_aws_poll(kn_aws_client *client, int timeout_ms, kn_err *err);
+
+/* The same call, waited for. stop (may be NULL) is asked ten times a second: true cancels the call
+ * (KN_ECANCEL). headers (may be NULL) and body receive the reply. */
+KN_MUST_CHECK bool kn_aws_invoke(kn_aws_client *client, const kn_aws_request *request,
+                                 bool (*stop)(void *context), void *context, int *status,
+                                 kn_buf *headers, kn_buf *body, kn_err *err);
+
+/* random * min(100 ms * 2^n, 20 s), n from 0: for those who repeat parts of a request. */
+int kn_aws_backoff_ms(kn_aws_client *client, int n);
+
+#endif
