@@ -16,6 +16,7 @@
 
 static const luaL_Reg libraries[] = {
     {"cjson", luaopen_cjson},
+    {"kinessis.core.aws", kn_open_aws},
     {"kinessis.core.repl", kn_open_repl},
     {"kinessis.core.lake", kn_open_lake},
     {"kinessis.core.sys", kn_open_sys},

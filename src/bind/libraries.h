@@ -4,6 +4,7 @@
 
 #include <lua.h>
 
+int kn_open_aws(lua_State *L);  /* API clients */
 int kn_open_repl(lua_State *L); /* line editing, interrupts */
 int kn_open_sys(lua_State *L);  /* the process, files, clocks */
 int kn_open_lake(lua_State *L); /* the lake inside this process */
