@@ -20,7 +20,7 @@
 #define DOOMED ".deleted-" /* what folders of deleted streams are called until they are gone */
 #define TRIM_EVERY_MS 60000
 
-static bool fail_memory(kn_err *err) {
+bool kn_fail_memory(kn_err *err) {
     return kn_fail(err, KN_ENOMEM, "kinesis: out of memory");
 }
 
@@ -53,7 +53,7 @@ static bool stream_new(const char *name, const json_t *doc, kn_stream **out, kn_
         return kn_fail(err, KN_EPARSE, "the store's document of stream %s is damaged", name);
     kn_stream *stream = calloc(1, sizeof *stream);
     if (!stream)
-        return fail_memory(err);
+        return kn_fail_memory(err);
     pthread_mutex_init(&stream->lock, NULL);
     pthread_cond_init(&stream->idle, NULL);
     stream->shard_count = (unsigned)shards;
@@ -64,7 +64,7 @@ static bool stream_new(const char *name, const json_t *doc, kn_stream **out, kn_
     stream->shards = calloc(stream->shard_count, sizeof *stream->shards);
     if (!stream->shards) {
         stream_destroy(stream);
-        return fail_memory(err);
+        return kn_fail_memory(err);
     }
     for (unsigned i = 0; i < stream->shard_count; i++) {
         stream->shards[i].begin = kn_hash_begin(i, stream->shard_count);
@@ -107,7 +107,7 @@ static bool table_reserve(kn_kinesis *kinesis, kn_err *err) {
     size_t cap = kinesis->cap ? kinesis->cap * 2 : 16;
     kn_stream **grown = realloc(kinesis->streams, cap * sizeof *grown);
     if (!grown)
-        return fail_memory(err);
+        return kn_fail_memory(err);
     kinesis->streams = grown;
     kinesis->cap = cap;
     return true;
@@ -187,7 +187,7 @@ static bool create_locked(kn_kinesis *kinesis, const char *name, unsigned shards
                   "Tags", tags ? json_deep_copy(tags) : json_object());
     kn_stream *stream = NULL;
     pthread_rwlock_wrlock(&kinesis->table);
-    bool ok = doc ? table_reserve(kinesis, err) : fail_memory(err);
+    bool ok = doc ? table_reserve(kinesis, err) : kn_fail_memory(err);
     pthread_rwlock_unlock(&kinesis->table);
     ok = ok && stream_new(name, doc, &stream, err) &&
          kn_store_insert(kn_lake_store(kinesis->lake), KIND, name, doc, &inserted, err);
@@ -262,7 +262,7 @@ bool kn_stream_change(kn_op_call *call, kn_stream_changer *change, void *context
         json_t *document = stream_document(stream);
         doc = json_deep_copy(document);
         json_decref(document);
-        ok = (doc || fail_memory(err)) && change(stream, doc, context, err) &&
+        ok = (doc || kn_fail_memory(err)) && change(stream, doc, context, err) &&
              kn_store_put(kn_lake_store(call->lake), KIND, stream->name, doc, err);
     }
     if (ok) {
@@ -283,7 +283,10 @@ bool kn_stream_horizon(kn_stream *stream, kn_journal *journal, uint64_t *index, 
     pthread_mutex_lock(&stream->lock);
     int64_t retention_ms = stream->retention_hours * 3600000;
     pthread_mutex_unlock(&stream->lock);
-    return kn_journal_seek_time(journal, kn_time_now_ms() - retention_ms, index, err);
+    int64_t horizon_ms = kn_time_now_ms() - retention_ms;
+    *index = 0;
+    return horizon_ms <= stream->created_ms ||
+           kn_journal_seek_time(journal, horizon_ms, index, err);
 }
 
 /* Looks for old records at most once a minute. */
@@ -355,7 +358,7 @@ bool kn_kinesis_open(kn_lake *lake, kn_kinesis **out, kn_err *err) {
     *out = NULL;
     kn_kinesis *kinesis = calloc(1, sizeof *kinesis);
     if (!kinesis)
-        return fail_memory(err);
+        return kn_fail_memory(err);
     kinesis->lake = lake;
     pthread_mutex_init(&kinesis->changing, NULL);
     pthread_rwlock_init(&kinesis->table, NULL);
@@ -363,7 +366,7 @@ bool kn_kinesis_open(kn_lake *lake, kn_kinesis **out, kn_err *err) {
     bool ok = asprintf(&kinesis->folder, "%s/kinesis", kn_lake_folder(lake)) > 0;
     if (!ok) {
         kinesis->folder = NULL;
-        fail_memory(err);
+        kn_fail_memory(err);
     }
     if (ok && !kinesis->md5)
         ok = kn_fail(err, KN_ESTATE, "kinesis: OpenSSL has no MD5, which routes records to shards");

@@ -79,6 +79,24 @@ KN_MUST_CHECK bool kn_stream_journal(kn_kinesis *kinesis, kn_stream *stream, uns
 KN_MUST_CHECK bool kn_stream_horizon(kn_stream *stream, kn_journal *journal, uint64_t *index,
                                      kn_err *err);
 
+/* "arn:aws:kinesis:us-east-1:000000000000:stream/name"; to be freed, NULL when out of memory. */
+char *kn_stream_arn(const kn_kinesis *kinesis, const char *name);
+
+/* Holds the stream that a token was made for; ResourceNotFoundException when it is gone. */
+KN_MUST_CHECK bool kn_stream_hold_token(kn_kinesis *kinesis, const kn_token *token, kn_stream **out,
+                                        kn_err *err);
+
+/* "shardId-000000000001" */
+#define KN_SHARD_ID_SIZE 24
+void kn_shard_id_print(unsigned shard, char out[KN_SHARD_ID_SIZE]);
+bool kn_shard_id_parse(const char *text, unsigned *shard);
+
+/* Members of the call's input: NULL, or fallback, when absent. Types have been checked. */
+const char *kn_input_string(const kn_op_call *call, const char *name);
+int64_t kn_input_integer(const kn_op_call *call, const char *name, int64_t fallback);
+
+bool kn_fail_memory(kn_err *err);
+
 /* The operations, by file: kinesis_streams.c, kinesis_shards.c, kinesis_put.c, kinesis_get.c. */
 kn_op_function kn_kinesis_create_stream, kn_kinesis_delete_stream, kn_kinesis_describe_stream,
     kn_kinesis_describe_stream_summary, kn_kinesis_list_streams, kn_kinesis_describe_limits,
