@@ -34,6 +34,7 @@ struct kn_lake {
 };
 
 static const kn_service *const services[] = {
+    &kn_kinesis_service,
     &kn_glue_service,
     NULL,
 };
@@ -141,6 +142,14 @@ static void close_objects(kn_lake *lake) {
     kn_objects_close(lake->objects);
 }
 
+static bool open_kinesis(kn_lake *lake, kn_err *err) {
+    return kn_kinesis_open(lake, &lake->kinesis, err);
+}
+
+static void close_kinesis(kn_lake *lake) {
+    kn_kinesis_close(lake->kinesis);
+}
+
 static bool open_server(kn_lake *lake, kn_err *err) {
     if (!kn_route_new(lake, services, &lake->route, err))
         return false;
@@ -172,6 +181,7 @@ static const struct {
     {open_lock, close_lock},
     {open_store, close_store},
     {open_objects, close_objects},
+    {open_kinesis, close_kinesis},
     {open_server, close_server},
     {open_announcement, close_announcement},
 };
