@@ -9,6 +9,8 @@
 typedef struct kn_plan kn_plan;     /* shared by threads once built */
 typedef struct kn_cursor kn_cursor; /* one thread's place to run it */
 
+/* ---- running ---- */
+
 typedef struct kn_cursor_config {
     uint64_t seed;
     /* The simulated clock: record i happens at clock_start_ms + i * clock_step_us / 1000. When
@@ -19,22 +21,81 @@ typedef struct kn_cursor_config {
      * none. */
     bool (*call)(void *context, uint32_t function, uint64_t index, kn_buf *out, kn_err *err);
     void *call_context;
+    void (*release)(void *context); /* called by kn_cursor_destroy; may be NULL */
 } kn_cursor_config;
 
+/* The plan must live as long as the cursor. */
 KN_MUST_CHECK bool kn_cursor_new(const kn_plan *plan, const kn_cursor_config *config,
                                  kn_cursor **out, kn_err *err);
 void kn_cursor_destroy(kn_cursor *cursor);
 
-/* Appends record `index` as JSON, without a newline. */
+/* Appends record `index` as JSON, without a newline. On failure out is as it was. */
 KN_MUST_CHECK bool kn_cursor_record(kn_cursor *cursor, uint64_t index, kn_buf *out, kn_err *err);
 
 /* The text of the field that the plan was told to keep (the partition key), of the last record:
  * strings without quotes and escapes, other values as their JSON. Empty when none is kept. */
 kn_slice kn_cursor_kept(const kn_cursor *cursor);
 
+/* What a capture took from the record that is being made: false while it has not been made. The
+ * slice is valid until the call returns to the plan. When *text, it is the content of a JSON string
+ * without its quotes, else a whole JSON value. */
+bool kn_cursor_captured(const kn_cursor *cursor, uint32_t slot, kn_slice *json, bool *text);
+
+/* The time of the record that is being made, in ms since 1970. */
+int64_t kn_cursor_now_ms(kn_cursor *cursor);
+
+/* Writes the content of a JSON string of ours (without quotes) as the text it stands for: at most
+ * content.n bytes. Returns its length. */
+size_t kn_plan_unescape(char *out, kn_slice content);
+
 void kn_plan_destroy(kn_plan *plan);
 
 /* The plan has script functions: each worker must bring its own lua_State. */
 bool kn_plan_calls_scripts(const kn_plan *plan);
+
+/* The longest record it can make; script functions add what they return. kn_cursor_record needs
+ * this much room, and KN_PLAN_SLACK, below the maximum of its buffer. */
+size_t kn_plan_max_length(const kn_plan *plan);
+#define KN_PLAN_SLACK 32
+
+/* ---- building ----
+ *
+ * A plan is a sequence of literals (JSON text) and operations. An operation with a body is followed
+ * by it and by kn_plan_end. Failures of memory are sticky and reported by kn_plan_finish. */
+
+typedef struct kn_plan_builder kn_plan_builder;
+typedef struct kn_op_type kn_op_type; /* a row of the table of operations, gen/ops.h */
+
+typedef union kn_op_arg {
+    int64_t i;
+    double d;
+} kn_op_arg;
+
+enum { KN_OP_ARGS = 3, KN_OP_DEPTH = 64, KN_PLAN_MAX = 1 << 26 };
+
+typedef struct kn_op_request {
+    const kn_op_type *type;
+    uint64_t stream; /* of kn_rng_hash: operations that share it share their draws */
+    kn_op_arg args[KN_OP_ARGS];
+    uint32_t words; /* of kn_plan_words, where the type takes words */
+} kn_op_request;
+
+KN_MUST_CHECK bool kn_plan_builder_new(kn_plan_builder **out, kn_err *err);
+void kn_plan_builder_destroy(kn_plan_builder *builder);
+
+/* A table of texts to choose from: each goes into the record as it is, so it is already JSON (or
+ * the content of a JSON string). weights, when not NULL, are relative, not negative, not all 0. */
+KN_MUST_CHECK bool kn_plan_words(kn_plan_builder *builder, const kn_slice *words,
+                                 const double *weights, size_t n, uint32_t *table, kn_err *err);
+
+void kn_plan_literal(kn_plan_builder *builder, kn_slice json);
+KN_MUST_CHECK bool kn_plan_op(kn_plan_builder *builder, const kn_op_request *request, kn_err *err);
+void kn_plan_end(kn_plan_builder *builder);
+
+/* The capture whose text kn_cursor_kept gives. */
+void kn_plan_keep(kn_plan_builder *builder, uint32_t slot);
+
+/* Makes the plan; the builder can only be destroyed afterwards. */
+KN_MUST_CHECK bool kn_plan_finish(kn_plan_builder *builder, kn_plan **out, kn_err *err);
 
 #endif

@@ -1,0 +1,150 @@
+/* Runs plans: a cursor is one thread's copy of the operations, keyed by its seed, and what a record
+ * needs while it is made. After the first record nothing is allocated, unless a script answers with
+ * more than before. */
+#include "gen/ops.h"
+
+#include "base/time.h"
+
+#include <stdlib.h>
+
+enum { MAX_ANSWER = 1 << 24 };
+
+static const int64_t last_ms = 253402300799999; /* 9999-12-31T23:59:59.999Z */
+
+bool kn_cursor_new(const kn_plan *plan, const kn_cursor_config *config, kn_cursor **out,
+                   kn_err *err) {
+    kn_cursor *c = calloc(1, sizeof *c);
+    if (!c)
+        return kn_fail(err, KN_ENOMEM, "out of memory");
+    c->plan = plan;
+    c->seed_key = kn_rng_seed_key(config->seed);
+    c->iso_second = INT64_MIN;
+    kn_buf_init(&c->scratch, MAX_ANSWER);
+    kn_buf_init(&c->kept, KN_PLAN_MAX);
+    c->ops = malloc(plan->op_count * sizeof *c->ops);
+    c->spans = calloc(plan->slots + 1, sizeof *c->spans);
+    if (!c->ops || !c->spans || !kn_buf_reserve(&c->scratch, 0)) {
+        kn_cursor_destroy(c);
+        return kn_fail(err, KN_ENOMEM, "out of memory");
+    }
+    memcpy(c->ops, plan->ops, plan->op_count * sizeof *c->ops);
+    for (size_t i = 0; i < plan->op_count; i++)
+        c->ops[i].key = kn_rng_stream_key(c->seed_key, c->ops[i].key);
+    c->config = *config; /* last: a cursor that was not made releases nothing */
+    *out = c;
+    return true;
+}
+
+void kn_cursor_destroy(kn_cursor *c) {
+    if (!c)
+        return;
+    if (c->config.release)
+        c->config.release(c->config.call_context);
+    free(c->ops);
+    free(c->spans);
+    kn_buf_free(&c->scratch);
+    kn_buf_free(&c->kept);
+    free(c);
+}
+
+static bool keep(kn_cursor *c, const kn_buf *out, kn_err *err) {
+    const kn_span *span = &c->spans[c->plan->kept];
+    kn_slice s = {out->p + span->start, span->end - span->start};
+    bool text = span->text;
+    if (!text && s.n >= 2 && s.p[0] == '"') {
+        s = (kn_slice){s.p + 1, s.n - 2};
+        text = true;
+    }
+    kn_buf_clear(&c->kept);
+    if (!kn_buf_reserve(&c->kept, s.n))
+        return kn_buf_check(&c->kept, "the field that is kept", err);
+    if (text && memchr(s.p, '\\', s.n))
+        c->kept.len = kn_plan_unescape(c->kept.p, s);
+    else
+        kn_buf_slice(&c->kept, s);
+    return true;
+}
+
+bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
+    const kn_plan *plan = c->plan;
+    if (!kn_buf_reserve(out, plan->max_length + KN_PLAN_SLACK)) {
+        out->failed = false; /* what it holds is whole records */
+        return kn_fail(err, KN_ELIMIT,
+                       "a record can be %zu bytes long, and the buffer has no room for it",
+                       plan->max_length);
+    }
+    c->record_key = kn_rng_record_key(c->seed_key, index);
+    c->index = index;
+    c->now_known = false;
+    c->out = out;
+    c->err = err;
+    if (plan->scripts)
+        memset(c->spans, 0, plan->slots * sizeof *c->spans);
+    char *end = kn_ops_run(c, c->ops, c->ops + plan->op_count, out->p + out->len);
+    c->out = NULL;
+    c->err = NULL;
+    if (!end) {
+        out->failed = false;
+        out->p[out->len] = '\0';
+        return false;
+    }
+    if (plan->kept >= 0 && !keep(c, out, err))
+        return false;
+    *end = '\0';
+    out->len = (size_t)(end - out->p);
+    return true;
+}
+
+kn_slice kn_cursor_kept(const kn_cursor *c) {
+    return kn_buf_view(&c->kept);
+}
+
+bool kn_cursor_captured(const kn_cursor *c, uint32_t slot, kn_slice *json, bool *text) {
+    if (!c->out || slot >= c->plan->slots || c->spans[slot].end == 0)
+        return false;
+    const kn_span *span = &c->spans[slot];
+    *json = (kn_slice){c->out->p + span->start, span->end - span->start};
+    *text = span->text;
+    return true;
+}
+
+int64_t kn_cursor_now_ms(kn_cursor *c) {
+    if (c->now_known)
+        return c->now_ms;
+    if (c->config.clock_start_ms < 0)
+        c->now_ms = kn_time_now_ms();
+    else {
+        uint64_t step = c->config.clock_step_us;
+        unsigned __int128 ms = (unsigned __int128)c->index * step / 1000;
+        int64_t left = last_ms - c->config.clock_start_ms;
+        c->now_ms = left < 0 || ms > (unsigned __int128)left
+                        ? last_ms
+                        : c->config.clock_start_ms + (int64_t)ms;
+    }
+    c->now_known = true;
+    return c->now_ms;
+}
+
+static int hex_value(char ch) {
+    return ch <= '9' ? ch - '0' : (ch | 0x20) - 'a' + 10;
+}
+
+size_t kn_plan_unescape(char *out, kn_slice s) {
+    static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+    char *p = out;
+    for (size_t i = 0; i < s.n; i++) {
+        char ch = s.p[i];
+        if (ch == '\\' && i + 1 < s.n) {
+            ch = s.p[++i];
+            const char *letter = memchr(from, ch, sizeof from - 1);
+            if (letter)
+                ch = to[letter - from];
+            else if (ch == 'u' && i + 4 < s.n) { /* we escape only what is below 0x20 so */
+                ch = (char)(hex_value(s.p[i + 3]) * 16 + hex_value(s.p[i + 4]));
+                i += 4;
+            }
+        }
+        *p++ = ch;
+    }
+    return (size_t)(p - out);
+}

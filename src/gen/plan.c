@@ -1,0 +1,189 @@
+/* Builds plans. Literals gather in one block; the text since the last operation becomes the prefix
+ * of the next one, so that neighbouring literals merge. Pointers into blocks that still grow are
+ * kept as offsets (prefix) and numbers (words) until kn_plan_finish. */
+#include "gen/ops.h"
+
+#include <stdlib.h>
+
+struct kn_plan_builder {
+    kn_buf ops, literals, words; /* kn_op, text, kn_words */
+    size_t pending;              /* where the literal of the next operation starts */
+    size_t max_length;
+    uint32_t slots;
+    int64_t kept;
+    bool scripts;
+    int depth;
+    size_t open[KN_OP_DEPTH]; /* operations whose body is being written */
+};
+
+enum { MAX_OPS = 1 << 20, MAX_TABLES = 1 << 20, MAX_SLOTS = 1 << 16 };
+
+bool kn_plan_builder_new(kn_plan_builder **out, kn_err *err) {
+    kn_plan_builder *b = calloc(1, sizeof *b);
+    if (!b)
+        return kn_fail(err, KN_ENOMEM, "out of memory");
+    kn_buf_init(&b->ops, MAX_OPS * sizeof(kn_op));
+    kn_buf_init(&b->literals, KN_PLAN_MAX);
+    kn_buf_init(&b->words, MAX_TABLES * sizeof(kn_words));
+    b->kept = -1;
+    *out = b;
+    return true;
+}
+
+static size_t count_ops(const kn_plan_builder *b) {
+    return b->ops.len / sizeof(kn_op);
+}
+
+static size_t count_words(const kn_plan_builder *b) {
+    return b->words.len / sizeof(kn_words);
+}
+
+void kn_plan_builder_destroy(kn_plan_builder *b) {
+    if (!b)
+        return;
+    kn_words *words = (kn_words *)(void *)b->words.p;
+    for (size_t i = 0; i < count_words(b); i++)
+        kn_words_free(&words[i]);
+    kn_buf_free(&b->ops);
+    kn_buf_free(&b->literals);
+    kn_buf_free(&b->words);
+    free(b);
+}
+
+bool kn_plan_words(kn_plan_builder *b, const kn_slice *words, const double *weights, size_t n,
+                   uint32_t *table, kn_err *err) {
+    kn_words w;
+    if (!kn_words_init(&w, words, weights, n, err))
+        return false;
+    *table = (uint32_t)count_words(b);
+    kn_buf_append(&b->words, &w, sizeof w);
+    if (!kn_buf_ok(&b->words)) {
+        kn_words_free(&w);
+        return kn_buf_check(&b->words, "the schema's word tables", err);
+    }
+    return true;
+}
+
+void kn_plan_literal(kn_plan_builder *b, kn_slice json) {
+    kn_buf_slice(&b->literals, json);
+}
+
+/* Appends an operation whose prefix is the pending literal. */
+static void append_op(kn_plan_builder *b, kn_op op) {
+    op.prefix = (const char *)(uintptr_t)b->pending;
+    op.prefix_length = (uint32_t)(b->literals.len - b->pending);
+    op.span = 1;
+    b->pending = b->literals.len;
+    b->max_length += op.prefix_length;
+    kn_buf_append(&b->ops, &op, sizeof op);
+}
+
+static bool check_slot(const kn_op *op, kn_err *err) {
+    int64_t slot = op->args[0].i;
+    return (slot >= 0 && slot < MAX_SLOTS) ||
+           kn_fail(err, KN_EINVAL, "capture %lld is not 0 to %d", (long long)slot, MAX_SLOTS - 1);
+}
+
+bool kn_plan_op(kn_plan_builder *b, const kn_op_request *request, kn_err *err) {
+    const kn_op_type *type = request->type;
+    kn_op op = {.run = type->run, .key = request->stream};
+    size_t length = type->length;
+    memcpy(op.args, request->args, sizeof op.args);
+    if (type->words) {
+        if (request->words >= count_words(b))
+            return kn_fail(err, KN_EINVAL, "%s has no words", type->name);
+        op.words = (kn_words *)(void *)b->words.p + request->words;
+    }
+    if (type->prepare && !type->prepare(&op, &length, err))
+        return false;
+    if (strcmp(type->name, "capture") == 0) {
+        if (!check_slot(&op, err))
+            return false;
+        if ((uint32_t)op.args[0].i >= b->slots)
+            b->slots = (uint32_t)op.args[0].i + 1;
+    }
+    b->scripts = b->scripts || strcmp(type->name, "script") == 0;
+    if (type->body && b->depth == KN_OP_DEPTH)
+        return kn_fail(err, KN_ELIMIT, "nested deeper than %d", KN_OP_DEPTH);
+    op.words = type->words ? (const kn_words *)(uintptr_t)(request->words + 1) : NULL;
+    append_op(b, op);
+    b->max_length += length;
+    if (type->body)
+        b->open[b->depth++] = count_ops(b) - 1;
+    return true;
+}
+
+void kn_plan_end(kn_plan_builder *b) {
+    if (b->pending < b->literals.len) /* it belongs to the body */
+        append_op(b, (kn_op){.run = kn_op_type_find("text")->run});
+    if (b->depth == 0 || !kn_buf_ok(&b->ops))
+        return;
+    size_t i = b->open[--b->depth];
+    ((kn_op *)(void *)b->ops.p)[i].span = (uint32_t)(count_ops(b) - i);
+}
+
+void kn_plan_keep(kn_plan_builder *b, uint32_t slot) {
+    b->kept = slot;
+}
+
+static void resolve(kn_plan *plan) {
+    for (size_t i = 0; i < plan->op_count; i++) {
+        kn_op *op = &plan->ops[i];
+        op->prefix = plan->literals + (uintptr_t)op->prefix;
+        if (op->words)
+            op->words = plan->words + ((uintptr_t)op->words - 1);
+    }
+}
+
+bool kn_plan_finish(kn_plan_builder *b, kn_plan **out, kn_err *err) {
+    while (b->depth > 0)
+        kn_plan_end(b);
+    append_op(b, (kn_op){.run = kn_op_type_find("text")->run}); /* the last literal */
+    kn_buf_append(&b->literals, (char[16]){0}, 16);             /* padding of kn_copy_blocks */
+    if (!kn_buf_check(&b->ops, "the schema", err) ||
+        !kn_buf_check(&b->literals, "the schema's text", err))
+        return false;
+    if (b->max_length > KN_PLAN_MAX)
+        return kn_fail(err, KN_ELIMIT, "a record could be %zu bytes long; the most is %d",
+                       b->max_length, KN_PLAN_MAX);
+    if (b->kept >= (int64_t)b->slots)
+        return kn_fail(err, KN_EINVAL, "there is no capture %lld to keep", (long long)b->kept);
+    kn_plan *plan = calloc(1, sizeof *plan);
+    if (!plan)
+        return kn_fail(err, KN_ENOMEM, "out of memory");
+    *plan = (kn_plan){.op_count = count_ops(b),
+                      .word_count = count_words(b),
+                      .max_length = b->max_length,
+                      .slots = b->slots,
+                      .kept = b->kept,
+                      .scripts = b->scripts};
+    plan->ops = (kn_op *)(void *)kn_buf_take(&b->ops, NULL);
+    plan->literals = kn_buf_take(&b->literals, NULL);
+    plan->words = (kn_words *)(void *)kn_buf_take(&b->words, NULL);
+    if (!plan->ops || !plan->literals || !plan->words) {
+        kn_plan_destroy(plan);
+        return kn_fail(err, KN_ENOMEM, "out of memory");
+    }
+    resolve(plan);
+    *out = plan;
+    return true;
+}
+
+void kn_plan_destroy(kn_plan *plan) {
+    if (!plan)
+        return;
+    for (size_t i = 0; plan->words && i < plan->word_count; i++)
+        kn_words_free(&plan->words[i]);
+    free(plan->words);
+    free(plan->ops);
+    free(plan->literals);
+    free(plan);
+}
+
+bool kn_plan_calls_scripts(const kn_plan *plan) {
+    return plan->scripts;
+}
+
+size_t kn_plan_max_length(const kn_plan *plan) {
+    return plan->max_length;
+}
