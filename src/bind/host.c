@@ -16,9 +16,10 @@
 
 static const luaL_Reg libraries[] = {
     {"cjson", luaopen_cjson},
-    {"kinessis.core.aws", kn_open_aws},
     {"kinessis.core.repl", kn_open_repl},
+    {"kinessis.core.aws", kn_open_aws},
     {"kinessis.core.lake", kn_open_lake},
+    {"kinessis.core.plan", kn_open_plan},
     {"kinessis.core.sys", kn_open_sys},
     {NULL, NULL},
 };

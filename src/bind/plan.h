@@ -1,0 +1,19 @@
+/* Plans and cursors for the other bindings (the run). */
+#ifndef KN_BIND_PLAN_H
+#define KN_BIND_PLAN_H
+
+#include "gen/plan.h"
+
+#include <lua.h>
+
+/* The plan userdata at index (schema:plan() makes it), or a Lua argument error. The plan lives as
+ * long as the userdata: keep that on the stack or referenced. */
+const kn_plan *kn_check_plan(lua_State *L, int index);
+
+/* A cursor on the plan whose script functions run in L, through the one gate. `call`,
+ * `call_context` and `release` of config are set here. Destroy the cursor before L is closed. Does
+ * not raise. */
+KN_MUST_CHECK bool kn_open_cursor(lua_State *L, int plan_index, const kn_cursor_config *config,
+                                  kn_cursor **out, kn_err *err);
+
+#endif

@@ -1,0 +1,202 @@
+/* See script.h. A script is a userdata, anchored in the registry by its address while its cursor
+ * lives; what functions hold of it afterwards (ctx.random, ...) finds it closed. */
+#include "bind/script.h"
+
+#include "base/rng.h"
+#include "bind/host.h"
+#include "bind/script_value.h"
+
+enum { FUNCTIONS = 1, PATHS, CONTEXT, THREAD, USER_VALUES = THREAD };
+
+typedef struct script_field {
+    uint64_t key; /* of its stream, under the seed */
+    const char *path;
+    bool empty_array;
+} script_field;
+
+typedef struct script {
+    lua_State *L;      /* a thread of its own: a cursor may outlive the coroutine that opened it */
+    kn_cursor *cursor; /* NULL once released */
+    kn_buf *out;       /* NULL outside of a call */
+    uint64_t seed_key, index;
+    uint32_t function;
+    kn_rng rng;
+    script_field fields[];
+} script;
+
+/* ---- what functions may use ---- */
+
+static script *running(lua_State *L, const char *what) {
+    script *s = lua_touserdata(L, lua_upvalueindex(1));
+    if (!s->cursor || !s->out)
+        luaL_error(L, "%s works only while a field's function runs", what);
+    return s;
+}
+
+/* ctx.random() -> [0, 1); (n) -> 1..n; (m, n) -> m..n, as math.random, from the record's own
+ * generator */
+static int l_script_random(lua_State *L) {
+    script *s = running(L, "ctx.random");
+    uint64_t draw = kn_rng_next(&s->rng);
+    lua_Integer low = 1, high;
+    switch (lua_gettop(L)) {
+    case 0:
+        lua_pushnumber(L, kn_rng_unit(draw));
+        return 1;
+    case 1:
+        high = luaL_checkinteger(L, 1);
+        break;
+    default:
+        low = luaL_checkinteger(L, 1);
+        high = luaL_checkinteger(L, 2);
+    }
+    luaL_argcheck(L, low <= high, lua_gettop(L), "the interval is empty");
+    uint64_t range = (uint64_t)high - (uint64_t)low + 1;
+    lua_pushinteger(L, (lua_Integer)((uint64_t)low + kn_rng_below(draw, range)));
+    return 1;
+}
+
+/* ctx.now() -> seconds since 1970, of this record */
+static int l_script_now(lua_State *L) {
+    lua_pushnumber(L, (lua_Number)kn_cursor_now_ms(running(L, "ctx.now")->cursor) / 1000);
+    return 1;
+}
+
+/* core.read(slot) -> true, value; or true, nil, json when it is an object or array; or false while
+ * the field has not been made */
+static int l_script_read(lua_State *L) {
+    script *s = running(L, "ctx.record");
+    kn_slice json;
+    bool text;
+    bool made = kn_cursor_captured(s->cursor, (uint32_t)luaL_checkinteger(L, 1), &json, &text);
+    lua_pushboolean(L, made);
+    if (!made)
+        return 1;
+    if (text)
+        kn_script_value_push_text(L, json);
+    else if (!kn_script_value_push(L, json)) {
+        lua_pushnil(L);
+        lua_pushlstring(L, json.p, json.n);
+        return 3;
+    }
+    return 2;
+}
+
+/* ---- calling ---- */
+
+static int unsupported(lua_State *L, const char *problem) {
+    script *s = lua_touserdata(L, 1);
+    lua_Debug where;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, s);
+    lua_getiuservalue(L, -1, FUNCTIONS);
+    lua_rawgeti(L, -1, (lua_Integer)s->function + 1);
+    lua_getinfo(L, ">S", &where);
+    return luaL_error(L,
+                      "%s:%d: the function returned %s; it may return a string, a number, "
+                      "true, false, nil, or a table of these",
+                      where.short_src, where.linedefined, problem);
+}
+
+/* (script): calls the function and appends its value. */
+static int run_function(lua_State *L) {
+    script *s = lua_touserdata(L, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, s);
+    lua_getiuservalue(L, 2, FUNCTIONS);
+    lua_getiuservalue(L, 2, CONTEXT);
+    lua_pushinteger(L, (lua_Integer)s->index);
+    lua_setfield(L, 4, "index");
+    lua_rawgeti(L, 3, (lua_Integer)s->function + 1);
+    lua_pushvalue(L, 4);
+    lua_call(L, 1, 1);
+    const script_field *field = &s->fields[s->function];
+    const char *problem = kn_script_value_write(L, -1, field->empty_array, s->out);
+    return problem ? unsupported(L, problem) : 0;
+}
+
+static bool call(void *context, uint32_t function, uint64_t index, kn_buf *out, kn_err *err) {
+    script *s = context;
+    lua_State *L = s->L;
+    if (!lua_checkstack(L, 8))
+        return kn_fail(err, KN_ENOMEM, "the Lua stack is full");
+    s->index = index;
+    s->function = function;
+    s->out = out;
+    s->rng = kn_rng_at(kn_rng_record_key(s->seed_key, index), s->fields[function].key);
+    lua_pushcfunction(L, run_function);
+    lua_pushlightuserdata(L, s);
+    bool ok = kn_host_call(L, 1, 0, err);
+    s->out = NULL;
+    return ok || kn_fail_within(err, "schema %s, record %llu", s->fields[function].path,
+                                (unsigned long long)index);
+}
+
+static void release(void *context) {
+    script *s = context;
+    lua_State *L = s->L;
+    s->cursor = NULL;
+    if (lua_checkstack(L, 1)) {
+        lua_pushnil(L);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, s);
+    }
+}
+
+/* ---- opening ---- */
+
+/* Reads the operations; the lists of functions and paths are on top of the stack. */
+static void read_fields(lua_State *L, int list, script *s, lua_Integer n) {
+    int functions = lua_gettop(L) - 1, paths = functions + 1;
+    for (lua_Integer i = 1; i <= n; i++) {
+        script_field *field = &s->fields[i - 1];
+        lua_geti(L, list, i);
+        lua_getfield(L, -1, "fn");
+        lua_seti(L, functions, i);
+        kn_slice stream;
+        lua_getfield(L, -1, "stream");
+        stream.p = luaL_checklstring(L, -1, &stream.n);
+        field->key = kn_rng_stream_key(s->seed_key, kn_rng_hash(stream));
+        lua_getfield(L, -2, "empty_array");
+        field->empty_array = lua_toboolean(L, -1);
+        lua_getfield(L, -3, "path");
+        field->path = luaL_checkstring(L, -1);
+        lua_seti(L, paths, i);
+        lua_pop(L, 3);
+    }
+}
+
+void kn_script_open(lua_State *L, int functions_index, int context_index,
+                    kn_cursor_config *config) {
+    static const luaL_Reg core[] = {
+        {"random", l_script_random}, {"now", l_script_now}, {"read", l_script_read}, {NULL, NULL}};
+    int top = lua_gettop(L);
+    int list = lua_absindex(L, functions_index);
+    context_index = lua_absindex(L, context_index);
+    lua_Integer n = luaL_len(L, list);
+    script *s = lua_newuserdatauv(L, sizeof *s + (size_t)n * sizeof *s->fields, USER_VALUES);
+    int self = top + 1;
+    *s = (script){.L = lua_newthread(L), .seed_key = kn_rng_seed_key(config->seed)};
+    lua_setiuservalue(L, self, THREAD);
+
+    lua_createtable(L, (int)n, 0);
+    lua_createtable(L, (int)n, 0);
+    read_fields(L, list, s, n);
+    lua_setiuservalue(L, self, PATHS);
+    lua_setiuservalue(L, self, FUNCTIONS);
+
+    lua_pushvalue(L, context_index);
+    lua_createtable(L, 0, 3);
+    lua_pushvalue(L, self);
+    luaL_setfuncs(L, core, 1);
+    lua_call(L, 1, 1);
+    lua_setiuservalue(L, self, CONTEXT);
+
+    lua_rawsetp(L, LUA_REGISTRYINDEX, s);
+    lua_settop(L, top);
+    config->call = call;
+    config->call_context = s;
+    config->release = release;
+}
+
+void kn_script_attach(const kn_cursor_config *config, kn_cursor *cursor) {
+    if (config->call == call)
+        ((script *)config->call_context)->cursor = cursor;
+}
