@@ -1,0 +1,351 @@
+--- schema(name, fields): what a record looks like; the order of fields is the order in the JSON.
+---
+---     local person = kinessis.schema("person", {
+---       { "uuid", fake.uuid() },
+---       { "address", { { "city", fake.city() }, { "country", "US" } } },
+---       { "total", function(ctx) return ctx.random(100) / 4 end, type = "double" },
+---     })
+---
+--- A value is a provider of kinessis.fake, a constant, a list of fields (an object), or a function. A
+--- function gets ctx: ctx.index (the record's number, from 0), ctx.random (as math.random, but from the
+--- record's own generator: use it, and record i is always the same), ctx.now() (seconds since 1970) and
+--- ctx.record.<field> (fields made before this one). What it returns becomes JSON; its type in Glue is
+--- string unless declared.
+---
+--- The schema is checked here, and compiled (src/gen/plan.h) when it is first run.
+local blame = require "kinessis.blame"
+local cjson = require "cjson"
+local core = require "kinessis.core.plan"
+local provider = require "kinessis.fake.provider"
+local types = require "kinessis.types"
+
+local Schema = { __name = "kinessis.schema" }
+Schema.__index = Schema
+
+local schema = {}
+
+local MAX_DEPTH = 32
+
+-- Raises: "person.lua:12: schema person.phone: min 10 is greater than max 1".
+local function fail(where, path, ...)
+  local message = select("#", ...) > 1 and string.format(...) or (...)
+  error(("%s%sschema %s: %s"):format(where, where ~= "" and ": " or "", path, message), 0)
+end
+
+-- ---- checking ----
+
+local field_keys = { "type" }
+
+local function check_field_shape(field, i, seen, path, where)
+  if type(field) ~= "table" or provider.is(field) then
+    fail(where, path, "field %d must be { name, value }, not %s", i,
+      provider.is(field) and "a provider" or blame.show(field))
+  end
+  local name = field[1]
+  if type(name) ~= "string" or name == "" then
+    fail(where, path, "the name of field %d must be a string, not %s", i, name == "" and "empty" or blame.show(name))
+  elseif not utf8.len(name) then
+    fail(where, path, "the name of field %d, %q, is not valid UTF-8", i, name)
+  elseif seen[name] then
+    fail(where, path .. "." .. name, "fields %d and %d have the same name", seen[name], i)
+  end
+  seen[name] = i
+  for key in pairs(field) do
+    if key ~= 1 and key ~= 2 and key ~= "type" then
+      if key == 3 then fail(where, path .. "." .. name, "a field is { name, value }; there is a third thing") end
+      fail(where, path .. "." .. name, "a field has no option %s%s", blame.show(key),
+        type(key) == "string" and blame.suggestion(key, field_keys) or "")
+    end
+  end
+end
+
+local check_fields
+
+-- Fills checked with what the value is: node (a provider), fn, or fields.
+local function check_value(checked, value, path, where, depth)
+  if provider.is(value) then
+    local broken = provider.broken(value)
+    if broken then fail(broken.where or where, path, "%s", broken.problem) end
+    checked.node, checked.type = value, value.type
+  elseif type(value) == "function" then
+    checked.fn, checked.type = value, "string"
+  elseif type(value) == "table" then
+    if depth == MAX_DEPTH then
+      fail(where, path, "nested deeper than %d (does a table hold itself?)", MAX_DEPTH)
+    end
+    checked.fields = check_fields(value, path, where, depth + 1)
+    local members = {}
+    for i, field in ipairs(checked.fields) do members[i] = field.name .. ":" .. field.type end
+    checked.type = "struct<" .. table.concat(members, ",") .. ">"
+  elseif value == nil then
+    fail(where, path, "there is no value; give a provider, a constant, a list of fields or a function")
+  else
+    local constant = require("kinessis.fake").constant(value)
+    if constant.problem then
+      fail(where, path, "%s", (constant.problem:gsub("choice 1 ", "the value ", 1)))
+    end
+    checked.node, checked.type = constant, constant.type
+  end
+end
+
+function check_fields(fields, path, where, depth)
+  local result, seen = {}, {}
+  local count = #fields
+  for key in pairs(fields) do
+    if math.type(key) ~= "integer" or key < 1 or key > count then
+      fail(where, path, "fields are a list of { name, value }, and this one has a key %s%s", blame.show(key),
+        type(key) == "string" and (': write { "%s", ... }'):format(key) or "")
+    end
+  end
+  if count == 0 then fail(where, path, "there are no fields") end
+  for i = 1, count do
+    local field = fields[i]
+    check_field_shape(field, i, seen, path, where)
+    local checked = { name = field[1] }
+    local field_path = path .. "." .. checked.name
+    check_value(checked, field[2], field_path, where, depth)
+    if field.type ~= nil then
+      if not types.parse(field.type) then
+        fail(where, field_path, "%s is not a type%s", blame.show(field.type),
+          type(field.type) == "string" and blame.suggestion(field.type, types.names()) or "")
+      end
+      checked.type = types.glue(types.parse(field.type))
+    end
+    result[i] = checked
+  end
+  return result
+end
+
+-- ---- compiling ----
+
+-- A copy of a provider for one field, with the stream that each of its draws comes from.
+-- scope.roles: role -> stream of the first value with that role in this object.
+local function instantiate(node, scope, field)
+  if node.resolve then
+    return { resolve = node.resolve, text = node.text, field = field }
+  end
+  local copy = {}
+  for key, value in pairs(node) do copy[key] = value end
+  if node.parts then
+    copy.parts = {}
+    for i, part in ipairs(node.parts) do
+      copy.parts[i] = type(part) == "string" and part or instantiate(part, scope, field)
+    end
+    return copy
+  end
+  field.draws = field.draws + 1
+  copy.stream = node.stream or ("%s#%d"):format(field.path, field.draws)
+  if node.role and not scope.roles[node.role] then scope.roles[node.role] = copy.stream end
+  if node.body then copy.body = instantiate(node.body, { roles = {} }, field) end
+  return copy
+end
+
+local function role_stream(scope, role)
+  return scope.roles[role] or scope.parent and role_stream(scope.parent, role)
+end
+
+local emit_value
+
+-- Appends what the provider writes: where it is text, the content of a string.
+local function emit_content(code, node, scope)
+  if node.resolve then
+    local record = { stream = function(role) return role_stream(scope, role) end }
+    emit_content(code, instantiate(node.resolve(record), { roles = {} }, node.field), scope)
+  elseif node.parts then
+    for _, part in ipairs(node.parts) do
+      if type(part) == "string" then
+        code[#code + 1] = core.escape(part):sub(2, -2)
+      else
+        emit_content(code, part, scope)
+      end
+    end
+  elseif node.body then
+    local body = {}
+    emit_value(body, node.body, scope)
+    node.body = body
+    code[#code + 1] = node
+  else
+    code[#code + 1] = node
+  end
+end
+
+function emit_value(code, node, scope)
+  if node.text then code[#code + 1] = '"' end
+  emit_content(code, node, scope)
+  if node.text then code[#code + 1] = '"' end
+end
+
+-- Appends the value of a field inside of a capture.
+local function emit_captured(code, field, node, scope, slot)
+  local body = {}
+  if node.text then code[#code + 1] = '"' end
+  emit_content(body, node, scope)
+  code[#code + 1] = { op = "capture", slot = slot, text = node.text and 1 or 0, body = body }
+  if node.text then code[#code + 1] = '"' end
+  field.slot = slot
+end
+
+local function is_list(kind)
+  return kind:sub(1, 6) == "array<"
+end
+
+-- plan: { code, captures (path -> slot), wanted (path or nil), every, slots }
+local function emit_fields(plan, code, fields, path, prefix, parent)
+  local scope = { roles = {}, parent = parent }
+  local nodes = {}
+  for i, field in ipairs(fields) do
+    local about = { path = path .. "." .. field.name, draws = 0 }
+    if field.node then
+      nodes[i] = instantiate(field.node, scope, about)
+    elseif field.fn then
+      nodes[i] = { op = "script", fn = field.fn, path = about.path, stream = about.path .. "#1",
+        empty_array = is_list(field.type) }
+    end
+  end
+  code[#code + 1] = "{"
+  for i, field in ipairs(fields) do
+    code[#code + 1] = (i > 1 and "," or "") .. core.escape(field.name) .. ":"
+    local key = prefix .. field.name
+    if field.fields then
+      plan.captures[key] = true
+      emit_fields(plan, code, field.fields, path .. "." .. field.name, key .. "\0", scope)
+    elseif plan.every or plan.wanted == key then
+      plan.captures[key] = plan.slots
+      emit_captured(code, field, nodes[i], scope, plan.slots)
+      plan.slots = plan.slots + 1
+    else
+      emit_value(code, nodes[i], scope)
+    end
+  end
+  code[#code + 1] = "}"
+end
+
+local function calls_scripts(fields)
+  for _, field in ipairs(fields) do
+    if field.fn or field.fields and calls_scripts(field.fields) then return true end
+  end
+  return false
+end
+
+-- The key of a capture for a path as people write it ("address.city"), or nil.
+local function find_key(fields, path, prefix)
+  for _, field in ipairs(fields) do
+    if field.name == path and not field.fields then return prefix .. field.name end
+    local below = field.fields and path:sub(1, #field.name + 1) == field.name .. "."
+    local key = below and find_key(field.fields, path:sub(#field.name + 2), prefix .. field.name .. "\0")
+    if key then return key end
+  end
+end
+
+-- The paths of the fields that hold a value.
+local function list_paths(fields, prefix, paths)
+  for _, field in ipairs(fields) do
+    if field.fields then
+      list_paths(field.fields, prefix .. field.name .. ".", paths)
+    else
+      paths[#paths + 1] = prefix .. field.name
+    end
+  end
+  return paths
+end
+
+-- What functions receive. script: random, now and read (src/bind/script.h).
+local function context_maker(captures)
+  return function(script)
+    local views = {}
+    local function view(prefix)
+      return setmetatable({}, {
+        __index = function(_, name)
+          local key = prefix .. tostring(name)
+          local slot = captures[key]
+          local shown = key:gsub("%z", ".")
+          if slot == true then
+            views[key] = views[key] or view(key .. "\0")
+            return views[key]
+          elseif not slot then
+            error(("ctx.record: there is no field %q"):format(shown), 2)
+          end
+          local made, value, json = script.read(slot)
+          if not made then
+            error(("ctx.record: field %q is not made yet: only fields above this one are"):format(shown), 2)
+          end
+          if json then return cjson.decode(json) end
+          return value
+        end,
+        __newindex = function() error("ctx.record can only be read: return the value of the field instead", 2) end,
+      })
+    end
+    return { index = 0, random = script.random, now = script.now, record = view("") }
+  end
+end
+
+--- The compiled plan (a userdata for the run). kept is the path of the field whose text each record
+--- also gives apart: the partition key.
+function Schema:plan(kept)
+  local plans = self.plans
+  local found = plans[kept or false]
+  if found then return found end
+  local key
+  if kept ~= nil then
+    key = type(kept) == "string" and find_key(self.fields, kept, "")
+    if not key then
+      fail(blame.where(), self.name, "there is no field %s to keep%s", blame.show(kept),
+        type(kept) == "string" and blame.suggestion(kept, list_paths(self.fields, "", {})) or "")
+    end
+  end
+  local plan = { captures = {}, slots = 0, wanted = key, every = calls_scripts(self.fields) }
+  local code = {}
+  emit_fields(plan, code, self.fields, self.name, "")
+  local made, result = pcall(core.new, code, key and plan.captures[key], context_maker(plan.captures))
+  if not made then fail(self.where, self.name, "%s", result) end
+  plans[kept or false] = result
+  return result
+end
+
+--- n records (JSON strings), from index options.from (0), of options.seed (0). options.start is the
+--- time (seconds since 1970) of record 0 on the simulated clock and options.step the seconds between
+--- records; without start, now is the wall clock.
+function Schema:sample(n, options)
+  options = options or {}
+  local cursor <close> = self:plan():cursor { seed = options.seed or 0, start = options.start, step = options.step }
+  local records, from = {}, options.from or 0
+  for i = 1, n or 1 do
+    records[i] = cursor:record(from + i - 1) -- the text that is kept, its second result, is dropped
+  end
+  return records
+end
+
+--- The columns of the table that holds these records: { name =, type = } (Glue), in order.
+function Schema:columns()
+  local columns = {}
+  for i, field in ipairs(self.fields) do columns[i] = { name = field.name, type = field.type } end
+  return columns
+end
+
+function Schema:__tostring()
+  return ("schema %s (%d fields)"):format(self.name, #self.fields)
+end
+
+--- Whether a value is a schema.
+function schema.is(value)
+  return getmetatable(value) == Schema
+end
+
+function schema.new(name, fields)
+  local where = blame.where()
+  if type(name) ~= "string" or name == "" or not utf8.len(name) then
+    fail(where, "?", "the name must be a string, not %s", name == "" and "empty" or blame.show(name))
+  end
+  if type(fields) ~= "table" or provider.is(fields) then
+    fail(where, name, "the fields must be a list of { name, value }, not %s",
+      provider.is(fields) and "a provider" or blame.show(fields))
+  end
+  return setmetatable({
+    name = name,
+    fields = check_fields(fields, name, where, 0),
+    where = where,
+    plans = {},
+  }, Schema)
+end
+
+return setmetatable(schema, { __call = function(_, ...) return schema.new(...) end })
