@@ -56,6 +56,10 @@ static const row rows[] = {
     {"GET", BUCKET, "location", NULL, kn_s3_bucket_location},
     {"GET", BUCKET, "list-type", NULL, kn_s3_list_v2},
     {"GET", BUCKET, NULL, NULL, kn_s3_list_v1},
+    {"PUT", OBJECT, NULL, NULL, kn_s3_put_object},
+    {"GET", OBJECT, NULL, NULL, kn_s3_get_object},
+    {"HEAD", OBJECT, NULL, NULL, kn_s3_get_object},
+    {"DELETE", OBJECT, NULL, NULL, kn_s3_delete_object},
 };
 
 /* Sub-resources of S3: with one of them a request means something else than without, so a request

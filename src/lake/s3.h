@@ -44,6 +44,14 @@ typedef struct kn_s3_content {
 KN_MUST_CHECK bool kn_s3_receive(kn_s3_call *call, kn_s3_content *content, kn_err *err);
 void kn_s3_content_free(kn_s3_content *content); /* removes the file if it is still there */
 
+/* The part of an object's document that a request's headers tell; a new reference, or NULL. */
+json_t *kn_s3_meta(const kn_http_request *request, kn_err *err);
+
+/* Checks If-Match and If-None-Match and makes the content the object, in one transaction. meta is
+ * completed with ETag (unless content->etag is "") and checksums. */
+KN_MUST_CHECK bool kn_s3_store_content(kn_s3_call *call, kn_s3_content *content, json_t *meta,
+                                       kn_err *err);
+
 /* Sets x-amz-checksum-* headers from a document's checksums. */
 void kn_s3_checksum_headers(kn_http_response *response, const json_t *doc);
 
