@@ -219,7 +219,7 @@ bool kn_objects_bucket_remove(kn_objects *objects, const char *bucket, kn_err *e
 
 /* ---- content ---- */
 
-static bool digest_file(int fd, char etag[33], kn_err *err) {
+bool kn_objects_digest(int fd, char etag[33], kn_err *err) {
     EVP_MD_CTX *md5 = EVP_MD_CTX_new();
     unsigned char bytes[64 << 10], digest[EVP_MAX_MD_SIZE];
     unsigned n = 0;
@@ -251,7 +251,7 @@ static bool describe(int fd, json_t *doc, kn_err *err) {
         return kn_fail_errno(err, "cannot read an object's file");
     char etag[33];
     if (!json_object_get(doc, "ETag")) {
-        if (!digest_file(fd, etag, err))
+        if (!kn_objects_digest(fd, etag, err))
             return false;
         json_object_set_new(doc, "ETag", json_string(etag));
     }

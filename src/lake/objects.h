@@ -41,6 +41,9 @@ KN_MUST_CHECK bool kn_objects_adopt(kn_objects *objects, const char *bucket, con
 KN_MUST_CHECK bool kn_objects_put(kn_objects *objects, const char *bucket, const char *key,
                                   kn_slice bytes, const json_t *meta, kn_err *err);
 
+/* The ETag of a whole file: the MD5 of its bytes, in hexadecimal. */
+KN_MUST_CHECK bool kn_objects_digest(int fd, char etag[33], kn_err *err);
+
 typedef struct kn_object {
     const char *key;
     const char *path; /* absolute */

@@ -5,34 +5,32 @@
 
 #include "base/log.h"
 #include "lake/route.h"
+#include "net/xml.h"
 
 #include <stdio.h>
 #include <strings.h>
 
 /* ---- XML ---- */
 
-void kn_s3_xml(kn_buf *out, const char *text) {
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '<')
-            kn_buf_cstr(out, "&lt;");
-        else if (c == '>')
-            kn_buf_cstr(out, "&gt;");
-        else if (c == '&')
-            kn_buf_cstr(out, "&amp;");
-        else if (c == '"')
-            kn_buf_cstr(out, "&quot;");
-        else if (c < 0x20 && c != '\t' && c != '\n')
-            kn_buf_printf(out, "&#x%X;", c);
-        else
-            kn_buf_char(out, (char)c);
-    }
-}
-
 void kn_s3_xml_element(kn_buf *out, const char *name, const char *text) {
     kn_buf_printf(out, "<%s>", name);
-    kn_s3_xml(out, text);
+    kn_xml_escape(out, kn_slice_cstr(text));
     kn_buf_printf(out, "</%s>", name);
+}
+
+bool kn_s3_read_xml(kn_s3_call *call, const char *root, kn_xml **out, kn_err *err) {
+    const kn_http_request *request = call->request;
+    *out = NULL;
+    if (request->body_fd >= 0 || !kn_xml_parse(request->body, out, err) ||
+        strcmp(kn_xml_root(*out)->name, root) != 0) {
+        if (*out)
+            kn_xml_destroy(*out);
+        return kn_fail_aws(err, 400, "MalformedXML",
+                           "The XML you provided was not well-formed or did not validate against "
+                           "our published schema: the body must be a %s",
+                           root);
+    }
+    return true;
 }
 
 /* ---- the operations ---- */
@@ -53,9 +51,17 @@ static const row rows[] = {
     {"PUT", BUCKET, NULL, NULL, kn_s3_create_bucket},
     {"HEAD", BUCKET, NULL, NULL, kn_s3_head_bucket},
     {"DELETE", BUCKET, NULL, NULL, kn_s3_delete_bucket},
+    {"POST", BUCKET, "delete", NULL, kn_s3_delete_objects},
+    {"GET", BUCKET, "uploads", NULL, kn_s3_list_uploads},
     {"GET", BUCKET, "location", NULL, kn_s3_bucket_location},
     {"GET", BUCKET, "list-type", NULL, kn_s3_list_v2},
     {"GET", BUCKET, NULL, NULL, kn_s3_list_v1},
+    {"POST", OBJECT, "uploads", NULL, kn_s3_create_upload},
+    {"PUT", OBJECT, "uploadId", NULL, kn_s3_upload_part},
+    {"POST", OBJECT, "uploadId", NULL, kn_s3_complete_upload},
+    {"DELETE", OBJECT, "uploadId", NULL, kn_s3_abort_upload},
+    {"GET", OBJECT, "uploadId", NULL, kn_s3_list_parts},
+    {"PUT", OBJECT, NULL, "x-amz-copy-source", kn_s3_copy_object},
     {"PUT", OBJECT, NULL, NULL, kn_s3_put_object},
     {"GET", OBJECT, NULL, NULL, kn_s3_get_object},
     {"HEAD", OBJECT, NULL, NULL, kn_s3_get_object},

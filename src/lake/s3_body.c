@@ -85,6 +85,15 @@ static void checksum_end(checksum *sum, const algorithm *a, kn_buf *out) {
 
 /* ---- one upload ---- */
 
+bool kn_s3_spool(kn_s3_call *call, char path[PATH_MAX], int *fd, kn_err *err) {
+    snprintf(path, PATH_MAX, "%s/put.XXXXXX", kn_objects_spool(call->objects));
+    *fd = mkostemp(path, O_CLOEXEC);
+    if (*fd >= 0)
+        return true;
+    path[0] = '\0';
+    return kn_fail_errno(err, "cannot make a file in %s", kn_objects_spool(call->objects));
+}
+
 typedef struct upload {
     kn_s3_content *content;
     int fd;
@@ -136,14 +145,7 @@ static bool begin(kn_s3_call *call, upload *u, kn_err *err) {
     }
     if (!ok)
         return kn_fail(err, KN_ENOMEM, "cannot compute an object's digests");
-    snprintf(u->content->path, sizeof u->content->path, "%s/put.XXXXXX",
-             kn_objects_spool(call->objects));
-    u->fd = mkostemp(u->content->path, O_CLOEXEC);
-    if (u->fd < 0) {
-        u->content->path[0] = '\0';
-        return kn_fail_errno(err, "cannot make a file in %s", kn_objects_spool(call->objects));
-    }
-    return true;
+    return kn_s3_spool(call, u->content->path, &u->fd, err);
 }
 
 static bool feed(upload *u, kn_chunked *chunked, const char *bytes, size_t n, kn_err *err) {
@@ -269,6 +271,14 @@ bool kn_s3_receive(kn_s3_call *call, kn_s3_content *content, kn_err *err) {
     if (!ok)
         kn_s3_content_free(content);
     return ok;
+}
+
+bool kn_s3_verify_body(kn_s3_call *call, kn_err *err) {
+    kn_s3_content content;
+    if (!kn_s3_receive(call, &content, err))
+        return false;
+    kn_s3_content_free(&content);
+    return true;
 }
 
 void kn_s3_content_free(kn_s3_content *content) {

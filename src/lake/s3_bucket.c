@@ -70,7 +70,7 @@ bool kn_s3_bucket_location(kn_s3_call *call, kn_err *err) {
     /* us-east-1 is spelled as nothing. */
     kn_buf_cstr(&call->response->body, KN_S3_XML_HEADER "<LocationConstraint " KN_S3_XMLNS ">");
     if (strcmp(call->region, "us-east-1") != 0)
-        kn_s3_xml(&call->response->body, call->region);
+        kn_buf_cstr(&call->response->body, call->region);
     kn_buf_cstr(&call->response->body, "</LocationConstraint>");
     return true;
 }

@@ -254,19 +254,23 @@ static bool check_replacing(kn_s3_call *call, kn_err *err) {
     return ok || fail_condition(err);
 }
 
-/* Checks the conditions and adopts the content, so that no other request comes between. */
-bool kn_s3_store_content(kn_s3_call *call, kn_s3_content *content, json_t *meta, kn_err *err) {
+bool kn_s3_adopt_content(kn_s3_call *call, kn_s3_content *content, json_t *meta, kn_err *err) {
     json_object_set_new(meta, "ETag", json_string(content->etag));
     json_object_update(meta, content->checksums);
+    if (!check_replacing(call, err) ||
+        !kn_objects_adopt(call->objects, call->bucket, call->key, content->path, meta, err))
+        return false;
+    content->path[0] = '\0'; /* the file is the object's now */
+    return true;
+}
+
+bool kn_s3_store_content(kn_s3_call *call, kn_s3_content *content, json_t *meta, kn_err *err) {
     if (!kn_store_begin(call->store, err))
         return false;
-    if (!check_replacing(call, err) ||
-        !kn_objects_adopt(call->objects, call->bucket, call->key, content->path, meta, err)) {
-        kn_store_rollback(call->store);
-        return false;
-    }
-    content->path[0] = '\0'; /* the file is the object's now */
-    return kn_store_commit(call->store, err);
+    if (kn_s3_adopt_content(call, content, meta, err))
+        return kn_store_commit(call->store, err);
+    kn_store_rollback(call->store);
+    return false;
 }
 
 bool kn_s3_put_object(kn_s3_call *call, kn_err *err) {
