@@ -1,0 +1,243 @@
+/* The lake's Kinesis beside the wire: what neighbours see, retention, and streams that are made,
+ * used and deleted by several threads. */
+#include "lake/kinesis_state.h"
+
+#include "base/file.h"
+#include "base/time.h"
+#include "lake/journal_segment.h"
+#include "lake/store.h"
+#include "tap.h"
+
+#include <limits.h>
+#include <unistd.h>
+
+static char folder[64];
+
+static kn_lake *must_open(void) {
+    kn_lake *lake;
+    kn_err err;
+    kn_lake_config config = {.folder = folder};
+    if (kn_lake_open(&config, &lake, &err))
+        return lake;
+    printf("Bail out! %s\n", err.message);
+    exit(1);
+}
+
+/* Runs an operation; the reply, or NULL and err. */
+static json_t *call(kn_lake *lake, kn_op_function *run, json_t *input, kn_err *err) {
+    kn_buf text;
+    kn_buf_init(&text, 64 << 20);
+    kn_op_call c = {.lake = lake, .input = input, .text = &text};
+    json_t *reply = NULL;
+    if (run(&c, err))
+        reply = c.output ? json_incref(c.output) : json_loads(text.p ? text.p : "{}", 0, NULL);
+    json_decref(c.output);
+    json_decref(input);
+    kn_buf_free(&text);
+    return reply;
+}
+
+static bool put(kn_lake *lake, const char *stream, int n, kn_err *err) {
+    json_t *records = json_array();
+    for (int i = 0; i < n; i++)
+        json_array_append_new(records, json_pack("{s:s, s:s++}", "Data", "eHl6", "PartitionKey",
+                                                 "key", i % 2 ? "-1" : "-2", i % 3 ? "a" : "b"));
+    json_t *reply = call(lake, kn_kinesis_put_records,
+                         json_pack("{s:s, s:o}", "StreamName", stream, "Records", records), err);
+    bool ok = reply && json_integer_value(json_object_get(reply, "FailedRecordCount")) == 0;
+    json_decref(reply);
+    return ok;
+}
+
+typedef struct tally {
+    unsigned shards, wrong;
+    uint64_t records;
+    char first[64];
+    int64_t created_ms;
+} tally;
+
+static bool note_first(void *context, const kn_journal_record *record) {
+    tally *t = context;
+    kn_kinesis_sequence_number(t->created_ms, t->shards, record->index, record->arrival_ms,
+                               t->first);
+    return false;
+}
+
+static bool count_shard(void *context, unsigned shard, kn_journal *journal) {
+    tally *t = context;
+    uint64_t next;
+    kn_err err;
+    t->wrong += shard != t->shards;
+    t->wrong += !kn_journal_read(journal, 0, note_first, t, &next, &err);
+    t->shards++;
+    t->records += kn_journal_end(journal) - kn_journal_begin(journal);
+    return true;
+}
+
+static void neighbours(kn_lake *lake) {
+    kn_err err;
+    kn_kinesis *kinesis = kn_lake_kinesis(lake);
+    tally t = {0};
+    tap_ok(!kn_kinesis_each_shard(kinesis, "none", count_shard, &t, &err) &&
+               strcmp(err.aws_code, "ResourceNotFoundException") == 0,
+           "each_shard of no stream");
+    tap_ok(!kn_kinesis_created(kinesis, "none", &t.created_ms, &err), "when no stream was made");
+    tap_ok(kn_stream_create(kinesis, "s", 4, false, NULL, &err), "a stream");
+    tap_ok(put(lake, "s", 100, &err), "100 records");
+    tap_ok(kn_kinesis_created(kinesis, "s", &t.created_ms, &err) &&
+               kn_time_now_ms() - t.created_ms < 60000,
+           "when it was made");
+    tap_ok(kn_kinesis_each_shard(kinesis, "s", count_shard, &t, &err) && t.wrong == 0,
+           "each_shard");
+    tap_ok(t.shards == 4 && t.records == 100, "... has the records of 4 shards");
+    tap_is_int(strlen(t.first), 56, "... and their sequence numbers");
+    int64_t before = t.created_ms;
+    tap_ok(kn_stream_delete(kinesis, "s", &err) &&
+               kn_stream_create(kinesis, "s", 1, false, NULL, &err) &&
+               kn_kinesis_created(kinesis, "s", &t.created_ms, &err) && t.created_ms > before,
+           "made again, it is another");
+    t = (tally){0};
+    tap_ok(kn_kinesis_each_shard(kinesis, "s", count_shard, &t, &err) && t.records == 0,
+           "... without records");
+}
+
+/* A stream made 3 days ago with one record in every hour since. */
+static void make_old(kn_lake *lake) {
+    kn_err err;
+    int64_t now = kn_time_now_ms(), created = now - 72 * 3600000ll;
+    char path[PATH_MAX];
+    json_t *doc = json_pack("{s:I, s:i, s:i, s:b, s:{}}", "Created", (json_int_t)created, "Shards",
+                            1, "RetentionPeriodHours", 24, "OnDemand", 0, "Tags");
+    snprintf(path, sizeof path, "%s/kinesis/old-%lld/shardId-000000000000", folder,
+             (long long)created);
+    kn_buf frames;
+    kn_buf_init(&frames, 1 << 20);
+    for (int hour = 0; hour < 72; hour++) {
+        kn_journal_record record = {.arrival_ms = created + hour * 3600000ll + 1800000,
+                                    .key = KN_SLICE("k"),
+                                    .data = KN_SLICE("hour")};
+        kn_frame_encode(&frames, &record);
+    }
+    kn_segment segment = {0};
+    int fd;
+    bool ok = kn_store_put(kn_lake_store(lake), "kinesis.stream", "old", doc, &err) &&
+              kn_file_mkdirs(path, &err);
+    snprintf(path + strlen(path), sizeof path - strlen(path), "/%020d.seg", 0);
+    ok = ok && kn_segment_create(path, &segment, &fd, &err);
+    if (!ok) {
+        printf("Bail out! %s\n", err.message);
+        exit(1);
+    }
+    tap_ok(kn_file_write_all(fd, frames.p, frames.len, &err), "three days of records");
+    close(fd);
+    json_decref(doc);
+    kn_buf_free(&frames);
+}
+
+static size_t readable(kn_lake *lake, const char *stream) {
+    kn_err err = {0};
+    json_t *reply = call(lake, kn_kinesis_get_shard_iterator,
+                         json_pack("{s:s, s:s, s:s}", "StreamName", stream, "ShardId",
+                                   "shardId-000000000000", "ShardIteratorType", "TRIM_HORIZON"),
+                         &err);
+    json_t *iterator = json_object_get(reply, "ShardIterator");
+    json_t *records =
+        call(lake, kn_kinesis_get_records, json_pack("{s:O}", "ShardIterator", iterator), &err);
+    size_t n = json_array_size(json_object_get(records, "Records"));
+    if (!records)
+        printf("# %s\n", err.message);
+    json_decref(reply);
+    json_decref(records);
+    return n;
+}
+
+static void retention(kn_lake *lake) {
+    kn_err err;
+    tap_is_int(readable(lake, "old"), 24, "the records of the last 24 hours can be read");
+    json_t *reply =
+        call(lake, kn_kinesis_increase_retention,
+             json_pack("{s:s, s:i}", "StreamName", "old", "RetentionPeriodHours", 48), &err);
+    tap_ok(reply != NULL, "kept for 48 hours");
+    json_decref(reply);
+    tap_is_int(readable(lake, "old"), 48, "... then those of 48 hours, while their segment lasts");
+}
+
+typedef struct turmoil {
+    kn_lake *lake;
+    _Atomic bool done;
+    _Atomic unsigned wrong, puts;
+} turmoil;
+
+static bool may_fail(const kn_err *err) {
+    return strcmp(err->aws_code, "ResourceNotFoundException") == 0;
+}
+
+static void *putter(void *context) {
+    turmoil *t = context;
+    while (!t->done) {
+        kn_err err = {0};
+        if (put(t->lake, "busy", 20, &err))
+            t->puts++;
+        else if (!may_fail(&err))
+            t->wrong++;
+    }
+    return NULL;
+}
+
+static void *reader(void *context) {
+    turmoil *t = context;
+    while (!t->done) {
+        kn_err err = {0};
+        tally sum = {0};
+        if (!kn_kinesis_each_shard(kn_lake_kinesis(t->lake), "busy", count_shard, &sum, &err) &&
+            !may_fail(&err))
+            t->wrong++;
+        t->wrong += sum.wrong;
+        json_decref(call(t->lake, kn_kinesis_list_streams, json_object(), &err));
+        json_decref(call(t->lake, kn_kinesis_add_tags,
+                         json_pack("{s:s, s:{s:s}}", "StreamName", "busy", "Tags", "a", "b"),
+                         &err));
+    }
+    return NULL;
+}
+
+static void several_threads(kn_lake *lake) {
+    turmoil t = {.lake = lake};
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, i % 2 ? reader : putter, &t);
+    for (int i = 0; i < 30; i++) {
+        kn_err err = {0};
+        kn_kinesis *kinesis = kn_lake_kinesis(lake);
+        t.wrong += !kn_stream_create(kinesis, "busy", 3, false, NULL, &err);
+        kn_sleep_ms(10);
+        t.wrong += !kn_stream_delete(kinesis, "busy", &err);
+    }
+    t.done = true;
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    tap_ok(t.wrong == 0 && t.puts > 0, "a stream made and deleted 30 times while it is used");
+}
+
+int main(void) {
+    kn_err err;
+    strcpy(folder, "/tmp/kn-kinesis-XXXXXX");
+    if (!mkdtemp(folder))
+        return 1;
+    kn_lake *lake = must_open();
+    neighbours(lake);
+    make_old(lake);
+    kn_lake_close(lake);
+    lake = must_open(); /* which loads the old stream */
+    retention(lake);
+    several_threads(lake);
+    kn_lake_close(lake);
+    lake = must_open();
+    tally t = {0};
+    tap_ok(!kn_kinesis_each_shard(kn_lake_kinesis(lake), "busy", count_shard, &t, &err),
+           "a deleted stream stays deleted");
+    tap_is_int(readable(lake, "old"), 48, "an old one is there");
+    kn_lake_close(lake);
+    tap_ok(kn_file_remove_tree(folder, &err), "clean up");
+    return tap_done();
+}
