@@ -16,9 +16,10 @@ local function unreachable(more)
 end
 
 -- configuration
-tap.raises(function() aws.kinesis({ regoin = "x" }):list_streams {} end, "aws config.regoin: there is no such setting",
-  "an unknown setting raises")
-tap.raises(function() aws.kinesis({ region = 1 }):list_streams() end, "aws config.region: expected a string, got number",
+tap.raises(function() aws.kinesis({ regoin = "x" }):list_streams {} end,
+  "aws config.regoin: there is no such setting", "an unknown setting raises")
+tap.raises(function() aws.kinesis({ region = 1 }):list_streams() end,
+  "aws config.region: expected a string, got number",
   "a setting of the wrong type raises")
 tap.raises(function() aws.kinesis({ timeout = 0 }):list_streams() end, "aws config.timeout", "a timeout of 0 raises")
 local endpoint = assert(aws.s3(keys):endpoint())
@@ -34,8 +35,8 @@ tap.ok(nothing == nil, "AWS has no lake")
 tap.like(err, "give the endpoint of a lake", "and that is said")
 
 -- methods
-tap.raises(function() return aws.kinesis(keys).put_recordss end, "kinesis has no operation 'put_recordss' (did you mean put_records?)",
-  "an unknown operation raises with the nearest")
+tap.raises(function() return aws.kinesis(keys).put_recordss end,
+  "kinesis has no operation 'put_recordss' (did you mean put_records?)", "an unknown operation raises with the nearest")
 tap.raises(function() aws.kinesis(keys):put_records "x" end, "kinesis PutRecords: expected a table of members, got string",
   "members come in a table")
 for _, method in ipairs { "list_objects_v2", "put_object", "head_bucket" } do
@@ -46,6 +47,7 @@ tap.raises(function() aws.s3(keys):put_object { Bucket = "b", Key = "k", Bodi = 
 nothing, err = aws.s3(unreachable()):put_object { Bucket = "b", Key = "k", Body = "x", ContentType = "a\r\nX: y" }
 tap.ok(nothing == nil and err.code == "invalid", "a header cannot be smuggled in")
 nothing, err = aws.s3(unreachable()):get_object { Key = "k" }
+tap.ok(nothing == nil and err.code == "invalid", "S3 needs a bucket")
 tap.like(err, "s3 GetObject needs a bucket", "a missing bucket is said")
 
 -- the world's failures
@@ -62,14 +64,15 @@ local function encoded(input, operation, api)
 end
 tap.is(encoded {}, "{}", "no members")
 tap.is(encoded { ShardCount = 2, Name = 'a"b' }, '{"Name":"a\\"b","ShardCount":2}', "numbers and text")
-tap.is(encoded { N = 9007199254740993, F = 2.0, G = 0.1, B = false }, '{"B":false,"F":2,"G":0.10000000000000001,"N":9007199254740993}',
-  "64-bit integers are exact")
+tap.is(encoded { N = 9007199254740993, F = 2.0, G = 0.1, B = false },
+  '{"B":false,"F":2,"G":0.10000000000000001,"N":9007199254740993}', "64-bit integers are exact")
 tap.is(encoded { Columns = {}, Parameters = {}, TagKeys = json.array {}, Mine = json.array {} },
   '{"Columns":[],"Mine":[],"Parameters":{},"TagKeys":[]}', "empty lists and empty objects")
 tap.is(encoded { Records = { { Data = "foo\0", PartitionKey = "p" } } },
   '{"Records":[{"Data":"Zm9vAA==","PartitionKey":"p"}]}', "Data is base64 on the wire")
 tap.is(encoded({ Data = "foo" }, "X", "glue"), '{"Data":"foo"}', "only where it is bytes")
-tap.raises(function() encoded { A = { { F = print } } } end, "kinesis X.A[1].F: a function cannot be sent", "what cannot be sent raises with its path")
+tap.raises(function() encoded { A = { { F = print } } } end, "kinesis X.A[1].F: a function cannot be sent",
+  "what cannot be sent raises with its path")
 tap.raises(function() encoded { A = 0 / 0 } end, "kinesis X.A: ", "nor can NaN")
 tap.ok(encoded({ QueryString = "q" }, "StartQueryExecution", "athena"):match '"ClientRequestToken":"%x+"',
   "a query gets its token")

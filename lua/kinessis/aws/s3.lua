@@ -56,7 +56,12 @@ local shapes = {
   CreateBucket = { replied = { Location = "location" } },
   DeleteBucket = {},
   DeleteObject = { query = { VersionId = "versionId" }, replied = { VersionId = "x-amz-version-id" } },
-  GetObject = { headers = read_headers, query = { VersionId = "versionId" }, replied = replied_object, gives_body = true },
+  GetObject = {
+    headers = read_headers,
+    query = { VersionId = "versionId" },
+    replied = replied_object,
+    gives_body = true,
+  },
   HeadBucket = { replied = { BucketRegion = "x-amz-bucket-region" } },
   HeadObject = { headers = read_headers, query = { VersionId = "versionId" }, replied = replied_object },
   ListBuckets = { xml = true },

@@ -1,0 +1,259 @@
+/* See batch.h. */
+#include "aws/batch.h"
+
+#include "aws/error.h"
+#include "base/base64.h"
+#include "base/json.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+enum {
+    KIB = 1024,
+    MIB = 1024 * KIB,
+    KEY_MAX = 256,      /* characters */
+    ENTRY_EXTRA = 1600, /* of JSON around the data: names, quotes, the longest escaped key */
+};
+
+static const char *const kinesis_transient[] = {"ProvisionedThroughputExceededException",
+                                                "InternalFailure", "KMSThrottlingException", NULL};
+static const char *const firehose_transient[] = {"ServiceUnavailableException", "InternalFailure",
+                                                 NULL};
+
+const kn_batch_rules kn_batch_kinesis = {
+    .api = "kinesis",
+    .operation = "PutRecords",
+    .stream_member = "StreamName",
+    .count_member = "FailedRecordCount",
+    .results_member = "Records",
+    .transient = kinesis_transient,
+    .keyed = true,
+    .max_records = 500,
+    .record_bytes = MIB,
+    .default_bytes = 5 * MIB,
+    .most_bytes = 10 * MIB,
+};
+
+const kn_batch_rules kn_batch_firehose = {
+    .api = "firehose",
+    .operation = "PutRecordBatch",
+    .stream_member = "DeliveryStreamName",
+    .count_member = "FailedPutCount",
+    .results_member = "RequestResponses",
+    .transient = firehose_transient,
+    .max_records = 500,
+    .record_bytes = 1000 * KIB,
+    .default_bytes = 4 * MIB,
+    .most_bytes = 4 * MIB,
+};
+
+bool kn_batch_init(kn_batch *b, const kn_batch_rules *rules, const char *stream,
+                   uint32_t max_records, uint32_t max_bytes, bool newline, kn_err *err) {
+    *b = (kn_batch){.rules = rules, .newline = newline};
+    b->max_records = max_records ? max_records : rules->max_records;
+    b->max_bytes = max_bytes ? max_bytes : rules->default_bytes;
+    if (b->max_records > rules->max_records || b->max_bytes > rules->most_bytes)
+        return kn_fail(err, KN_EINVAL, "%s %s takes at most %u records and %u bytes", rules->api,
+                       rules->operation, rules->max_records, rules->most_bytes);
+    kn_buf_init(&b->body,
+                (b->max_bytes / 3 + 1) * (size_t)4 + (b->max_records + 1) * (size_t)ENTRY_EXTRA);
+    kn_json j = kn_json_to(&b->body);
+    kn_json_begin(&j, '{');
+    kn_json_key(&j, rules->stream_member);
+    kn_json_cstr(&j, stream);
+    kn_json_key(&j, "Records");
+    kn_json_begin(&j, '[');
+    b->prefix = b->body.len;
+    b->entries = malloc(b->max_records * sizeof *b->entries);
+    if (!b->entries || !kn_buf_ok(&b->body)) {
+        kn_batch_free(b);
+        return kn_fail(err, KN_ENOMEM, "out of memory for a batch of records");
+    }
+    return true;
+}
+
+void kn_batch_free(kn_batch *b) {
+    kn_buf_free(&b->body);
+    free(b->entries);
+    b->entries = NULL;
+    b->count = 0;
+}
+
+static void cut_body(kn_batch *b, size_t length) {
+    b->body.len = length;
+    b->body.p[length] = '\0';
+    b->body.failed = false;
+}
+
+void kn_batch_clear(kn_batch *b) {
+    cut_body(b, b->prefix);
+    b->count = 0;
+    b->bytes = 0;
+}
+
+/* ---- adding ---- */
+
+static size_t count_characters(kn_slice utf8) {
+    size_t n = 0;
+    for (size_t i = 0; i < utf8.n; i++)
+        n += ((unsigned char)utf8.p[i] & 0xC0) != 0x80;
+    return n;
+}
+
+static bool check_record(const kn_batch *b, kn_slice key, size_t size, kn_err *err) {
+    if (size > b->rules->record_bytes || size > b->max_bytes) {
+        uint32_t limit =
+            b->rules->record_bytes < b->max_bytes ? b->rules->record_bytes : b->max_bytes;
+        return kn_fail(err, KN_ELIMIT, "a record of %zu bytes%s is over the limit of %u", size,
+                       b->rules->keyed ? " with its partition key" : "", limit);
+    }
+    if (b->rules->keyed && key.n == 0)
+        return kn_fail(err, KN_EINVAL, "a record has an empty partition key");
+    if (b->rules->keyed && count_characters(key) > KEY_MAX)
+        return kn_fail(err, KN_ELIMIT, "a partition key of %zu characters is over the limit of %d",
+                       count_characters(key), KEY_MAX);
+    return true;
+}
+
+/* The newline is part of what is encoded: whole triplets first, then the rest with it. */
+static void append_data(const kn_batch *b, kn_buf *out, kn_slice data) {
+    if (!b->newline) {
+        kn_base64_encode(out, data);
+        return;
+    }
+    size_t whole = data.n / 3 * 3, rest = data.n - whole;
+    char tail[3];
+    kn_base64_encode(out, (kn_slice){data.p, whole});
+    if (rest)
+        memcpy(tail, data.p + whole, rest);
+    tail[rest] = '\n';
+    kn_base64_encode(out, (kn_slice){tail, rest + 1});
+}
+
+static size_t records_end(const kn_batch *b) {
+    const kn_batch_entry *last = b->count ? &b->entries[b->count - 1] : NULL;
+    return last ? last->offset + last->length : b->prefix;
+}
+
+kn_batch_answer kn_batch_add(kn_batch *b, kn_slice data, kn_slice key, kn_err *err) {
+    size_t size = data.n + b->newline + (b->rules->keyed ? key.n : 0);
+    if (!check_record(b, key, size, err))
+        return KN_BATCH_REFUSED;
+    if (b->count == b->max_records || size > b->max_bytes - b->bytes)
+        return KN_BATCH_FULL;
+    size_t before = records_end(b);
+    cut_body(b, before);
+    kn_buf_cstr(&b->body, b->count ? ",{\"Data\":\"" : "{\"Data\":\"");
+    append_data(b, &b->body, data);
+    if (b->rules->keyed) {
+        kn_buf_cstr(&b->body, "\",\"PartitionKey\":");
+        kn_json_escape(&b->body, key);
+        kn_buf_char(&b->body, '}');
+    } else {
+        kn_buf_cstr(&b->body, "\"}");
+    }
+    if (!kn_buf_ok(&b->body)) {
+        cut_body(b, before);
+        kn_fail(err, KN_ENOMEM, "out of memory for a record of %zu bytes", data.n);
+        return KN_BATCH_REFUSED;
+    }
+    size_t start = before + (b->count > 0);
+    b->entries[b->count++] = (kn_batch_entry){(uint32_t)start, (uint32_t)(b->body.len - start),
+                                              (uint32_t)size, (uint32_t)data.n};
+    b->bytes += (uint32_t)size;
+    return KN_BATCH_ADDED;
+}
+
+kn_slice kn_batch_body(kn_batch *b) {
+    cut_body(b, records_end(b));
+    kn_buf_cstr(&b->body, "]}"); /* within the room that ENTRY_EXTRA leaves */
+    return kn_buf_view(&b->body);
+}
+
+/* ---- replies ---- */
+
+/* Most replies say that nothing failed: then the results need no reading. The name cannot occur
+ * inside a JSON string, where its quotes would be escaped. */
+static bool says_none_failed(const kn_batch *b, kn_slice reply) {
+    char name[40];
+    int n = snprintf(name, sizeof name, "\"%s\"", b->rules->count_member);
+    const char *at = memmem(reply.p, reply.n, name, (size_t)n);
+    const char *end = reply.p + reply.n;
+    if (!at)
+        return false;
+    at += n;
+    while (at < end && strchr(" \t\r\n:", *at))
+        at++;
+    return at + 1 < end && at[0] == '0' && (at[1] == ',' || at[1] == '}');
+}
+
+static bool is_transient(const kn_batch_rules *rules, const char *code) {
+    for (const char *const *t = rules->transient; *t; t++)
+        if (strcmp(code, *t) == 0)
+            return true;
+    return kn_aws_is_throttle(code);
+}
+
+/* Moves the entry to the end of what is kept. */
+static void keep(kn_batch *b, uint32_t from, uint32_t *kept) {
+    kn_batch_entry e = b->entries[from];
+    size_t to = b->prefix;
+    if (*kept) {
+        const kn_batch_entry *last = &b->entries[*kept - 1];
+        to = last->offset + last->length;
+        b->body.p[to++] = ',';
+    }
+    memmove(b->body.p + to, b->body.p + e.offset, e.length);
+    e.offset = (uint32_t)to;
+    b->entries[(*kept)++] = e;
+}
+
+static void read_results(kn_batch *b, const json_t *results, bool repeat, kn_batch_outcome *out) {
+    uint32_t kept = 0, bytes = 0;
+    for (uint32_t i = 0; i < b->count; i++) {
+        const json_t *result = json_array_get(results, i);
+        const char *code = json_string_value(json_object_get(result, "ErrorCode"));
+        const char *why = json_string_value(json_object_get(result, "ErrorMessage"));
+        if (!code) {
+            out->delivered++;
+            out->bytes += b->entries[i].data;
+            continue;
+        }
+        out->throttled += kn_aws_is_throttle(code);
+        if (repeat && is_transient(b->rules, code)) {
+            bytes += b->entries[i].size;
+            keep(b, i, &kept);
+            continue;
+        }
+        if (out->failed++ == 0) {
+            kn_fail_aws(&out->error, 200, code, "%s %s: a record failed: %s: %s", b->rules->api,
+                        b->rules->operation, code, why ? why : "no reason given");
+            out->error.retryable = is_transient(b->rules, code);
+        }
+    }
+    b->count = kept;
+    b->bytes = bytes;
+}
+
+bool kn_batch_settle(kn_batch *b, kn_slice reply, bool repeat, kn_batch_outcome *out, kn_err *err) {
+    *out = (kn_batch_outcome){.error.code = KN_OK};
+    if (says_none_failed(b, reply)) {
+        out->delivered = b->count;
+        for (uint32_t i = 0; i < b->count; i++)
+            out->bytes += b->entries[i].data;
+        kn_batch_clear(b);
+        return true;
+    }
+    json_t *root = json_loadb(reply.p, reply.n, 0, NULL);
+    const json_t *results = json_object_get(root, b->rules->results_member);
+    bool ok = json_is_array(results) && json_array_size(results) == b->count;
+    if (ok)
+        read_results(b, results, repeat, out);
+    else
+        kn_fail(err, KN_EPARSE, "%s %s: the reply has no result for each of the %u records",
+                b->rules->api, b->rules->operation, b->count);
+    json_decref(root);
+    if (ok && b->count == 0)
+        kn_batch_clear(b);
+    return ok;
+}

@@ -1,0 +1,76 @@
+/* The body of PutRecords (Kinesis) and PutRecordBatch (Firehose), built record by record: each is
+ * encoded (base64, JSON) straight into it, once. After a reply only the records to be sent again
+ * are kept, moved together in place.
+ *
+ * Limits are exact: records, bytes of data and partition keys before base64, the size of one
+ * record. https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
+ * https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html */
+#ifndef KN_AWS_BATCH_H
+#define KN_AWS_BATCH_H
+
+#include "base/buf.h"
+
+/* What differs between the two services. */
+typedef struct kn_batch_rules {
+    const char *api, *operation;
+    const char *stream_member;    /* "StreamName" */
+    const char *count_member;     /* of the reply: "FailedRecordCount" */
+    const char *results_member;   /* of the reply: "Records" */
+    const char *const *transient; /* codes of records worth sending again, ended by NULL */
+    bool keyed;                   /* records have partition keys, which count */
+    uint32_t max_records;
+    uint32_t record_bytes;  /* of one record */
+    uint32_t default_bytes; /* of a request */
+    uint32_t most_bytes;
+} kn_batch_rules;
+
+extern const kn_batch_rules kn_batch_kinesis, kn_batch_firehose;
+
+typedef struct kn_batch_entry {
+    uint32_t offset, length; /* of its JSON in the body */
+    uint32_t size;           /* as the service counts: data, newline and key */
+    uint32_t data;           /* bytes of data that the caller gave */
+} kn_batch_entry;
+
+typedef struct kn_batch {
+    const kn_batch_rules *rules;
+    bool newline; /* after each record's data */
+    uint32_t max_records, max_bytes;
+    size_t prefix; /* length of the body before the first record */
+    kn_buf body;
+    kn_batch_entry *entries;
+    uint32_t count;
+    uint32_t bytes;
+} kn_batch;
+
+/* max_records and max_bytes of 0 mean the service's. On failure nothing is held. */
+KN_MUST_CHECK bool kn_batch_init(kn_batch *batch, const kn_batch_rules *rules, const char *stream,
+                                 uint32_t max_records, uint32_t max_bytes, bool newline,
+                                 kn_err *err);
+void kn_batch_free(kn_batch *batch);
+void kn_batch_clear(kn_batch *batch);
+
+typedef enum {
+    KN_BATCH_ADDED,
+    KN_BATCH_FULL,   /* does not fit beside what is there: send that first */
+    KN_BATCH_REFUSED /* no request could carry it; err says why */
+} kn_batch_answer;
+
+kn_batch_answer kn_batch_add(kn_batch *batch, kn_slice data, kn_slice key, kn_err *err);
+
+/* The complete body; valid until the batch changes. */
+kn_slice kn_batch_body(kn_batch *batch);
+
+typedef struct kn_batch_outcome {
+    uint32_t delivered, throttled, failed; /* records */
+    uint64_t bytes;                        /* of data delivered */
+    kn_err error;                          /* of the first that failed; code KN_OK when none */
+} kn_batch_outcome;
+
+/* Reads the reply to the body as it was sent. Afterwards the batch holds what is worth sending
+ * again: the records that failed with a transient code or, unless repeat, none (those count as
+ * failed then). Fails when the reply is not one to this request; the batch is unchanged. */
+KN_MUST_CHECK bool kn_batch_settle(kn_batch *batch, kn_slice reply, bool repeat,
+                                   kn_batch_outcome *outcome, kn_err *err);
+
+#endif

@@ -1,0 +1,198 @@
+/* Limits at their exact edges, what a body looks like, what a reply leaves to be sent again. */
+#include "aws/batch.h"
+
+#include "tap.h"
+
+#include <jansson.h>
+
+static char blank[11 << 20];
+
+static kn_slice bytes(size_t n) {
+    return (kn_slice){blank, n};
+}
+
+static void open_batch(kn_batch *b, const kn_batch_rules *rules, uint32_t records, uint32_t size,
+                       bool newline) {
+    kn_err err;
+    tap_ok(kn_batch_init(b, rules, "st\"ream", records, size, newline, &err), "init");
+}
+
+static kn_batch_answer add(kn_batch *b, const char *data, const char *key) {
+    kn_err err;
+    return kn_batch_add(b, kn_slice_cstr(data), kn_slice_cstr(key), &err);
+}
+
+static void bodies(void) {
+    kn_batch b;
+    open_batch(&b, &kn_batch_kinesis, 0, 0, false);
+    tap_is_str(kn_batch_body(&b).p, "{\"StreamName\":\"st\\\"ream\",\"Records\":[]}", "no records");
+    add(&b, "foo", "k\n1");
+    add(&b, "foobar", "k2");
+    tap_is_str(kn_batch_body(&b).p,
+               "{\"StreamName\":\"st\\\"ream\",\"Records\":["
+               "{\"Data\":\"Zm9v\",\"PartitionKey\":\"k\\n1\"},"
+               "{\"Data\":\"Zm9vYmFy\",\"PartitionKey\":\"k2\"}]}",
+               "two records");
+    tap_is_int(b.bytes, 3 + 3 + 6 + 2, "data and keys count, before base64");
+    add(&b, "x", "k");
+    tap_is_int(b.count, 3, "more may follow");
+    tap_ok(strstr(kn_batch_body(&b).p, "k2\"},{\"Data\":\"eA==\",\"PartitionKey\":\"k\"}]}") !=
+               NULL,
+           "after a look at the body");
+    kn_batch_free(&b);
+
+    static const char *const lines[][2] = {
+        {"", "Cg=="}, {"a", "YQo="}, {"ab", "YWIK"}, {"abc", "YWJjCg=="}};
+    for (size_t i = 0; i < 4; i++) {
+        char expected[128];
+        open_batch(&b, &kn_batch_firehose, 0, 0, true);
+        add(&b, lines[i][0], "");
+        snprintf(expected, sizeof expected,
+                 "{\"DeliveryStreamName\":\"st\\\"ream\",\"Records\":[{\"Data\":\"%s\"}]}",
+                 lines[i][1]);
+        tap_is_str(kn_batch_body(&b).p, expected, "a newline after %zu bytes", i);
+        kn_batch_free(&b);
+    }
+}
+
+static void limits(void) {
+    kn_batch b;
+    kn_err err;
+    kn_slice key = KN_SLICE("key");
+    open_batch(&b, &kn_batch_kinesis, 0, 0, false);
+    int n = 0;
+    while (kn_batch_add(&b, bytes(1), key, &err) == KN_BATCH_ADDED)
+        n++;
+    tap_is_int(n, 500, "500 records");
+    kn_batch_clear(&b);
+    tap_is_int(kn_batch_add(&b, bytes((1 << 20) - 2), key, &err), KN_BATCH_REFUSED,
+               "a byte over 1 MiB with its key");
+    tap_is_str(err.message,
+               "a record of 1048577 bytes with its partition key is over the limit of 1048576",
+               "and why");
+    tap_is_int(kn_batch_add(&b, bytes((1 << 20) - 3), key, &err), KN_BATCH_ADDED, "1 MiB exactly");
+    for (int i = 0; i < 4; i++)
+        tap_is_int(kn_batch_add(&b, bytes((1 << 20) - 3 - (i == 3)), key, &err), KN_BATCH_ADDED,
+                   "record %d of 1 MiB", i + 2);
+    tap_is_int(b.bytes, (5 << 20) - 1, "one byte left");
+    tap_is_int(kn_batch_add(&b, bytes(1), KN_SLICE("k"), &err), KN_BATCH_FULL, "no room for two");
+    tap_is_int(kn_batch_add(&b, bytes(0), KN_SLICE("k"), &err), KN_BATCH_ADDED, "room for one");
+    tap_is_int(b.bytes, 5 << 20, "5 MiB exactly");
+    json_t *root = json_loadb(kn_batch_body(&b).p, kn_batch_body(&b).n, 0, NULL);
+    tap_is_int(json_array_size(json_object_get(root, "Records")), 6, "the body is JSON");
+    json_decref(root);
+    kn_batch_clear(&b);
+
+    char long_key[4 * 257 + 1] = "";
+    for (int i = 0; i < 256; i++)
+        strcat(long_key, "\xF0\x9F\x98\x80");
+    tap_is_int(add(&b, "x", long_key), KN_BATCH_ADDED, "a key of 256 characters, 1024 bytes");
+    strcat(long_key, "x");
+    tap_is_int(add(&b, "x", long_key), KN_BATCH_REFUSED, "a key of 257");
+    tap_is_int(add(&b, "x", ""), KN_BATCH_REFUSED, "an empty key");
+    tap_is_int(b.count, 1, "refused records leave no trace");
+    kn_batch_free(&b);
+
+    open_batch(&b, &kn_batch_kinesis, 500, 10 << 20, false);
+    memset(long_key, 1, 256); /* each escaped as six characters */
+    long_key[256] = '\0';
+    bool all = true;
+    for (int i = 0; i < 500; i++)
+        all = all &&
+              kn_batch_add(&b, bytes(20971 - 256), kn_slice_cstr(long_key), &err) == KN_BATCH_ADDED;
+    tap_ok(all && kn_batch_body(&b).n > 14500000 && kn_buf_ok(&b.body),
+           "the longest keys and most bytes fit the body");
+    kn_batch_free(&b);
+
+    open_batch(&b, &kn_batch_firehose, 0, 0, true);
+    tap_is_int(kn_batch_add(&b, bytes(1024000), (kn_slice){0}, &err), KN_BATCH_REFUSED,
+               "Firehose: the newline counts");
+    for (int i = 0; i < 4; i++)
+        tap_is_int(kn_batch_add(&b, bytes(1023999), (kn_slice){0}, &err), KN_BATCH_ADDED,
+                   "1000 KiB with it");
+    tap_is_int(kn_batch_add(&b, bytes(4194304 - 4 * 1024000), (kn_slice){0}, &err), KN_BATCH_FULL,
+               "4 MiB and a byte");
+    tap_is_int(kn_batch_add(&b, bytes(4194304 - 4 * 1024000 - 1), (kn_slice){0}, &err),
+               KN_BATCH_ADDED, "4 MiB");
+    kn_batch_free(&b);
+    tap_ok(!kn_batch_init(&b, &kn_batch_kinesis, "s", 501, 0, false, &err), "501 records refused");
+    tap_ok(!kn_batch_init(&b, &kn_batch_firehose, "s", 0, (4 << 20) + 1, false, &err),
+           "more than 4 MiB refused");
+}
+
+static void five(kn_batch *b) {
+    kn_batch_clear(b);
+    for (char c = 'a'; c <= 'e'; c++)
+        add(b, (char[]){c, c, '\0'}, (char[]){c, '\0'});
+}
+
+static void replies(void) {
+    static const char mixed[] =
+        "{\"Records\":[{\"SequenceNumber\":\"1\",\"ShardId\":\"s\"},"
+        "{\"ErrorCode\":\"ProvisionedThroughputExceededException\",\"ErrorMessage\":\"slow\"},"
+        "{\"ErrorCode\":null,\"SequenceNumber\":\"2\"},"
+        "{\"ErrorCode\":\"KMSDisabledException\",\"ErrorMessage\":\"key off\"},"
+        "{\"ErrorCode\":\"InternalFailure\",\"ErrorMessage\":\"oops\"}],\"FailedRecordCount\":3}";
+    kn_batch b;
+    kn_err err;
+    kn_batch_outcome o;
+    open_batch(&b, &kn_batch_kinesis, 0, 0, false);
+    five(&b);
+    kn_batch_body(&b);
+    tap_ok(kn_batch_settle(&b, kn_slice_cstr(mixed), true, &o, &err), "a reply with failures");
+    tap_ok(o.delivered == 2 && o.failed == 1 && o.throttled == 1 && o.bytes == 4,
+           "two delivered, one failed for good, one throttled");
+    tap_is_str(o.error.aws_code, "KMSDisabledException", "the reason is kept");
+    tap_is_str(kn_batch_body(&b).p,
+               "{\"StreamName\":\"st\\\"ream\",\"Records\":["
+               "{\"Data\":\"YmI=\",\"PartitionKey\":\"b\"},"
+               "{\"Data\":\"ZWU=\",\"PartitionKey\":\"e\"}]}",
+               "only the transient failures are sent again");
+    tap_is_int(b.bytes, 6, "and counted");
+    tap_ok(!kn_batch_settle(&b, KN_SLICE("{\"FailedRecordCount\":1,\"Records\":[{}]}"), true, &o,
+                            &err),
+           "a reply to another number of records is refused");
+    tap_is_int(b.count, 2, "and changes nothing");
+    tap_ok(!kn_batch_settle(&b, KN_SLICE("<html>"), true, &o, &err), "so is one that is not JSON");
+    tap_ok(kn_batch_settle(&b, KN_SLICE("{\"Records\" : [{},{}],\"FailedRecordCount\" : 0 }"), true,
+                           &o, &err) &&
+               o.delivered == 2 && b.count == 0,
+           "spaces do not hide a success");
+
+    five(&b);
+    tap_ok(kn_batch_settle(&b, kn_slice_cstr(mixed), false, &o, &err) && o.failed == 3 &&
+               b.count == 0,
+           "no more rounds: the transient ones failed too");
+    five(&b);
+    tap_ok(
+        kn_batch_settle(&b, KN_SLICE("{\"FailedRecordCount\":0,\"Records\":[]}"), true, &o, &err) &&
+            o.delivered == 5 && o.bytes == 10 && o.error.code == KN_OK,
+        "nothing failed");
+    five(&b);
+    tap_ok(kn_batch_settle(&b,
+                           KN_SLICE("{\"EncryptionType\":\"\\\"FailedRecordCount\\\":0,\","
+                                    "\"Records\":[{},{},{},{},{\"ErrorCode\":\"X\"}]}"),
+                           true, &o, &err) &&
+               o.delivered == 4 && o.failed == 1,
+           "a count inside a string is not the count");
+    kn_batch_free(&b);
+
+    open_batch(&b, &kn_batch_firehose, 0, 0, true);
+    add(&b, "a", "");
+    add(&b, "b", "");
+    tap_ok(kn_batch_settle(&b,
+                           KN_SLICE("{\"FailedPutCount\":1,\"RequestResponses\":[{\"RecordId\":"
+                                    "\"1\"},{\"ErrorCode\":\"ServiceUnavailableException\"}]}"),
+                           true, &o, &err) &&
+               o.delivered == 1 && o.bytes == 1 && b.count == 1,
+           "Firehose spells it differently");
+    kn_batch_free(&b);
+}
+
+int main(void) {
+    memset(blank, 'x', sizeof blank);
+    bodies();
+    limits();
+    replies();
+    return tap_done();
+}
