@@ -1,0 +1,277 @@
+/* The call against a scripted server: what is signed and sent, what is sent again and what is not.
+ */
+#include "aws/call.h"
+
+#include "aws/sigv4.h"
+#include "base/time.h"
+#include "http_server.h"
+#include "tap.h"
+
+typedef struct script {
+    int failures; /* the first n requests are answered with: */
+    int status;   /* 0: the connection is closed without a reply */
+    const char *body;
+    char heads[16][4096];
+} script;
+
+static size_t serve(void *context, int n, const char *request, const char *body, size_t length,
+                    char *out, size_t room, bool *close) {
+    script *s = context;
+    (void)length;
+    snprintf(s->heads[n % 16], sizeof s->heads[0], "%.*s", (int)(body - request), request);
+    if (n >= s->failures)
+        return http_answer(out, room, 200, "X-Answer: 42\r\n", "{\"ok\":true}");
+    *close = s->status == 0;
+    return s->status ? http_answer(out, room, s->status, "", s->body) : 0;
+}
+
+static kn_aws_client *open_client(const http_server *server, const char *api, int attempts) {
+    kn_aws_config config = {.region = "eu-west-1",
+                            .access_key = "AKID",
+                            .secret_key = "secret",
+                            .session_token = "token",
+                            .max_attempts = attempts,
+                            .timeout_ms = 2000};
+    snprintf(config.endpoint, sizeof config.endpoint, "%s", server->url);
+    kn_aws_client *client;
+    kn_err err;
+    if (!kn_aws_client_new(&config, kn_api_find(api), &client, &err)) {
+        tap_ok(false, "%s", err.message);
+        exit(1);
+    }
+    return client;
+}
+
+/* The signature in the request is the one that the request's own bytes give. */
+static bool verify(const char *head, const char *service, kn_slice body, bool s3) {
+    kn_sigv4_header headers[40];
+    size_t n = 0;
+    char method[16], target[512], date[32] = "", names[512], signature[65], computed[65], hash[65];
+    if (sscanf(head, "%15s %511s", method, target) != 2)
+        return false;
+    for (const char *line = strstr(head, "\r\n") + 2; *line != '\r' && n < 40;
+         line = strstr(line, "\r\n") + 2) {
+        const char *colon = strchr(line, ':'), *end = strstr(line, "\r\n");
+        headers[n++] = (kn_sigv4_header){{line, (size_t)(colon - line)},
+                                         {colon + 1, (size_t)(end - colon - 1)}};
+        if (strncasecmp(line, "x-amz-date: ", 12) == 0)
+            sscanf(line + 12, "%31s", date);
+    }
+    const char *signed_headers = strstr(head, "SignedHeaders=");
+    if (!signed_headers ||
+        sscanf(signed_headers, "SignedHeaders=%511[^,], Signature=%64s", names, signature) != 2)
+        return false;
+    char *query = strchr(target, '?');
+    if (query)
+        *query++ = '\0';
+    kn_sigv4_hash(body, hash);
+    kn_sigv4_request request = {.method = kn_slice_cstr(method),
+                                .path = kn_slice_cstr(target),
+                                .query = kn_slice_cstr(query),
+                                .headers = headers,
+                                .header_count = n,
+                                .payload_hash = kn_slice_cstr(hash),
+                                .s3 = s3};
+    kn_sigv4_scope scope = {0, "eu-west-1", service};
+    kn_sigv4_key key = {0};
+    kn_buf canonical, text, list;
+    kn_err err;
+    kn_buf_init(&canonical, 65536);
+    kn_buf_init(&text, 65536);
+    kn_buf_init(&list, 65536);
+    bool ok = kn_time_parse_amz(kn_slice_cstr(date), &scope.time_ms) &&
+              kn_sigv4_canonical_request(&request, kn_slice_cstr(names), &canonical, &list, &err) &&
+              kn_sigv4_key_derive(&key, "secret", &scope, &err);
+    if (ok) {
+        kn_sigv4_string_to_sign(&scope, kn_buf_view(&canonical), &text);
+        kn_sigv4_signature(&key, kn_buf_view(&text), computed);
+        ok = strcmp(computed, signature) == 0 && strstr(names, "host") &&
+             strstr(names, "x-amz-date");
+    }
+    kn_buf_free(&canonical);
+    kn_buf_free(&text);
+    kn_buf_free(&list);
+    return ok;
+}
+
+static bool invoke(kn_aws_client *client, const kn_aws_request *request, kn_buf *body,
+                   kn_err *err) {
+    kn_buf_clear(body);
+    return kn_aws_invoke(client, request, NULL, NULL, NULL, NULL, body, err);
+}
+
+static void sends(void) {
+    static script s;
+    http_server server;
+    http_start(&server, serve, &s);
+    kn_buf body;
+    kn_err err;
+    kn_buf_init(&body, 4096);
+    kn_aws_client *kinesis = open_client(&server, "kinesis", 1);
+    kn_aws_request request = {.operation =
+                                  kn_operation_find(kn_aws_client_api(kinesis), "ListStreams"),
+                              .body = KN_SLICE("{\"Limit\":3}")};
+    tap_ok(!kn_aws_client_reached(kinesis), "nothing reached yet");
+    tap_ok(invoke(kinesis, &request, &body, &err), "a JSON call");
+    tap_is_str(kn_buf_view(&body).p, "{\"ok\":true}", "its reply");
+    tap_ok(kn_aws_client_reached(kinesis), "reached");
+    tap_ok(strncmp(s.heads[0], "POST / HTTP/1.1\r\n", 17) == 0 &&
+               strstr(s.heads[0], "X-Amz-Target: Kinesis_20131202.ListStreams\r\n") &&
+               strstr(s.heads[0], "Content-Type: application/x-amz-json-1.1\r\n") &&
+               strstr(s.heads[0], "X-Amz-Security-Token: token\r\n"),
+           "the envelope");
+    tap_ok(verify(s.heads[0], "kinesis", request.body, false), "the signature verifies");
+    tap_ok(!verify(s.heads[0], "kinesis", KN_SLICE("{\"Limit\":4}"), false), "... for this body");
+    kn_aws_client_destroy(kinesis);
+
+    kn_aws_client *s3 = open_client(&server, "s3", 1);
+    static const char *const headers[] = {"Content-Type:  text/x;  a=b", "x-amz-meta-a: \xC3\xA9"};
+    request = (kn_aws_request){.operation = kn_operation_find(kn_aws_client_api(s3), "PutObject"),
+                               .bucket = "b",
+                               .key = KN_SLICE("a/../b//c +&=?#%/\xC3\xA9"),
+                               .body = KN_SLICE("object"),
+                               .headers = headers,
+                               .header_count = 2};
+    tap_ok(invoke(s3, &request, &body, &err), "an S3 call");
+    tap_ok(strncmp(s.heads[1], "PUT /b/a/../b//c%20%2B%26%3D%3F%23%25/%C3%A9 HTTP/1.1\r\n", 54) ==
+               0,
+           "the key as it is, encoded once");
+    tap_ok(strcasestr(s.heads[1], "x-amz-content-sha256: ") != NULL, "the body's hash");
+    tap_ok(verify(s.heads[1], "s3", request.body, true), "the signature verifies");
+    request =
+        (kn_aws_request){.operation = kn_operation_find(kn_aws_client_api(s3), "ListObjectsV2"),
+                         .bucket = "b",
+                         .query = KN_SLICE("prefix=a%2Fb%20c")};
+    tap_ok(invoke(s3, &request, &body, &err), "a query");
+    tap_ok(strncmp(s.heads[2], "GET /b?list-type=2&prefix=a%2Fb%20c HTTP", 40) == 0, "its URL");
+    tap_ok(verify(s.heads[2], "s3", (kn_slice){"", 0}, true), "the signature verifies");
+    request.bucket = NULL;
+    tap_ok(!invoke(s3, &request, &body, &err) && err.code == KN_EINVAL, "%s", err.message);
+    kn_aws_client_destroy(s3);
+    kn_buf_free(&body);
+    http_stop(&server);
+}
+
+/* How many requests a call of the operation makes, and whether it succeeds. */
+static void attempts(const char *operation, int failures, int status, const char *reply,
+                     int expected, bool success, const char *what) {
+    static script s;
+    memset(&s, 0, sizeof s);
+    s.failures = failures;
+    s.status = status;
+    s.body = reply;
+    http_server server;
+    http_start(&server, serve, &s);
+    kn_aws_client *client = open_client(&server, "kinesis", 3);
+    kn_aws_request request = {.operation = kn_operation_find(kn_aws_client_api(client), operation),
+                              .body = KN_SLICE("{}")};
+    kn_buf body;
+    kn_err err;
+    kn_buf_init(&body, 4096);
+    tap_ok(invoke(client, &request, &body, &err) == success, "%s", what);
+    tap_is_int(server.requests, expected, "... sends");
+    kn_aws_client_destroy(client);
+    kn_buf_free(&body);
+    http_stop(&server);
+}
+
+static void retries(void) {
+    static const char throttle[] = "{\"__type\":\"ThrottlingException\"}";
+    static const char failure[] = "{\"__type\":\"InternalFailure\"}";
+    static const char fatal[] = "{\"__type\":\"AccessDeniedException\"}";
+    attempts("ListStreams", 2, 500, failure, 3, true, "a 500 is tried again");
+    attempts("ListStreams", 9, 500, failure, 3, false, "... max_attempts times");
+    attempts("ListStreams", 1, 400, throttle, 2, true, "a throttle");
+    attempts("ListStreams", 1, 503, "busy", 2, true, "a 503 of a proxy");
+    attempts("ListStreams", 1, 0, NULL, 2, true, "a closed connection");
+    attempts("ListStreams", 1, 400, fatal, 1, false, "a refusal is final");
+    attempts("CreateStream", 1, 400, throttle, 2, true, "not repeatable: a throttle did not act");
+    attempts("CreateStream", 1, 500, failure, 1, false, "... a 500 may have");
+    attempts("CreateStream", 1, 0, NULL, 1, false, "... so may a closed connection");
+}
+
+typedef struct ended {
+    int calls;
+    bool failed;
+    int attempts;
+    kn_aws_client *client;
+    const kn_aws_request *again;
+} ended;
+
+static void on_end(void *context, const kn_aws_result *result) {
+    ended *e = context;
+    e->calls++;
+    e->failed = result->err != NULL;
+    e->attempts = result->attempts;
+    kn_err err;
+    const kn_aws_request *again = e->again;
+    e->again = NULL;
+    if (again && !kn_aws_submit(e->client, again, on_end, e, NULL, &err))
+        e->failed = true;
+}
+
+static bool always(void *context) {
+    ++*(int *)context;
+    return true;
+}
+
+static void asynchronous(void) {
+    static script s;
+    http_server server;
+    http_start(&server, serve, &s);
+    kn_aws_client *client = open_client(&server, "kinesis", 3);
+    kn_aws_request request = {.operation =
+                                  kn_operation_find(kn_aws_client_api(client), "ListStreams"),
+                              .body = KN_SLICE("{}"),
+                              .delay_ms = 60};
+    ended e = {.client = client, .again = &request};
+    kn_err err;
+    kn_aws_call *call;
+    uint64_t begin = kn_time_monotonic_ns();
+    tap_ok(kn_aws_submit(client, &request, on_end, &e, NULL, &err), "submitted, to be sent later");
+    while (e.calls < 2 && kn_time_monotonic_ns() - begin < 5000000000u)
+        if (!kn_aws_poll(client, 1000, &err))
+            break;
+    tap_is_int(e.calls, 2, "answered; the callback submitted another");
+    tap_ok(!e.failed && e.attempts == 1, "both succeeded");
+    tap_ok(kn_time_monotonic_ns() - begin >= 120000000u, "each waited for its time");
+    ended cancelled = {.client = client};
+    tap_ok(kn_aws_submit(client, &request, on_end, &cancelled, &call, &err), "another");
+    kn_aws_cancel(call);
+    request.delay_ms = 0;
+    tap_ok(kn_aws_submit(client, &request, on_end, &cancelled, NULL, &err), "and one in flight");
+    kn_aws_client_destroy(client);
+    tap_is_int(cancelled.calls, 0, "cancelled calls make no callback");
+    http_stop(&server);
+
+    memset(&s, 0, sizeof s);
+    http_start(&server, serve, &s);
+    client = open_client(&server, "kinesis", 3);
+    request.delay_ms = 5000;
+    int asked = 0;
+    kn_buf body;
+    kn_buf_init(&body, 4096);
+    begin = kn_time_monotonic_ns();
+    tap_ok(!kn_aws_invoke(client, &request, always, &asked, NULL, NULL, &body, &err) &&
+               err.code == KN_ECANCEL && asked == 1,
+           "a call can be stopped: %s", err.message);
+    tap_ok(kn_time_monotonic_ns() - begin < 2000000000u, "at once");
+    int low = 1 << 30, high = 0;
+    for (int i = 0; i < 1000; i++) {
+        int ms = kn_aws_backoff_ms(client, 30);
+        low = ms < low ? ms : low;
+        high = ms > high ? ms : high;
+    }
+    tap_ok(low < 2000 && high > 18000 && high <= 20000, "full jitter up to 20 s");
+    tap_ok(kn_aws_backoff_ms(client, 0) <= 100, "from at most 100 ms");
+    kn_aws_client_destroy(client);
+    kn_buf_free(&body);
+    http_stop(&server);
+}
+
+int main(void) {
+    sends();
+    retries();
+    asynchronous();
+    return tap_done();
+}
