@@ -151,8 +151,13 @@ void kn_stream_each(kn_kinesis *kinesis, const char *after, kn_stream_visitor *v
     pthread_rwlock_rdlock(&kinesis->table);
     bool found = false;
     size_t at = after ? table_find(kinesis, after, &found) : 0;
-    for (at += found; at < kinesis->count && visit(context, kinesis->streams[at]); at++)
-        continue;
+    bool go_on = true;
+    for (at += found; go_on && at < kinesis->count; at++) {
+        kn_stream *stream = kinesis->streams[at];
+        pthread_mutex_lock(&stream->lock);
+        go_on = visit(context, stream);
+        pthread_mutex_unlock(&stream->lock);
+    }
     pthread_rwlock_unlock(&kinesis->table);
 }
 
@@ -270,10 +275,10 @@ bool kn_stream_change(kn_op_call *call, kn_stream_changer *change, void *context
         stream_follow(stream, doc);
         pthread_mutex_unlock(&stream->lock);
     }
+    json_decref(doc);
     if (stream)
         kn_stream_release(stream);
     pthread_mutex_unlock(&kinesis->changing);
-    json_decref(doc);
     return ok;
 }
 

@@ -67,7 +67,8 @@ typedef bool kn_stream_changer(const kn_stream *stream, json_t *doc, void *conte
 KN_MUST_CHECK bool kn_stream_change(kn_op_call *call, kn_stream_changer *change, void *context,
                                     kn_err *err);
 
-/* Calls visit for the streams after `after` (NULL: all), by name, until it returns false. */
+/* Calls visit for the streams after `after` (NULL: all), by name, until it returns false; each is
+ * locked meanwhile. */
 typedef bool kn_stream_visitor(void *context, const kn_stream *stream);
 void kn_stream_each(kn_kinesis *kinesis, const char *after, kn_stream_visitor *visit,
                     void *context);
