@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #define KIND "kinesis.stream"
 #define DOOMED ".deleted-" /* what folders of deleted streams are called until they are gone */
@@ -359,12 +360,23 @@ static bool remove_doomed(kn_kinesis *kinesis, kn_err *err) {
     return ok;
 }
 
+/* A shard that is written to keeps a file open; the usual soft limit is 1024 files. */
+static void allow_files(void) {
+    struct rlimit limit;
+    rlim_t wanted = 8 * KN_SHARDS_MAX;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        setrlimit(RLIMIT_NOFILE, &limit); /* when refused, writing says what is missing */
+    }
+}
+
 bool kn_kinesis_open(kn_lake *lake, kn_kinesis **out, kn_err *err) {
     *out = NULL;
     kn_kinesis *kinesis = calloc(1, sizeof *kinesis);
     if (!kinesis)
         return kn_fail_memory(err);
     kinesis->lake = lake;
+    allow_files();
     pthread_mutex_init(&kinesis->changing, NULL);
     pthread_rwlock_init(&kinesis->table, NULL);
     kinesis->md5 = EVP_MD_fetch(NULL, "MD5", "-fips");

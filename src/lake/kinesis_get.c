@@ -16,7 +16,7 @@
 /* ---- GetShardIterator ---- */
 
 typedef struct request {
-    const char *type, *sequence;
+    const char *stream, *type, *sequence;
     const json_t *timestamp;
     const char *account;
     unsigned shard;
@@ -106,21 +106,27 @@ static bool check_type(const char *type, kn_err *err) {
 }
 
 static bool read_request(kn_op_call *call, request *r, kn_err *err) {
-    const char *stream, *shard = kn_input_string(call, "ShardId");
+    const char *shard = kn_input_string(call, "ShardId");
     *r = (request){.type = kn_input_string(call, "ShardIteratorType"),
                    .sequence = kn_input_string(call, "StartingSequenceNumber"),
                    .timestamp = json_object_get(call->input, "Timestamp"),
                    .account = kn_lake_account(call->lake)};
     if (json_is_null(r->timestamp))
         r->timestamp = NULL;
-    if (!check_type(r->type, err) || !kn_stream_name_input(call, &stream, err))
+    if (!check_type(r->type, err) || !kn_stream_name_input(call, &r->stream, err))
         return false;
     if (!kn_shard_id_parse(shard, &r->shard))
         return kn_fail_aws(err, 400, "ResourceNotFoundException",
-                           "Could not find shard %s in stream %s under account %s.", shard, stream,
-                           r->account);
+                           "Could not find shard %s in stream %s under account %s.", shard,
+                           r->stream, r->account);
     kn_shard_id_print(r->shard, r->shard_id);
     return true;
+}
+
+static bool fail_shard(const request *r, kn_err *err) {
+    return kn_fail_aws(err, 400, "ResourceNotFoundException",
+                       "Shard %s in stream %s under account %s does not exist", r->shard_id,
+                       r->stream, r->account);
 }
 
 static void write_iterator(kn_json *j, const char *key, const kn_token *token) {
@@ -137,14 +143,13 @@ bool kn_kinesis_get_shard_iterator(kn_op_call *call, kn_err *err) {
     kn_stream *stream;
     kn_journal *journal;
     request r;
-    if (!read_request(call, &r, err) || !kn_stream_hold_input(call, &stream, err))
+    if (!read_request(call, &r, err))
         return false;
+    if (!kn_stream_hold(kinesis, r.stream, &stream, err))
+        return fail_shard(&r, err);
     kn_token token = {.kind = 'i', .issued_ms = kn_time_now_ms(), .shard = r.shard};
     memcpy(token.stream, stream->id, sizeof stream->id);
-    bool ok = r.shard < stream->shard_count ||
-              kn_fail_aws(err, 400, "ResourceNotFoundException",
-                          "Shard %s in stream %s under account %s does not exist", r.shard_id,
-                          stream->name, r.account);
+    bool ok = r.shard < stream->shard_count || fail_shard(&r, err);
     ok = ok && kn_stream_journal(kinesis, stream, r.shard, &journal, err) &&
          place_of(stream, journal, &r, &token.index, err);
     if (ok) {

@@ -73,9 +73,12 @@ static bool read_page(kn_op_call *call, kn_stream **stream, unsigned *next, kn_e
     const char *filter_type = json_string_value(json_object_get(filter, "Type"));
     if (filter_type && strcmp(filter_type, "AFTER_SHARD_ID") == 0)
         after = json_string_value(json_object_get(filter, "ShardId"));
+    bool named = kn_input_string(call, "StreamName") || kn_input_string(call, "StreamARN");
+    if (!text && !named)
+        return kn_fail_aws(err, 400, code, "Either NextToken or StreamName should be provided.");
     if (!text)
         return read_start(after, next, err) && kn_stream_hold_input(call, stream, err);
-    if (kn_input_string(call, "StreamName") || kn_input_string(call, "StreamARN"))
+    if (named)
         return kn_fail_aws(err, 400, code, "NextToken and StreamName cannot be provided together.");
     kn_token token;
     if (!kn_token_parse(kn_slice_cstr(text), 's', &token))

@@ -7,6 +7,8 @@
 #define ON_DEMAND_STREAMS_MAX 50
 #define RETENTION_MAX 8760
 #define TAGS_MAX 50
+#define TAG_KEY_MAX 128
+#define TAG_VALUE_MAX 256
 
 /* *on_demand from StreamModeDetails; false (provisioned) when absent. */
 static bool read_mode(kn_op_call *call, bool *on_demand, kn_err *err) {
@@ -22,16 +24,35 @@ static bool read_mode(kn_op_call *call, bool *on_demand, kn_err *err) {
                        mode);
 }
 
+static size_t characters(const char *text) {
+    size_t n = 0;
+    for (; *text; text++)
+        n += (*text & 0xC0) != 0x80;
+    return n;
+}
+
+static bool check_tag(const char *key, const json_t *value, kn_err *err) {
+    const char *text = json_string_value(value);
+    if (!text)
+        return kn_fail_aws(err, 400, "SerializationException",
+                           "the value of tag %s must be a string", key);
+    bool good_key = *key && characters(key) <= TAG_KEY_MAX;
+    if (good_key && characters(text) <= TAG_VALUE_MAX)
+        return true;
+    return kn_fail_aws(err, 400, "ValidationException",
+                       "1 validation error detected: Value '{%s=%s}' at 'tags' failed to satisfy "
+                       "constraint: Map %s must satisfy constraint: [Member must have length less "
+                       "than or equal to %d, Member must have length greater than or equal to %d]",
+                       key, text, good_key ? "value" : "keys",
+                       good_key ? TAG_VALUE_MAX : TAG_KEY_MAX, good_key ? 0 : 1);
+}
+
 static bool check_tags(const json_t *tags, kn_err *err) {
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)tags, key, value) {
-        if (!json_is_string(value) || !*key || strlen(key) > 128 * 4 ||
-            json_string_length(value) > 256 * 4)
-            return kn_fail_aws(err, 400, "InvalidArgumentException",
-                               "Tag %s: keys have 1 to 128 characters, values are strings of at "
-                               "most 256.",
-                               key);
+        if (!check_tag(key, value, err))
+            return false;
     }
     return true;
 }
@@ -172,18 +193,23 @@ static bool add_tags(const kn_stream *stream, json_t *doc, void *context, kn_err
 }
 
 bool kn_kinesis_add_tags(kn_op_call *call, kn_err *err) {
-    return check_tags(json_object_get(call->input, "Tags"), err) &&
-           kn_stream_change(call, add_tags, call, err);
+    const json_t *tags = json_object_get(call->input, "Tags");
+    if (json_object_size(tags) == 0)
+        return kn_fail_aws(err, 400, "ValidationException",
+                           "1 validation error detected: Value '{}' at 'tags' failed to satisfy "
+                           "constraint: Member must have length greater than or equal to 1");
+    return check_tags(tags, err) && kn_stream_change(call, add_tags, call, err);
 }
 
 static bool remove_tags(const kn_stream *stream, json_t *doc, void *context, kn_err *err) {
-    (void)stream, (void)err;
+    (void)stream;
     const kn_op_call *call = context;
     size_t i;
     const json_t *key;
     json_array_foreach(json_object_get(call->input, "TagKeys"), i, key) {
-        if (json_is_string(key))
-            json_object_del(json_object_get(doc, "Tags"), json_string_value(key));
+        if (!json_is_string(key))
+            return kn_fail_aws(err, 400, "SerializationException", "TagKeys must be strings");
+        json_object_del(json_object_get(doc, "Tags"), json_string_value(key));
     }
     return true;
 }

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import resource
 import sys
 import time
 
@@ -79,7 +80,8 @@ def streams(kinesis):
     refused("ValidationException", "at 'streamName' failed to satisfy constraint", kinesis.create_stream, StreamName="a b", ShardCount=1)
     refused("InvalidArgumentException", "ShardCount", kinesis.create_stream, StreamName="none")
     refused("InvalidArgumentException", "StreamName", kinesis.describe_stream_summary)
-    refused("InvalidArgumentException", "NextToken", kinesis.list_shards, NextToken="abc")
+    refused("InvalidArgumentException", "NextToken is invalid", kinesis.list_shards, NextToken="abc")
+    refused("InvalidArgumentException", "Either NextToken or StreamName should be provided.", kinesis.list_shards)
 
     for name in ("b", "a.1", "c-2"):
         kinesis.create_stream(StreamName=name, ShardCount=1)
@@ -107,6 +109,9 @@ def settings(kinesis):
     tap.equal(tags["Tags"], [{"Key": "a", "Value": "2"}, {"Key": "made", "Value": "by a test"}], "tags by key")
     tap.ok(kinesis.list_tags_for_stream(StreamName="first", Limit=1)["HasMoreTags"], "more tags")
     refused("InvalidArgumentException", "more than 50", kinesis.add_tags_to_stream, StreamName="first", Tags={f"t{i}": "" for i in range(49)})
+    refused("ValidationException", "Map keys must satisfy constraint", kinesis.add_tags_to_stream, StreamName="first", Tags={"k" * 129: ""})
+    refused("ValidationException", "Map value must satisfy constraint", kinesis.add_tags_to_stream, StreamName="first", Tags={"k": "v" * 257})
+    tap.equal(len(kinesis.list_tags_for_stream(StreamName="first")["Tags"]), 2, "refused tags are not kept")
     kinesis.increase_stream_retention_period(StreamName="first", RetentionPeriodHours=48)
     refused("InvalidArgumentException", "can not be shorter than existing retention period (48 hours)", kinesis.increase_stream_retention_period, StreamName="first", RetentionPeriodHours=47)
     refused("InvalidArgumentException", "Minimum allowed retention period is 24 hours", kinesis.decrease_stream_retention_period, StreamName="first", RetentionPeriodHours=23)
@@ -193,7 +198,19 @@ def iterators(kinesis):
     refused("ValidationException", "Member must satisfy enum value set", iterator, ShardIteratorType="OLDEST")
     refused("ResourceNotFoundException", f"Shard {shard_id(1)} in stream one under account {ACCOUNT} does not exist", iterator, ShardId=shard_id(1), ShardIteratorType="LATEST")
     refused("ResourceNotFoundException", "Could not find shard nothing", iterator, ShardId="nothing", ShardIteratorType="LATEST")
-    refused("ResourceNotFoundException", "Stream none under account", iterator, StreamName="none", ShardIteratorType="LATEST")
+    refused("ResourceNotFoundException", f"Shard {shard_id(0)} in stream none under account {ACCOUNT} does not exist", iterator, StreamName="none", ShardIteratorType="LATEST")
+
+
+def many_shards(kinesis):
+    """More files than the usual limit on open ones."""
+    kinesis.create_stream(StreamName="wide", ShardCount=990)
+    keys = [str(i * (2**128 // 990)) for i in range(990)]
+    shards = set()
+    for part in (keys[:495], keys[495:]):
+        records = [{"Data": b"x", "PartitionKey": "p", "ExplicitHashKey": key} for key in part]
+        shards |= {r.get("ShardId") for r in kinesis.put_records(StreamName="wide", Records=records)["Records"]}
+    tap.equal(shards, {shard_id(i) for i in range(990)}, "990 shards written to")
+    kinesis.delete_stream(StreamName="wide")
 
 
 def crc32c(data):
@@ -254,6 +271,7 @@ def limits(kinesis):
     tap.equal(len(drain(kinesis, from_start(kinesis, "one", 0))), 511, "refused requests left nothing, accepted ones everything")
 
 
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 with lake.Lake() as pond:
     client = pond.client("kinesis")
     streams(client)
@@ -262,4 +280,5 @@ with lake.Lake() as pond:
     iterators(client)
     stale(client)
     limits(client)
+    many_shards(client)
 tap.done()
