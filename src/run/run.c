@@ -16,7 +16,7 @@ enum {
     RECORD_MAX = 256 << 20, /* bytes of one record */
     TICK_PACED_MS = 10,     /* how often the pace is asked */
     TICK_MS = 50,           /* how often a stop is noticed otherwise */
-    IDLE_MS = 5,            /* a waiting worker looks after its requests this often */
+    POLL_MS = 5,            /* a waiting worker looks after its requests this often */
     WAKE_SIGNAL = SIGURG,   /* interrupts a system call of an abandoned worker */
 };
 
@@ -32,7 +32,6 @@ typedef struct worker {
     _Atomic bool finished;
     kn_cursor *cursor;
     kn_sink *sinks[KN_RUN_SINKS];
-    bool polls; /* a sink has requests to look after */
     kn_stats stats[KN_RUN_SINKS];
     kn_buf record;
 } worker;
@@ -109,22 +108,60 @@ static void end_with(kn_run *run, uint64_t index, const kn_err *err) {
 
 /* ---- a worker ---- */
 
-/* Looks after requests, without waiting. False: a sink ended the run. */
-static bool poll_sinks(void *argument, kn_err *err) {
-    worker *w = argument;
+/* Looks after requests. False: a sink ended the run. */
+static bool poll_sinks_for(worker *w, int timeout_ms, kn_err *err) {
     for (size_t i = 0; i < w->run->config.sink_count; i++) {
         kn_sink *sink = w->sinks[i];
-        if (sink->type->poll && !sink->type->poll(sink, 0, err))
+        if (sink->type->poll && !sink->type->poll(sink, timeout_ms, err))
             return false;
     }
     return true;
+}
+
+static bool poll_sinks(void *argument, kn_err *err) {
+    return poll_sinks_for(argument, 0, err);
+}
+
+static uint64_t read_counter(const _Atomic uint64_t *counter) {
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* A sink that polls has records that are neither delivered nor given up. */
+static bool has_outstanding(const worker *w) {
+    for (size_t i = 0; i < w->run->config.sink_count; i++) {
+        const kn_stats *s = &w->stats[i];
+        if (w->sinks[i]->type->poll &&
+            read_counter(&s->generated) > read_counter(&s->delivered) + read_counter(&s->failed))
+            return true;
+    }
+    return false;
+}
+
+/* With the mutex held: waits until there may be something to claim, looking after requests. */
+static void wait_for_work(worker *w) {
+    kn_run *run = w->run;
+    kn_err err;
+    int64_t wait_ms = 1000;
+    if (has_outstanding(w)) {
+        pthread_mutex_unlock(&run->mutex);
+        uint64_t before = kn_time_monotonic_ns();
+        if (!poll_sinks_for(w, POLL_MS, &err))
+            end_with(run, UINT64_MAX, &err);
+        bool waited = kn_time_monotonic_ns() - before > 1000000;
+        pthread_mutex_lock(&run->mutex);
+        if (waited)
+            return;
+        wait_ms = 1;
+    }
+    struct timespec until = after_ms(wait_ms);
+    if (!run->ending && run->released == run->next)
+        pthread_cond_clockwait(&run->work, &run->mutex, CLOCK_MONOTONIC, &until);
 }
 
 /* Takes the next block of what is due, waiting for it. False at the end of the run. */
 static bool claim(worker *w, block *b) {
     kn_run *run = w->run;
     bool taken = false;
-    kn_err err;
     pthread_mutex_lock(&run->mutex);
     while (!run->ending && run->next < run->end) {
         uint64_t due = run->released - run->next;
@@ -138,15 +175,7 @@ static bool claim(worker *w, block *b) {
             taken = true;
             break;
         }
-        if (w->polls) {
-            pthread_mutex_unlock(&run->mutex);
-            if (!poll_sinks(w, &err))
-                end_with(run, UINT64_MAX, &err);
-            pthread_mutex_lock(&run->mutex);
-        }
-        struct timespec until = after_ms(w->polls ? IDLE_MS : 1000);
-        if (!run->ending && run->released == run->next)
-            pthread_cond_clockwait(&run->work, &run->mutex, CLOCK_MONOTONIC, &until);
+        wait_for_work(w);
     }
     pthread_mutex_unlock(&run->mutex);
     return taken;
@@ -258,10 +287,6 @@ static void release(kn_run *run, double records) {
         pthread_cond_broadcast(&run->work);
     }
     pthread_mutex_unlock(&run->mutex);
-}
-
-static uint64_t read_counter(const _Atomic uint64_t *counter) {
-    return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
 /* One sink's counters, over all workers. */
@@ -414,8 +439,6 @@ static bool open_worker(kn_run *run, worker *w, kn_err *err) {
         w->sinks[i]->abandon = &run->abandon;
         w->sinks[i]->idle = poll_sinks;
         w->sinks[i]->worker = w;
-        if (w->sinks[i]->type->poll)
-            w->polls = true;
     }
     return true;
 }
