@@ -245,7 +245,7 @@ static int open_script(lua_State *L) {
 }
 
 bool kn_open_cursor(lua_State *L, int plan_index, const kn_cursor_config *config, kn_cursor **out,
-                    kn_err *err) {
+                    lua_State **thread, kn_err *err) {
     plan_box *box = lua_touserdata(L, plan_index);
     kn_cursor_config with_calls = *config;
     with_calls.call = NULL;
@@ -267,6 +267,8 @@ bool kn_open_cursor(lua_State *L, int plan_index, const kn_cursor_config *config
         return false;
     }
     kn_script_attach(&with_calls, *out);
+    if (thread)
+        *thread = kn_script_thread(&with_calls);
     return true;
 }
 
@@ -301,7 +303,7 @@ static int l_plan_cursor(lua_State *L) {
     luaL_setmetatable(L, CURSOR_TYPE);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, 3, 1); /* the plan lives as long */
-    if (!kn_open_cursor(L, 1, &config, &box->cursor, &err))
+    if (!kn_open_cursor(L, 1, &config, &box->cursor, NULL, &err))
         return raise(L, &err);
     return 1;
 }

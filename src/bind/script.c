@@ -196,6 +196,10 @@ void kn_script_open(lua_State *L, int functions_index, int context_index,
     config->release = release;
 }
 
+lua_State *kn_script_thread(const kn_cursor_config *config) {
+    return config->call ? ((script *)config->call_context)->L : NULL;
+}
+
 void kn_script_attach(const kn_cursor_config *config, kn_cursor *cursor) {
     if (config->call == call)
         ((script *)config->call_context)->cursor = cursor;

@@ -13,6 +13,9 @@
  */
 void kn_script_open(lua_State *L, int functions_index, int context_index, kn_cursor_config *config);
 
+/* The Lua thread that the functions run in. */
+lua_State *kn_script_thread(const kn_cursor_config *config);
+
 /* Tells the functions which cursor they serve. */
 void kn_script_attach(const kn_cursor_config *config, kn_cursor *cursor);
 
