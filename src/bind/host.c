@@ -20,6 +20,7 @@ static const luaL_Reg libraries[] = {
     {"kinessis.core.aws", kn_open_aws},
     {"kinessis.core.lake", kn_open_lake},
     {"kinessis.core.plan", kn_open_plan},
+    {"kinessis.core.run", kn_open_run},
     {"kinessis.core.sys", kn_open_sys},
     {NULL, NULL},
 };

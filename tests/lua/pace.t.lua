@@ -35,7 +35,8 @@ end
 
 near(run(pace.of(function() return 100 end).start, 10, 0.01), 1000, 1e-6, "a constant function")
 near(run(pace.of(function(t) return 20 * t end).start, 10, 0.01), 1000, 1e-6, "a ramp adds up exactly")
-near(run(pace.of(function(t) return 20 * t end).start, 10, 2.5), 1000, 1e-6, "and does not depend on how often it is asked")
+near(run(pace.of(function(t) return 20 * t end).start, 10, 2.5), 1000, 1e-6,
+  "and does not depend on how often it is asked")
 near(run(pace.of(function(t) return 100 + 50 * math.sin(t) end).start, 20 * math.pi, 0.0137), 100 * 20 * math.pi, 1,
   "a wave")
 near(run(pace.of(function(t) return t < 5 and 0 or 10 end).start, 10, 0.01), 50, 0.2, "0 pauses")

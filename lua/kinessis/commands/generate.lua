@@ -1,0 +1,31 @@
+--- kinessis generate FILE: records to stdout or a file, without a network and without a pace.
+local options = require "kinessis.options"
+local runner = require "kinessis.run"
+
+return {
+  description = "Record i depends on the seed and on i only: the output is the same for any number of workers,\n"
+    .. "and --from continues where another output ended. Only the wall clock is not repeatable:\n"
+    .. "with --start records happen on a simulated clock.\n",
+  arguments = { { "FILE", "the scenario" } },
+  options = {
+    { "--amount", "N", "how many records (default: the scenario's; without any, no end)", short = "-n",
+      parse = options.count },
+    { "--from", "I", "the index of the first record", parse = options.count, default = 0 },
+    { "--out", "FILE", "where to write (default: -, which is stdout)", parse = options.text },
+    table.unpack(runner.options),
+  },
+  run = function(arguments, values)
+    local scenario, err = require("kinessis.scenario").load(arguments[1])
+    if not scenario then return nil, err end
+    local path = values.out ~= "-" and values.out or nil
+    local summary
+    summary, err = runner.go(scenario, values, {
+      first = values.from,
+      sinks = { { kind = "text", path = path } },
+      quiet_terminal = not path,
+    })
+    if not summary then return nil, err end
+    if summary.error then return nil, summary.error end
+    return 0
+  end,
+}

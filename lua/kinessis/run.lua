@@ -1,0 +1,90 @@
+--- What `kinessis run` and `kinessis generate` share: their options, the seed, the progress line, the
+--- call into kinessis.core.run.
+local options = require "kinessis.options"
+local sys = require "kinessis.core.sys"
+
+local run = {}
+
+run.options = {
+  { "--seed", "S", "the same seed makes the same records (default: the scenario's, else one at random)",
+    parse = options.count },
+  { "--start", "TIME", "a simulated clock that starts then: record i happens i steps later", parse = options.time },
+  { "--step", "TIME", "of the simulated clock (default: the scenario's, else 1ms)", parse = options.duration },
+  { "--workers", "W", "threads (default: one per processor)", parse = options.integer(1, 64) },
+  { "--quiet", nil, "print only errors", short = "-q" },
+}
+
+--- 1234567 -> "1,234,567"
+function run.count(n)
+  local text = ("%d"):format(n)
+  local grouped = text:reverse():gsub("(%d%d%d)", "%1,"):reverse()
+  return (grouped:gsub("^,", ""))
+end
+
+local function log(format, ...)
+  sys.log("info", format:format(...))
+end
+
+--- One line on the terminal, drawn over and over; nothing where stderr is none.
+local function progress_line(amount)
+  local last_seconds, last_generated, drawn = 0, 0, false
+  local line = {}
+  function line.draw(seconds, generated, delivered, retried, failed, throttled)
+    local rate = (generated - last_generated) / math.max(seconds - last_seconds, 1e-3)
+    last_seconds, last_generated = seconds, generated
+    local text = ("%.0f s  %s records/s  %s delivered"):format(seconds, run.count(rate // 1), run.count(delivered))
+    if amount and amount > 0 then text = text .. (" (%d %%)"):format(100 * delivered // amount) end
+    for _, row in ipairs { { retried, "retried" }, { throttled, "throttled" }, { failed, "failed" } } do
+      if row[1] > 0 then text = text .. ("  %s %s"):format(run.count(row[1]), row[2]) end
+    end
+    io.stderr:write("\r\27[K", text)
+    io.stderr:flush()
+    drawn = true
+  end
+  function line.clear()
+    if drawn then io.stderr:write("\r\27[K") end
+  end
+  return line
+end
+
+local function pick_seed(scenario, values)
+  local seed = values.seed or scenario.seed
+  if not seed then
+    seed = math.random(0) & 0xffffffff
+    log("Seed %d, picked at random: --seed %d makes the same records again.", seed, seed)
+  end
+  return seed
+end
+
+--- Runs the scenario.
+--- @param values of run.options and --amount
+--- @param with { sinks = of kinessis.core.run, first = index, due = of a pace, announce = text, quiet_terminal = records
+---   are printed on the terminal: no progress line }
+--- @return the summary of kinessis.core.run, or nil and an error
+function run.go(scenario, values, with)
+  if values.quiet then sys.log_level "error" end
+  local amount = values.amount or scenario.amount
+  local to_terminal = with.quiet_terminal and sys.isatty(1)
+  local line = sys.isatty(2) and not values.quiet and not to_terminal and progress_line(amount)
+  local seed = pick_seed(scenario, values)
+  if with.announce then sys.log("info", with.announce) end
+  io.stdout:flush() -- what the script printed comes before the records
+  local summary, err = require("kinessis.core.run").go {
+    plan = scenario:plan(),
+    path = scenario.path,
+    kept = scenario:kept(),
+    sinks = with.sinks,
+    seed = seed,
+    first = with.first,
+    amount = amount,
+    workers = values.workers,
+    clock_start = values.start or scenario.start,
+    clock_step = values.step or scenario.step,
+    due = with.due,
+    progress = line and line.draw or nil,
+  }
+  if line then line.clear() end
+  return summary, err
+end
+
+return run

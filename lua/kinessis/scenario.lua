@@ -1,0 +1,150 @@
+--- A scenario: what records look like, how many, how fast, where they go. The file that a user
+--- writes returns one.
+---
+---     return kinessis.scenario {
+---       records = person,               -- a schema
+---       amount  = 10,                   -- records; without it the run lasts until Ctrl-C
+---       pace    = pace.rate(100),       -- or a number, or a function (kinessis.pace)
+---       to      = kinessis.stream { name = "clicks", partition_key = "uuid" },
+---       print   = true,                 -- the records too, on stdout
+---       stack   = kinessis.stack {...}, -- what must exist (kinessis.stack)
+---       seed    = 42,                   -- else each run picks one and says which
+---       start   = "2022-02-02T15:17:07Z", -- a simulated clock: record i happens i * step later
+---       step    = 0.001,                -- seconds
+---     }
+local check = require "kinessis.check"
+local pace = require "kinessis.pace"
+local sys = require "kinessis.core.sys"
+
+local scenario = {}
+
+local Scenario = { __name = "kinessis.scenario" }
+Scenario.__index = Scenario
+
+local function is_schema(value)
+  if type(value) ~= "table" or not value.plan then
+    return "a schema (kinessis.schema(name, fields)) is expected, not " .. check.show(value)
+  end
+end
+
+local function is_destination(value)
+  if type(value) ~= "table" or not value.service then
+    return "kinessis.stream{...} or kinessis.delivery_stream{...} is expected, not " .. check.show(value)
+  end
+end
+
+local function is_pace(value)
+  if not pace.of(value) then
+    return "a pace, a number of records per second above 0, or a function is expected, not " .. check.show(value)
+  end
+end
+
+local function is_time(value)
+  local seconds = type(value) == "string" and sys.parse_iso(value) or value
+  if type(seconds) ~= "number" or seconds < 0 or seconds ~= seconds then
+    return "an ISO 8601 time from 1970 on, or seconds since then, is expected, not " .. check.show(value)
+  end
+end
+
+local function is_step(value)
+  if type(value) ~= "number" or not (value >= 0 and value <= 1e9) then
+    return "seconds from 0 to 1e9 are expected, not " .. check.show(value)
+  end
+end
+
+local rules = {
+  records = { is_schema, required = "the schema of a record" },
+  amount = { check.integer(0, math.maxinteger) },
+  pace = { is_pace },
+  to = { is_destination },
+  print = { check.boolean },
+  stack = { check.type_of "table" },
+  seed = { check.integer(0, math.maxinteger) },
+  start = { is_time },
+  step = { is_step },
+}
+
+--- The plan of the records (kinessis.core.gen), told to keep the partition key.
+function Scenario:plan()
+  return self.records:plan(self:kept())
+end
+
+--- The field whose value is the partition key, or nil.
+function Scenario:kept()
+  return self.to and self.to.partition_key
+end
+
+local function new(_, given)
+  check("scenario", given, rules, 3)
+  local self = setmetatable({}, Scenario)
+  for key, value in pairs(given) do self[key] = value end
+  self.amount = math.tointeger(given.amount)
+  self.seed = math.tointeger(given.seed)
+  self.pace = pace.of(given.pace)
+  self.start = type(given.start) == "string" and sys.parse_iso(given.start) or given.start
+  return self
+end
+
+-- ---- files ----
+
+--- Modules beside a scenario that the binary carries.
+local function search_embedded(folder)
+  return function(module)
+    local name = ("%s/%s.lua"):format(folder, (module:gsub("%.", "/")))
+    local text = sys.embedded(name)
+    if not text then return nil end
+    return assert(load(text, "@" .. name)), name
+  end
+end
+
+--- The file's chunk; a scenario that the binary carries stands in for a file that does not exist.
+local function load_file(path)
+  local folder = path:match("^(.*)/[^/]*$") or "."
+  local file = io.open(path, "r")
+  local text = not file and sys.embedded(path)
+  if text then
+    table.insert(package.searchers, search_embedded(folder))
+    return load(text, "@" .. path)
+  end
+  if file then file:close() end
+  package.path = ("%s/?.lua;%s/?/init.lua;%s"):format(folder, folder, package.path)
+  return loadfile(path)
+end
+
+--- Runs the chunk of a user's file, remembering its line for check.raise.
+local function run_chunk(chunk)
+  local source = debug.getinfo(chunk, "S")
+  local line, before = nil, check.last_line
+  local _ <close> = setmetatable({}, { __close = function()
+    debug.sethook()
+    check.last_line = before
+  end })
+  check.last_line = function() return line and ("%s:%d"):format(source.short_src, line) end
+  debug.sethook(function(_, at)
+    if debug.getinfo(2, "S").source == source.source then line = at end
+  end, "l")
+  local result = chunk()
+  return result
+end
+
+--- Runs a scenario's file. Modules beside it are found by require.
+--- @return the scenario; or nil and an error when there is no such file, it is not Lua, or it does
+---   not return a scenario. What the file raises is raised.
+function scenario.load(path)
+  local chunk, message = load_file(path)
+  if not chunk then return nil, sys.error("script", message) end
+  local result = run_chunk(chunk)
+  if getmetatable(result) ~= Scenario then
+    return nil, sys.error("script", ("%s: returned %s: its last line should be 'return kinessis.scenario {...}'")
+      :format(path, result == nil and "nothing" or check.show(result)))
+  end
+  result.path = path
+  return result
+end
+
+--- A plan for a worker's own state (src/bind/l_run.c): the file runs once more there.
+function scenario.plan_of(path, kept)
+  return assert(scenario.load(path)).records:plan(kept)
+end
+
+return setmetatable(scenario, { __call = new })

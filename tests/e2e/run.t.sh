@@ -1,0 +1,130 @@
+# kinessis run without a network: what is printed, counted and refused; paces, signals, a dead endpoint.
+set -u
+. tests/support/lake.sh
+trap lake_stop EXIT
+folder=$lake_folder
+log=$folder/log
+
+run() { "$KINESSIS" run "$@"; }
+has() { grep -q -- "$1" "$log" || { cat "$log"; return 1; }; }
+
+# ---- what is printed ----
+
+run scripts/quickstart.lua --dry-run --seed 5 --start 2022-02-02T15:17:07 >"$folder/out" 2>"$log"
+ok "a dry run ends well" same $? 0
+ok "records go to stdout" same "$(jq -r .event_date "$folder/out" | wc -l)" 10
+ok "as generate makes them" eval \
+    "'$KINESSIS' generate scripts/quickstart.lua -q --seed 5 --start 2022-02-02T15:17:07 | cmp - '$folder/out'"
+ok "the start is said" grep -qE '^[0-9-]+T[0-9:]+ - INFO - Started data generation\.$' "$log"
+ok "the end is counted" has "INFO - 10 generated, 10 delivered, 0 retried, 0 failed in "
+ok "no live line where there is no terminal" eval "! grep -q '$(printf '\r')' '$log'"
+ok "--quiet says nothing" same "$(run scripts/quickstart.lua --dry-run --quiet 2>&1 >/dev/null)" ""
+
+cat >"$folder/only_print.lua" <<'LUA'
+local kinessis = require "kinessis"
+return kinessis.scenario {
+  records = kinessis.schema("n", { { "n", function(ctx) return ctx.index end, type = "bigint" } }),
+  amount = 5, print = true,
+}
+LUA
+run "$folder/only_print.lua" >"$folder/out" 2>"$log"
+ok "a scenario may only print" same "$(tr '\n' ' ' <"$folder/out")" '{"n":0} {"n":1} {"n":2} {"n":3} {"n":4} '
+sed 's/, print = true//' "$folder/only_print.lua" >"$folder/nowhere.lua"
+run "$folder/nowhere.lua" 2>"$log"
+ok "a scenario that goes nowhere is exit code 1" same $? 1
+ok "and is told what it lacks" has 'nowhere.lua: has neither `to` nor `print`'
+
+# ---- pace ----
+
+begin=$(date +%s%N)
+run scripts/quickstart.lua --dry-run --rate 20 --quiet >/dev/null
+took=$((($(date +%s%N) - begin) / 1000000))
+ok "10 records at 20 a second take half a second ($took ms)" test $took -ge 500 -a $took -lt 5000
+
+run scripts/quickstart.lua --dry-run -n 3 --rate 4 -q | while read -r line; do date +%s%N; done >"$folder/times"
+ok "a slow pace flows record by record" \
+    awk 'NR > 1 && $1 - last < 100000000 { exit 1 } { last = $1 } END { exit NR != 3 }' "$folder/times"
+
+cat >"$folder/pace.lua" <<'LUA'
+local kinessis = require "kinessis"
+return kinessis.scenario {
+  records = kinessis.schema("n", { { "n", 1 } }), print = true,
+  pace = function(seconds)
+    if seconds > 0.2 then error "out of ideas" end
+    return 1000
+  end,
+}
+LUA
+timeout 20 "$KINESSIS" run "$folder/pace.lua" --dry-run >"$folder/out" 2>"$log"
+ok "a pace that raises is exit code 1" same $? 1
+ok "and its line is named" has "pace.lua:5: out of ideas"
+ok "what was delivered is counted" has "INFO - $(wc -l <"$folder/out") generated, $(wc -l <"$folder/out") delivered"
+
+# ---- a reader that leaves ----
+
+{ timeout 20 "$KINESSIS" run scripts/wave.lua --dry-run --print 2>"$log"; echo $? >"$folder/code"; } |
+    head -1 >/dev/null
+ok "| head ends the run" same "$(cat "$folder/code")" 0
+ok "which is counted" has " failed in "
+
+# ---- signals ----
+
+for signal in INT TERM; do
+    rm -f "$folder/out"
+    env --default-signal=$signal "$KINESSIS" run scripts/wave.lua --dry-run --print >"$folder/out" 2>"$log" &
+    pid=$!
+    tries=0
+    until [ -s "$folder/out" ] || [ $tries -gt 500 ]; do tries=$((tries + 1)); sleep 0.02; done
+    kill -$signal $pid
+    wait $pid
+    ok "SIG$signal ends a run well" same $? 0
+    n=$(wc -l <"$folder/out")
+    grouped=$(printf '%s' "$n" | sed ':a; s/\([0-9]\)\([0-9]\{3\}\)\($\|,\)/\1,\2\3/; ta')
+    ok "with its summary" has "$grouped generated, $grouped delivered, 0 retried, 0 failed"
+done
+
+cat >"$folder/endless.lua" <<'LUA'
+local kinessis = require "kinessis"
+return kinessis.scenario {
+  records = kinessis.schema("n", { { "n", function(ctx)
+    while ctx.index == 3 do end
+    return ctx.index
+  end } }), print = true,
+}
+LUA
+env --default-signal=INT "$KINESSIS" run "$folder/endless.lua" --dry-run >"$folder/out" 2>"$log" &
+pid=$!
+sleep 0.3
+kill -INT $pid
+sleep 0.3
+ok "one SIGINT waits for a field that does not return" kill -0 $pid
+kill -INT $pid
+tries=0
+while kill -0 $pid 2>/dev/null && [ $tries -lt 100 ]; do tries=$((tries + 1)); sleep 0.05; done
+kill -KILL $pid 2>/dev/null
+wait $pid
+ok "a second one interrupts it" same $? 1
+ok "and says so" has "interrupted"
+
+# ---- an endpoint that is dead ----
+
+begin=$(date +%s)
+AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=y AWS_REGION=us-east-1 \
+    timeout 60 "$KINESSIS" run scripts/quickstart.lua --target http://127.0.0.1:1 >"$folder/out" 2>"$log"
+ok "a dead endpoint is exit code 1" same $? 1
+ok "in bounded time" test $(($(date +%s) - begin)) -lt 30
+ok "nothing is said to be delivered" has "10 generated, 0 delivered"
+ok "the reason is told" has "127.0.0.1"
+
+# ---- options ----
+
+run scripts/quickstart.lua --rate 0 2>"$log"
+ok "a rate of 0 is exit code 2" same $? 2
+run scripts/quickstart.lua --target moon 2>"$log"
+ok "an unknown target is exit code 2" same $? 2
+ok "and the valid ones are named" has "lake, aws"
+run scripts/quickstart.lua --dry-rum 2>"$log"
+ok "an unknown option is exit code 2" same $? 2
+ok "with the nearest" has "did you mean --dry-run?"
+
+tap_done

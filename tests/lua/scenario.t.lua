@@ -1,0 +1,99 @@
+--- kinessis.scenario, kinessis.stream, kinessis.delivery_stream: what they refuse, and how they say so.
+local tap = dofile "tests/lua/tap.lua"
+local scenario = require "kinessis.scenario"
+
+local folder = os.tmpname()
+os.remove(folder)
+assert(require("kinessis.core.sys").mkdirs(folder))
+
+local function write(name, text)
+  local path = folder .. "/" .. name
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  return path
+end
+
+local head = [[
+local kinessis = require "kinessis"
+local fake = kinessis.fake
+local person = kinessis.schema("person", { { "uuid", fake.uuid() }, { "phone", fake.integer(1, 9) } })
+]]
+
+--- The error of loading this text as a scenario (raised or returned).
+local function mistake(text)
+  local path = write("mistake.lua", head .. text)
+  local ok, result, err = pcall(scenario.load, path)
+  os.remove(path)
+  if not ok then return tostring(result) end
+  return result and "no error" or tostring(err)
+end
+
+-- ---- what works ----
+
+local path = write("good.lua", head .. [[
+return kinessis.scenario {
+  records = person, amount = 10.0, pace = 5, seed = 42, start = "2022-02-02T15:17:07Z", step = 0.5,
+  to = kinessis.stream { name = "clicks", partition_key = "uuid" },
+}]])
+local good = assert(scenario.load(path))
+tap.is(good.amount, 10, "an amount that is a whole number")
+tap.is(math.type(good.amount), "integer", "becomes an integer")
+tap.is(good.start, 1643815027.0, "a start is read as a time")
+tap.is(good.pace.start()(2), 10.0, "a number is a pace")
+tap.is(good:kept(), "uuid", "the partition key is kept")
+tap.is(good.path, path, "the path is known")
+tap.ok(good:plan(), "the plan is made")
+tap.ok(scenario.plan_of(path, "uuid"), "and for a worker")
+
+write("beside.lua", [[return { name = "beside" }]])
+path = write("requires.lua", head .. [[
+local name = require("beside").name
+return kinessis.scenario { records = person, to = kinessis.delivery_stream { name = name } }]])
+tap.is(assert(scenario.load(path)).to.name, "beside", "a module beside the script is found")
+tap.is(assert(scenario.load "scripts/quickstart.lua").amount, 10, "the quickstart loads")
+
+-- ---- what does not ----
+
+local cases = {
+  { "return kinessis.scenario { records = person, ammount = 10 }", "mistake.lua:4: scenario.ammount: no such field",
+    "an unknown field, with its line" },
+  { "return kinessis.scenario { records = person, ammount = 10 }", "amount?", "and the nearest" },
+  { "\nlocal s = kinessis.scenario { amount = 10 }\nreturn s", "mistake.lua:5: scenario.records: is missing",
+    "no records" },
+  { "return kinessis.scenario { records = 5 }", "scenario.records: a schema", "records that are no schema" },
+  { "return kinessis.scenario { records = person, amount = -1 }", "scenario.amount: a whole number from 0 up",
+    "a negative amount" },
+  { "return kinessis.scenario { records = person, amount = 1.5 }", "not 1.5", "half a record" },
+  { "return kinessis.scenario { records = person, pace = 0 }", "scenario.pace: a pace", "a pace of 0" },
+  { "return kinessis.scenario { records = person, to = 'clicks' }", "scenario.to: kinessis.stream{...}",
+    "a destination that is a string" },
+  { "return kinessis.scenario { records = person, start = 'monday' }", "scenario.start: an ISO 8601 time",
+    "a start that is no time" },
+  { "return kinessis.scenario { records = person, print = 1 }", "scenario.print: a boolean is expected, not 1",
+    "a print that is no boolean" },
+  { "return kinessis.scenario { person }", "scenario: has no place for a table without a name", "a list" },
+  { "return kinessis.scenario(5)", "scenario: a table is expected, not 5", "no table" },
+  { "return kinessis.stream { name = 'clicks' }", "mistake.lua:4: stream.partition_key: is missing",
+    "a stream without a partition key" },
+  { "local t = kinessis.stream { name = 'a b', partition_key = 'uuid' }", "mistake.lua:4: stream.name: 'a b' is not",
+    "a stream with an impossible name" },
+  { "local t = kinessis.stream { name = 'a', partition_key = 'uuid', max_records = 501 }",
+    "stream.max_records: a whole number from 1 to 500 is expected, not 501", "a batch over the limit" },
+  { "local t = kinessis.delivery_stream { nam = 'a' }", "delivery_stream.nam: no such field (did you mean name?)",
+    "a delivery stream with a typing mistake" },
+  { "return 5", "mistake.lua: returned 5: its last line should be 'return kinessis.scenario {...}'",
+    "a file that returns something else" },
+  { "", "mistake.lua: returned nothing", "a file that returns nothing" },
+  { "return kinessis.scenario {", "mistake.lua:4:", "a file that is not Lua" },
+  { "error('boom')", "mistake.lua:4: boom", "a file that raises" },
+}
+for _, case in ipairs(cases) do tap.like(mistake(case[1]), case[2], case[3]) end
+
+local none, err = scenario.load(folder .. "/absent.lua")
+tap.ok(none == nil, "a file that does not exist is no scenario")
+tap.like(err, "absent.lua: No such file or directory", "and is said not to exist")
+
+for _, name in ipairs { "good.lua", "beside.lua", "requires.lua" } do os.remove(folder .. "/" .. name) end
+os.remove(folder)
+tap.done()
