@@ -88,7 +88,7 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         MHD_get_connection_values(connection, MHD_HEADER_KIND, on_field, in);
         if (!kn_incoming_fields_done(in))
             return MHD_NO;
-        return in->request.too_large ? answer(connection, in) : MHD_YES;
+        return kn_incoming_refuse_now(in) ? answer(connection, in) : MHD_YES;
     }
     if (*n) {
         bool ok = kn_incoming_body(in, bytes, *n);

@@ -101,6 +101,14 @@ bool kn_incoming_fields_done(kn_incoming *in) {
     return true;
 }
 
+bool kn_incoming_refuse_now(const kn_incoming *in) {
+    if (!in->request.too_large)
+        return false;
+    const char *length = kn_http_get(&in->request, "content-length");
+    return kn_http_get(&in->request, "expect") ||
+           strtoull(length, NULL, 10) > in->limit + DRAIN_MAX;
+}
+
 static bool spool_open(kn_incoming *in, kn_err *err) {
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/body.XXXXXX", in->shared->config.spool);

@@ -52,6 +52,10 @@ void kn_incoming_field(kn_incoming *in, kn_slice name, kn_slice value);
 /* After the last field: the request can be read, its limit is known. False: end the connection. */
 bool kn_incoming_fields_done(kn_incoming *in);
 
+/* The body is over its limit, and its sender waits for leave to send it, or has far too much. One
+ * that is only somewhat too large is read and thrown away: its sender reads no answer before. */
+bool kn_incoming_refuse_now(const kn_incoming *in);
+
 /* False: end the connection (the disk is full, or the client sends far too much or too slowly). */
 bool kn_incoming_body(kn_incoming *in, const char *bytes, size_t n);
 
