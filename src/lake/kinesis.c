@@ -6,6 +6,7 @@
 #include "lake/kinesis_state.h"
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "lake/store.h"
 
@@ -295,16 +296,19 @@ bool kn_stream_horizon(kn_stream *stream, kn_journal *journal, uint64_t *index, 
            kn_journal_seek_time(journal, horizon_ms, index, err);
 }
 
-/* Looks for old records at most once a minute. */
-static bool forget_old(kn_stream *stream, kn_shard *shard, kn_err *err) {
+/* Looks for old records at most once a minute. That it cannot is no reason to refuse new ones. */
+static void forget_old(kn_stream *stream, kn_shard *shard) {
     int64_t now = kn_time_now_ms(), last = shard->trimmed_ms;
     uint64_t index;
+    kn_err err;
     if (now - last < TRIM_EVERY_MS && now >= last)
-        return true;
+        return;
     if (!atomic_compare_exchange_strong(&shard->trimmed_ms, &last, now))
-        return true; /* another thread does it */
-    return kn_stream_horizon(stream, shard->journal, &index, err) &&
-           kn_journal_trim(shard->journal, index, err);
+        return; /* another thread does it */
+    if (!kn_stream_horizon(stream, shard->journal, &index, &err) ||
+        !kn_journal_trim(shard->journal, index, &err))
+        kn_log(KN_LOG_ERROR, "stream %s: old records cannot be removed: %s", stream->name,
+               err.message);
 }
 
 bool kn_stream_journal(kn_kinesis *kinesis, kn_stream *stream, unsigned number, kn_journal **out,
@@ -322,7 +326,9 @@ bool kn_stream_journal(kn_kinesis *kinesis, kn_stream *stream, unsigned number, 
     }
     *out = shard->journal;
     pthread_mutex_unlock(&stream->lock);
-    return ok && forget_old(stream, shard, err);
+    if (ok)
+        forget_old(stream, shard);
+    return ok;
 }
 
 /* ---- the service's state ---- */

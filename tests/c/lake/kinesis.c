@@ -3,6 +3,7 @@
 #include "lake/kinesis_state.h"
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/time.h"
 #include "lake/journal_segment.h"
 #include "lake/store.h"
@@ -99,6 +100,46 @@ static void neighbours(kn_lake *lake) {
     t = (tally){0};
     tap_ok(kn_kinesis_each_shard(kinesis, "s", count_shard, &t, &err) && t.records == 0,
            "... without records");
+}
+
+/* A shard whose journal cannot be opened fails its own records only. */
+static void one_bad_shard(kn_lake *lake) {
+    kn_err err = {0};
+    char path[PATH_MAX];
+    int64_t created = 0;
+    json_t *records = json_array();
+    for (int i = 0; i < 8; i++) {
+        char key[40];
+        kn_hash_print(kn_hash_begin(i % 4, 4), key);
+        json_array_append_new(records, json_pack("{s:s, s:s, s:s}", "Data", "eHl6", "PartitionKey",
+                                                 "p", "ExplicitHashKey", key));
+    }
+    tap_ok(kn_stream_create(kn_lake_kinesis(lake), "hurt", 4, false, NULL, &err) &&
+               kn_kinesis_created(kn_lake_kinesis(lake), "hurt", &created, &err),
+           "a stream");
+    snprintf(path, sizeof path, "%s/kinesis/hurt-%lld", folder, (long long)created);
+    tap_ok(kn_file_mkdirs(path, &err), "its folder");
+    snprintf(path + strlen(path), sizeof path - strlen(path), "/shardId-%012d", 2);
+    tap_ok(kn_file_write(path, KN_SLICE("not a folder"), &err), "a file where a shard should be");
+    kn_log_set_level(KN_LOG_NONE);
+    json_t *reply = call(lake, kn_kinesis_put_records,
+                         json_pack("{s:s, s:o}", "StreamName", "hurt", "Records", records), &err);
+    kn_log_set_level(KN_LOG_INFO);
+    tap_is_int(json_integer_value(json_object_get(reply, "FailedRecordCount")), 2,
+               "its records fail");
+    unsigned wrong = 0;
+    for (size_t i = 0; i < 8; i++) {
+        json_t *result = json_array_get(json_object_get(reply, "Records"), i);
+        const char *code = json_string_value(json_object_get(result, "ErrorCode"));
+        const char *shard = json_string_value(json_object_get(result, "ShardId"));
+        char expected[KN_SHARD_ID_SIZE];
+        kn_shard_id_print(i % 4, expected);
+        wrong += i % 4 == 2 ? !code || strcmp(code, "InternalFailure") != 0 || shard
+                            : code || !shard || strcmp(shard, expected) != 0;
+    }
+    tap_is_int(wrong, 0, "... and only they");
+    json_decref(reply);
+    tap_ok(kn_stream_delete(kn_lake_kinesis(lake), "hurt", &err), "it can be deleted");
 }
 
 /* A stream made 3 days ago with one record in every hour since. */
@@ -226,6 +267,7 @@ int main(void) {
         return 1;
     kn_lake *lake = must_open();
     neighbours(lake);
+    one_bad_shard(lake);
     make_old(lake);
     kn_lake_close(lake);
     lake = must_open(); /* which loads the old stream */
