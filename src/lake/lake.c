@@ -34,9 +34,7 @@ struct kn_lake {
 };
 
 static const kn_service *const services[] = {
-    &kn_kinesis_service,
-    &kn_glue_service,
-    NULL,
+    &kn_kinesis_service, &kn_glue_service, &kn_firehose_service, &kn_lake_service, NULL,
 };
 
 /* ---- the folder's lock, and the file that tells where the lake is ---- */
@@ -150,6 +148,14 @@ static void close_kinesis(kn_lake *lake) {
     kn_kinesis_close(lake->kinesis);
 }
 
+static bool open_firehose(kn_lake *lake, kn_err *err) {
+    return kn_firehose_open(lake, &lake->firehose, err);
+}
+
+static void close_firehose(kn_lake *lake) {
+    kn_firehose_close(lake->firehose);
+}
+
 static bool open_server(kn_lake *lake, kn_err *err) {
     if (!kn_route_new(lake, services, &lake->route, err))
         return false;
@@ -182,6 +188,7 @@ static const struct {
     {open_store, close_store},
     {open_objects, close_objects},
     {open_kinesis, close_kinesis},
+    {open_firehose, close_firehose},
     {open_server, close_server},
     {open_announcement, close_announcement},
 };

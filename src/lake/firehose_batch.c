@@ -1,0 +1,132 @@
+/* One delivery: reads records from the positions on, makes the objects' files, then adopts them and
+ * moves the positions in one transaction. So each record is in an object once, whenever the process
+ * ends. */
+#include "lake/firehose_state.h"
+
+#include "base/log.h"
+#include "lake/kinesis.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ROWS_MAX = 2000000 }; /* of one object: what many tiny records may take in memory */
+
+typedef struct batch {
+    const kn_delivery *delivery;
+    const kn_backlog *backlog;
+    uint64_t limit;
+    kn_output *output;
+    uint64_t *next; /* by shard: where the positions go */
+    size_t count;
+    uint64_t records, bytes;
+    /* of the journal being read */
+    const kn_source *source;
+    uint64_t quota, taken;
+    bool ok;
+    kn_err *err;
+} batch;
+
+static bool take_record(void *context, const kn_journal_record *record) {
+    batch *b = context;
+    char sequence[64];
+    if (b->delivery->source)
+        kn_kinesis_sequence_number(b->backlog->source_ms, b->source->shard, record->index,
+                                   record->arrival_ms, sequence);
+    else
+        snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)record->index);
+    b->ok = kn_output_record(b->output, record, sequence, b->err);
+    if (!b->ok)
+        return false;
+    b->next[b->source->shard] = record->index + 1;
+    b->taken += record->data.n;
+    b->records++;
+    return b->taken < b->quota && record->index + 1 < b->source->end &&
+           kn_output_rows(b->output) < ROWS_MAX;
+}
+
+/* Each shard gives its share of the limit, so that a busy one does not keep the others waiting. */
+static bool take_shard(void *context, unsigned shard, kn_journal *journal) {
+    batch *b = context;
+    uint64_t after;
+    b->source = NULL;
+    for (size_t i = 0; i < b->backlog->count; i++)
+        if (b->backlog->sources[i].shard == shard)
+            b->source = &b->backlog->sources[i];
+    if (!b->source || b->source->next >= b->source->end || kn_output_rows(b->output) >= ROWS_MAX)
+        return true;
+    uint64_t oldest = kn_journal_begin(journal);
+    if (oldest > b->source->next) { /* the source's retention has taken records away */
+        kn_log(KN_LOG_WARNING,
+               "delivery stream %s: %llu records of shard %u passed their retention period before "
+               "they were delivered",
+               b->delivery->name, (unsigned long long)(oldest - b->source->next), shard);
+        b->next[shard] = oldest;
+    }
+    b->taken = 0;
+    b->quota = UINT64_MAX;
+    if (b->backlog->bytes > b->limit)
+        b->quota =
+            (uint64_t)((double)b->limit * (double)b->source->bytes / (double)b->backlog->bytes);
+    if (!kn_journal_read(journal, b->source->next, take_record, b, &after, b->err))
+        b->ok = false;
+    b->bytes += b->taken;
+    return b->ok;
+}
+
+static bool commit(kn_firehose *f, const batch *b, uint64_t *objects, kn_err *err) {
+    kn_store *store = kn_lake_store(f->lake);
+    kn_positions moved = {b->backlog->source_ms, b->next, b->count};
+    if (!kn_store_begin(store, err))
+        return false;
+    bool ok = kn_output_adopt(b->output, objects, err) &&
+              kn_positions_save(store, b->delivery->id, &moved, err) && kn_store_commit(store, err);
+    if (!ok)
+        kn_store_rollback(store);
+    return ok;
+}
+
+static bool prepare(batch *b, const kn_positions *positions, kn_err *err) {
+    b->count = positions->count;
+    for (size_t i = 0; i < b->backlog->count; i++)
+        if (b->backlog->sources[i].shard >= b->count)
+            b->count = b->backlog->sources[i].shard + 1;
+    b->next = calloc(b->count + 1, sizeof *b->next);
+    if (!b->next)
+        return kn_fail(err, KN_ENOMEM, "out of memory");
+    if (positions->count)
+        memcpy(b->next, positions->next, positions->count * sizeof *b->next);
+    return true;
+}
+
+/* The delivered part of the stream's own journal is no longer needed. */
+static bool trim(const kn_delivery *d, kn_err *err) {
+    return !d->journal || kn_journal_trim(d->journal, d->positions.next[0], err);
+}
+
+bool kn_firehose_deliver(kn_firehose *f, kn_delivery *d, const kn_backlog *backlog, uint64_t limit,
+                         kn_delivered *total, kn_err *err) {
+    batch b = {.delivery = d, .backlog = backlog, .limit = limit, .ok = true, .err = err};
+    json_t *doc = kn_delivery_doc(f, d);
+    uint64_t objects = 0;
+    bool ok = false;
+    if (!prepare(&b, &d->positions, err) || !kn_output_open(f, d, doc, &b.output, err))
+        goto out;
+    if (!kn_source_each(f, d, take_shard, &b, err) || !b.ok)
+        goto out;
+    if (!kn_output_finish(b.output, err) || !commit(f, &b, &objects, err))
+        goto out;
+    total->objects += objects;
+    total->records += b.records;
+    total->failed += kn_output_failed(b.output);
+    total->bytes += b.bytes;
+    free(d->positions.next);
+    d->positions.next = b.next;
+    d->positions.count = b.count;
+    b.next = NULL;
+    ok = trim(d, err);
+out:
+    kn_output_close(b.output);
+    free(b.next);
+    json_decref(doc);
+    return ok;
+}
