@@ -26,4 +26,5 @@ return setmetatable(kinessis, {
     self[name] = value
     return value
   end,
+  parts = parts, -- for completion
 })
