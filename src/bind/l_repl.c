@@ -19,11 +19,14 @@
 #include <histedit.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include <wchar.h>
 
 #define EDITOR "kinessis.editor"
 #define HISTORY_LINES 1000
@@ -36,9 +39,12 @@
 static _Atomic(lua_State *) running;
 static atomic_bool interrupted;
 
+/* The hook. In a coroutine it looks at the flag now and then, until it is set. */
 static void stop_chunk(lua_State *L, lua_Debug *frame) {
     (void)frame;
-    if (atomic_load(&interrupted))
+    bool stop = atomic_load(&interrupted);
+    lua_sethook(L, stop_chunk, LUA_MASKCOUNT, stop ? 1 : WATCHED_INSTRUCTIONS);
+    if (stop)
         luaL_error(L, "interrupted");
 }
 
@@ -101,6 +107,7 @@ typedef struct editor {
     lua_State *L; /* the state in editor:read, for completion */
     char *history_file;
     char *prompt;
+    sigset_t reading; /* the signals that are blocked while a key is awaited */
 } editor;
 
 static char *show_prompt(EditLine *el) {
@@ -139,6 +146,33 @@ static unsigned char on_tab(EditLine *el, int character) {
     }
     lua_pop(e->L, 2);
     return result;
+}
+
+/* libedit's own way to read misses a Ctrl-C that comes just before read(): so SIGINT is blocked but
+ * in ppoll. Returns 1 and the character; 0 at the end; -1 when interrupted or broken. */
+static int read_character(EditLine *el, wchar_t *character) {
+    editor *e = NULL;
+    el_get(el, EL_CLIENTDATA, &e);
+    mbstate_t state = {0};
+    for (;;) {
+        struct pollfd terminal = {.fd = STDIN_FILENO, .events = POLLIN};
+        int ready = ppoll(&terminal, 1, NULL, &e->reading);
+        if (atomic_load(&interrupted) || (ready < 0 && errno != EINTR))
+            return -1;
+        if (ready <= 0)
+            continue;
+        char byte;
+        ssize_t n = read(STDIN_FILENO, &byte, 1);
+        if (n == 0)
+            return 0;
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
+            return -1;
+        size_t used = n == 1 ? mbrtowc(character, &byte, 1, &state) : (size_t)-2;
+        if (used <= 1)
+            return 1;
+        if (used == (size_t)-1)
+            state = (mbstate_t){0}; /* not UTF-8: dropped */
+    }
 }
 
 static editor *check_editor(lua_State *L) {
@@ -183,6 +217,7 @@ static bool open_editor(editor *e, const char *history_file) {
     el_set(e->el, EL_CLIENTDATA, e);
     el_set(e->el, EL_EDITOR, "emacs");
     el_set(e->el, EL_SIGNAL, 1);
+    el_set(e->el, EL_GETCFN, read_character);
     el_set(e->el, EL_PROMPT, show_prompt);
     el_set(e->el, EL_HIST, history, e->history);
     el_set(e->el, EL_ADDFN, "complete", "complete the word", on_tab);
@@ -217,11 +252,17 @@ static int l_editor_read(lua_State *L) {
     e->prompt = prompt;
     e->L = L;
     struct sigaction handle = {.sa_handler = on_interrupt}, before;
+    sigset_t blocked;
     sigemptyset(&handle.sa_mask);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
     atomic_store(&interrupted, false);
+    pthread_sigmask(SIG_BLOCK, &blocked, &e->reading);
     sigaction(SIGINT, &handle, &before);
+    el_set(e->el, EL_PREP_TERM, 1); /* before the prompt: keys typed at its sight are keys */
     int n = 0;
     const char *line = el_gets(e->el, &n);
+    pthread_sigmask(SIG_SETMASK, &e->reading, NULL);
     sigaction(SIGINT, &before, NULL);
     if (!line || n <= 0) {
         lua_pushnil(L);

@@ -1,0 +1,135 @@
+"""The REPL on a pseudo-terminal: history, completion, Ctrl-C, several lines, errors."""
+
+import os
+import pty
+import re
+import select
+import shutil
+import signal
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, "tests/support")
+import tap
+
+KINESSIS = os.environ["KINESSIS"]
+PATIENCE = float(os.environ.get("PATIENCE", "10"))
+
+
+class Repl:
+    """The program on a terminal of its own, with its own home."""
+
+    def __init__(self, home, *arguments):
+        self.pid, self.fd = pty.fork()
+        if self.pid == 0:
+            environment = {**os.environ, "HOME": home, "TERM": "xterm", "LC_ALL": "C.UTF-8", "KINESSIS_DATA": home + "/lake"}
+            environment.pop("XDG_STATE_HOME", None)
+            os.execve(KINESSIS, [KINESSIS, "repl", *arguments], environment)
+        self.seen = ""
+
+    def send(self, text):
+        self.seen = ""
+        os.write(self.fd, text.encode())
+
+    def expect(self, pattern):
+        """Waits until what has been printed since the last send matches; returns whether it did."""
+        deadline = time.monotonic() + PATIENCE
+        while not re.search(pattern, self.seen):
+            if time.monotonic() > deadline or not select.select([self.fd], [], [], 0.2)[0]:
+                if time.monotonic() > deadline:
+                    return False
+                continue
+            try:
+                data = os.read(self.fd, 65536)
+            except OSError:  # the other end is closed
+                return re.search(pattern, self.seen) is not None
+            if not data:
+                return False
+            # without the terminal's control sequences
+            text = data.decode(errors="replace")
+            self.seen += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\x08", "", text)
+        return True
+
+    def shows(self, text, pattern, name):
+        self.send(text)
+        shown = self.expect(pattern) and (text[-1] not in "\n\x03" or self.expect(r"> $"))  # until the prompt is back
+        tap.ok(shown, name, f"sent: {text!r}", f"no:   {pattern}", f"seen: {self.seen!r}")
+
+    def leave(self, text="\x04"):
+        self.send(text)
+        self.expect(r"\Z(?!)")  # everything until it ends
+        if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            os.kill(self.pid, signal.SIGKILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        os.close(self.fd)
+        return code
+
+
+def check_evaluation(repl):
+    repl.shows("1 + 1\n", r"\n2\n", "an expression is shown")
+    repl.shows("_ * 21\n", r"\n42\n", "the last value is kept")
+    repl.shows("({ b = 'x\"', 1, { 2 } })\n", r"\n\{ 1, \{ 2 \}, b = \"x\\\"\" \}\n", "a table is shown, strings quoted")
+    repl.shows("function f()\n", r">> ", "an incomplete chunk is continued")
+    repl.shows("return 'done'\nend\n", r"> $", "and ends")
+    repl.shows("f()\n", r'\n"done"\n', "and runs")
+    repl.shows("error('boom')\n", r"stdin:1: boom(.|\n)*> $", "an error is shown")
+    repl.shows("nil + 1\n", r"attempt to perform arithmetic", "another error is shown, and the REPL lives")
+    repl.shows("'ü' .. 'é'\n", r'\n"üé"\n', "UTF-8 is edited")
+
+
+def check_interrupts(repl):
+    for chunk, name in (
+        ("while true do end", "Ctrl-C stops a running chunk"),
+        ("while true do pcall(function() while true do end end) end", "no pcall survives Ctrl-C"),
+        ("coroutine.wrap(function() while true do end end)()", "a coroutine is stopped"),
+        (
+            "local co = coroutine.create(function() while true do pcall(function() while true do end end) end end) "
+            "while true do coroutine.resume(co) end",
+            "no pcall in a coroutine survives either",
+        ),
+        ("require('kinessis.core.sys').sleep(1000)", "a sleep is stopped"),
+    ):
+        repl.send("print('ready') " + chunk + "\n")
+        tap.ok(repl.expect(r"\nready\n"), name + ": started", repl.seen)
+        repl.shows("\x03", r"interrupted(.|\n)*> $", name)
+    repl.shows("half typed", r"half typed", "a line is typed")
+    repl.shows("\x03", r"> $", "Ctrl-C clears it")
+    repl.shows("'whole'\n", r'\n"whole"\n', "and the next line stands alone")
+    repl.shows("function g(\n", r">> ", "a chunk is begun")
+    repl.shows("\x03", r"\n> $", "Ctrl-C drops it")
+    repl.shows("'still here'\n", r'\n"still here"\n', "and the REPL lives")
+
+
+def check_completion(repl):
+    repl.shows("string.fo\t", r"string\.format", "a field is completed")
+    repl.shows("\x15tostr\t", r"tostring", "a global is completed")
+    repl.shows("\x15kinessis.rep\t", r"kinessis\.report", "a part of the library is completed")
+    repl.shows("\x15string.l\t\t", r"len +lower", "several candidates are listed")
+    repl.shows("\x15('x').x\t", r"x", "what cannot be completed does no harm")
+    repl.shows("\x15.he\t\n", r"\.help(.|\n)*\.query", "a command is completed and runs")
+    repl.shows("zed = { alpha = { beta = 1 } }\n", r"> $", "a global is made")
+    repl.shows("zed.al\t.be\t\n", r"\n1\n", "a path is completed")
+
+
+home = tempfile.mkdtemp(prefix="kinessis-test.")
+try:
+    first = Repl(home)
+    tap.ok(first.expect(r"kinessis [0-9.]+, Lua 5\.4.*\n> "), "the REPL greets", first.seen)
+    check_evaluation(first)
+    check_interrupts(first)
+    check_completion(first)
+    first.shows(".nonsense\n", r"unknown command \.nonsense", "an unknown command is told")
+    first.shows("'remembered ' .. 6 * 7\n", r'\n"remembered 42"\n> $', "a last line")
+    tap.equal(first.leave(), 0, "Ctrl-D leaves with 0")
+
+    second = Repl(home)
+    second.expect(r"> $")
+    second.shows("\x1b[A\n", r'\n"remembered 42"\n', "the history comes back in the next session")
+    second.shows("\x12remem\n", r'\n"remembered 42"\n> $', "and is searched backwards")
+    tap.equal(second.leave(".quit\n"), 0, ".quit leaves with 0")
+    mode = os.stat(home + "/.kinessis_history").st_mode & 0o777
+    tap.equal(oct(mode), "0o600", "the history is its owner's alone")
+finally:
+    shutil.rmtree(home, ignore_errors=True)
+tap.done()
