@@ -142,18 +142,18 @@ static void one_bad_shard(kn_lake *lake) {
     tap_ok(kn_stream_delete(kn_lake_kinesis(lake), "hurt", &err), "it can be deleted");
 }
 
-/* A stream made 3 days ago with one record in every hour since. */
-static void make_old(kn_lake *lake) {
+/* A stream made 3 days ago with one record in each of its first hours. */
+static void make_old(kn_lake *lake, const char *name, int hours) {
     kn_err err;
     int64_t now = kn_time_now_ms(), created = now - 72 * 3600000ll;
     char path[PATH_MAX];
     json_t *doc = json_pack("{s:I, s:i, s:i, s:b, s:{}}", "Created", (json_int_t)created, "Shards",
                             1, "RetentionPeriodHours", 24, "OnDemand", 0, "Tags");
-    snprintf(path, sizeof path, "%s/kinesis/old-%lld/shardId-000000000000", folder,
+    snprintf(path, sizeof path, "%s/kinesis/%s-%lld/shardId-000000000000", folder, name,
              (long long)created);
     kn_buf frames;
     kn_buf_init(&frames, 1 << 20);
-    for (int hour = 0; hour < 72; hour++) {
+    for (int hour = 0; hour < hours; hour++) {
         kn_journal_record record = {.arrival_ms = created + hour * 3600000ll + 1800000,
                                     .key = KN_SLICE("k"),
                                     .data = KN_SLICE("hour")};
@@ -161,7 +161,7 @@ static void make_old(kn_lake *lake) {
     }
     kn_segment segment = {0};
     int fd;
-    bool ok = kn_store_put(kn_lake_store(lake), "kinesis.stream", "old", doc, &err) &&
+    bool ok = kn_store_put(kn_lake_store(lake), "kinesis.stream", name, doc, &err) &&
               kn_file_mkdirs(path, &err);
     snprintf(path + strlen(path), sizeof path - strlen(path), "/%020d.seg", 0);
     ok = ok && kn_segment_create(path, &segment, &fd, &err);
@@ -169,7 +169,7 @@ static void make_old(kn_lake *lake) {
         printf("Bail out! %s\n", err.message);
         exit(1);
     }
-    tap_ok(kn_file_write_all(fd, frames.p, frames.len, &err), "three days of records");
+    tap_ok(kn_file_write_all(fd, frames.p, frames.len, &err), "%d hours of old records", hours);
     close(fd);
     json_decref(doc);
     kn_buf_free(&frames);
@@ -201,6 +201,25 @@ static void retention(kn_lake *lake) {
     tap_ok(reply != NULL, "kept for 48 hours");
     json_decref(reply);
     tap_is_int(readable(lake, "old"), 48, "... then those of 48 hours, while their segment lasts");
+}
+
+static bool bounds(void *context, unsigned shard, kn_journal *journal) {
+    uint64_t *out = context;
+    (void)shard;
+    out[0] = kn_journal_begin(journal);
+    out[1] = kn_journal_end(journal);
+    return true;
+}
+
+static void expiry(kn_lake *lake) {
+    kn_err err;
+    uint64_t at[2] = {0};
+    tap_is_int(readable(lake, "ancient"), 0, "no record is within the retention period");
+    tap_ok(kn_kinesis_each_shard(kn_lake_kinesis(lake), "ancient", bounds, at, &err) &&
+               at[0] == 24 && at[1] == 24,
+           "... and none is kept");
+    tap_ok(put(lake, "ancient", 1, &err), "a new one");
+    tap_is_int(readable(lake, "ancient"), 1, "... can be read");
 }
 
 typedef struct turmoil {
@@ -268,10 +287,12 @@ int main(void) {
     kn_lake *lake = must_open();
     neighbours(lake);
     one_bad_shard(lake);
-    make_old(lake);
+    make_old(lake, "old", 72);
+    make_old(lake, "ancient", 24);
     kn_lake_close(lake);
     lake = must_open(); /* which loads the old stream */
     retention(lake);
+    expiry(lake);
     several_threads(lake);
     kn_lake_close(lake);
     lake = must_open();
