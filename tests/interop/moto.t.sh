@@ -1,0 +1,38 @@
+# Kinesis, Firehose, S3, Glue and STS bindings, and the sender, against moto's server.
+set -u
+. tests/interop/peer.sh
+python=$BUILD/peers/venv/bin/python3
+[ -x "$python" ] && "$python" -c 'import moto' 2>/dev/null ||
+    skip_all "moto is not installed (tests/interop/peers.sh)"
+
+peer_start moto "$python" -u -c '
+import signal
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1])
+signal.pause()'
+
+ok "the Kinesis bindings" "$KINESSIS" lua tests/interop/kinesis.lua "$peer_url"
+ok "the S3 bindings" "$KINESSIS" lua tests/interop/s3.lua "$peer_url"
+ok "the Glue bindings" "$KINESSIS" lua tests/interop/glue.lua "$peer_url"
+ok "the STS bindings" "$KINESSIS" lua tests/interop/sts.lua "$peer_url"
+ok "the Firehose bindings" "$KINESSIS" lua tests/interop/firehose.lua "$peer_url"
+
+# firehose.lua has left the delivery stream "deliver", which writes to the bucket "delivered".
+cat >"$folder/scenario.lua" <<'LUA'
+local kinessis = require "kinessis"
+local fake = kinessis.fake
+return kinessis.scenario {
+  records = kinessis.schema("person", { { "uuid", fake.uuid() }, { "name", fake.first_name() } }),
+  amount = 2000,
+  to = kinessis.delivery_stream { name = "deliver" },
+}
+LUA
+"$KINESSIS" run "$folder/scenario.lua" --seed 7 --target "$peer_url" 2>"$folder/log"
+ok "the run ends well" same $? 0
+ok "every record is counted" has "2,000 generated, 2,000 delivered, 0 retried, 0 failed"
+"$KINESSIS" generate "$folder/scenario.lua" --seed 7 --quiet >"$folder/expected"
+"$KINESSIS" lua tests/interop/read_bucket.lua "$peer_url" delivered records/ >"$folder/arrived"
+ok "each record arrived once, on a line of its own" same_lines "$folder/arrived" "$folder/expected"
+peer_done
