@@ -87,6 +87,10 @@ demo: $(BUILD)/kinessis  ## the tutorial's journey, on the lake
 bench: $(BUILD)/kinessis ## measure, as ratios to limits and rivals
 	BUILD="$(BUILD)" sh tests/bench/run.sh
 
+$(BUILD)/bench/%: tests/bench/%.c $(LIBRARY) $(BUILD)/embedded.o
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
+
 SANITIZED := $(MAKE) BUILD=$(BUILD)/asan OPTIMIZE="-O1 -g" \
   SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"
 
