@@ -34,7 +34,9 @@ typedef struct builder_box {
 
 typedef struct cursor_box {
     kn_cursor *cursor;
+    kn_cursor_config config;
     kn_buf record;
+    bool running; /* a function of the record must not use or close its own cursor */
 } cursor_box;
 
 /* Raises what a C function reported. */
@@ -244,31 +246,37 @@ static int open_script(lua_State *L) {
     return 0;
 }
 
-bool kn_open_cursor(lua_State *L, int plan_index, const kn_cursor_config *config, kn_cursor **out,
-                    lua_State **thread, kn_err *err) {
+static bool open_cursor(lua_State *L, int plan_index, kn_cursor_config *config, kn_cursor **out,
+                        kn_err *err) {
     plan_box *box = lua_touserdata(L, plan_index);
-    kn_cursor_config with_calls = *config;
-    with_calls.call = NULL;
-    with_calls.call_context = NULL;
-    with_calls.release = NULL;
+    config->call = NULL;
+    config->call_context = NULL;
+    config->release = NULL;
     if (kn_plan_calls_scripts(box->plan)) {
         plan_index = lua_absindex(L, plan_index);
         if (!lua_checkstack(L, 8))
             return kn_fail(err, KN_ENOMEM, "the Lua stack is full");
         lua_pushcfunction(L, open_script);
         lua_pushvalue(L, plan_index);
-        lua_pushlightuserdata(L, &with_calls);
+        lua_pushlightuserdata(L, config);
         if (!kn_host_call(L, 2, 0, err))
             return false;
     }
-    if (!kn_cursor_new(box->plan, &with_calls, out, err)) {
-        if (with_calls.release)
-            with_calls.release(with_calls.call_context);
+    if (!kn_cursor_new(box->plan, config, out, err)) {
+        if (config->release)
+            config->release(config->call_context);
         return false;
     }
-    kn_script_attach(&with_calls, *out);
-    if (thread)
-        *thread = kn_script_thread(&with_calls);
+    kn_script_attach(config, *out);
+    return true;
+}
+
+bool kn_open_cursor(lua_State *L, int plan_index, const kn_cursor_config *config, kn_cursor **out,
+                    lua_State **thread, kn_err *err) {
+    kn_cursor_config with_calls = *config;
+    if (!open_cursor(L, plan_index, &with_calls, out, err))
+        return false;
+    *thread = with_calls.call ? L : NULL;
     return true;
 }
 
@@ -298,18 +306,19 @@ static int l_plan_cursor(lua_State *L) {
     config.clock_start_ms = option_scaled(L, "start", 1e3, -1);
     config.clock_step_us = (uint64_t)option_scaled(L, "step", 1e6, 0);
     cursor_box *box = lua_newuserdatauv(L, sizeof *box, 1);
-    box->cursor = NULL;
+    *box = (cursor_box){.config = config};
     kn_buf_init(&box->record, KN_PLAN_MAX * 2);
     luaL_setmetatable(L, CURSOR_TYPE);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, 3, 1); /* the plan lives as long */
-    if (!kn_open_cursor(L, 1, &config, &box->cursor, NULL, &err))
+    if (!open_cursor(L, 1, &box->config, &box->cursor, &err))
         return raise(L, &err);
     return 1;
 }
 
 static int l_cursor_close(lua_State *L) {
     cursor_box *box = luaL_checkudata(L, 1, CURSOR_TYPE);
+    luaL_argcheck(L, !box->running, 1, "the cursor is making a record");
     kn_cursor_destroy(box->cursor);
     box->cursor = NULL;
     kn_buf_free(&box->record);
@@ -322,8 +331,13 @@ static int l_cursor_record(lua_State *L) {
     cursor_box *box = luaL_checkudata(L, 1, CURSOR_TYPE);
     lua_Integer i = luaL_checkinteger(L, 2);
     luaL_argcheck(L, box->cursor, 1, "the cursor is closed");
+    luaL_argcheck(L, !box->running, 1, "the cursor is making a record");
     kn_buf_clear(&box->record);
-    if (!kn_cursor_record(box->cursor, (uint64_t)i, &box->record, &err))
+    kn_script_move(&box->config, L);
+    box->running = true;
+    bool ok = kn_cursor_record(box->cursor, (uint64_t)i, &box->record, &err);
+    box->running = false;
+    if (!ok)
         return raise(L, &err);
     lua_pushlstring(L, box->record.p, box->record.len);
     kn_slice kept = kn_cursor_kept(box->cursor);
@@ -337,7 +351,7 @@ static int l_plan_escape(lua_State *L) {
     s.p = luaL_checklstring(L, 1, &s.n);
     luaL_argcheck(L, s.n < KN_PLAN_MAX, 1, "too long");
     cursor_box *box = lua_newuserdatauv(L, sizeof *box, 1); /* frees its buffer, whatever raises */
-    box->cursor = NULL;
+    *box = (cursor_box){0};
     kn_buf_init(&box->record, (size_t)KN_PLAN_MAX * 6 + 2);
     luaL_setmetatable(L, CURSOR_TYPE);
     kn_json_escape(&box->record, s);

@@ -11,9 +11,9 @@
 const kn_plan *kn_check_plan(lua_State *L, int index);
 
 /* A cursor on the plan whose script functions run in L, through the one gate. `call`,
- * `call_context` and `release` of config are set here. Destroy the cursor before L is closed. Does
- * not raise. *thread (may be NULL) becomes the Lua thread that the functions run in, for a hook;
- * NULL when there are none. */
+ * `call_context` and `release` of config are set here. Use the cursor in the thread that uses L,
+ * and destroy it before L is closed. Does not raise. *thread becomes the Lua thread that the
+ * functions run in, for a hook; NULL when there are none. */
 KN_MUST_CHECK bool kn_open_cursor(lua_State *L, int plan_index, const kn_cursor_config *config,
                                   kn_cursor **out, lua_State **thread, kn_err *err);
 

@@ -6,7 +6,7 @@
 #include "bind/host.h"
 #include "bind/script_value.h"
 
-enum { FUNCTIONS = 1, PATHS, CONTEXT, THREAD, USER_VALUES = THREAD };
+enum { FUNCTIONS = 1, PATHS, CONTEXT, USER_VALUES = CONTEXT };
 
 typedef struct script_field {
     uint64_t key; /* of its stream, under the seed */
@@ -15,7 +15,8 @@ typedef struct script_field {
 } script_field;
 
 typedef struct script {
-    lua_State *L;      /* a thread of its own: a cursor may outlive the coroutine that opened it */
+    lua_State *L;      /* where functions run */
+    lua_State *main;   /* lives as long as the cursor */
     kn_cursor *cursor; /* NULL once released */
     kn_buf *out;       /* NULL outside of a call */
     uint64_t seed_key, index;
@@ -132,7 +133,7 @@ static bool call(void *context, uint32_t function, uint64_t index, kn_buf *out, 
 
 static void release(void *context) {
     script *s = context;
-    lua_State *L = s->L;
+    lua_State *L = s->main;
     s->cursor = NULL;
     if (lua_checkstack(L, 1)) {
         lua_pushnil(L);
@@ -173,8 +174,9 @@ void kn_script_open(lua_State *L, int functions_index, int context_index,
     lua_Integer n = luaL_len(L, list);
     script *s = lua_newuserdatauv(L, sizeof *s + (size_t)n * sizeof *s->fields, USER_VALUES);
     int self = top + 1;
-    *s = (script){.L = lua_newthread(L), .seed_key = kn_rng_seed_key(config->seed)};
-    lua_setiuservalue(L, self, THREAD);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
+    *s = (script){.L = L, .main = lua_tothread(L, -1), .seed_key = kn_rng_seed_key(config->seed)};
+    lua_pop(L, 1);
 
     lua_createtable(L, (int)n, 0);
     lua_createtable(L, (int)n, 0);
@@ -196,11 +198,12 @@ void kn_script_open(lua_State *L, int functions_index, int context_index,
     config->release = release;
 }
 
-lua_State *kn_script_thread(const kn_cursor_config *config) {
-    return config->call ? ((script *)config->call_context)->L : NULL;
-}
-
 void kn_script_attach(const kn_cursor_config *config, kn_cursor *cursor) {
     if (config->call == call)
         ((script *)config->call_context)->cursor = cursor;
+}
+
+void kn_script_move(const kn_cursor_config *config, lua_State *L) {
+    if (config->call == call)
+        ((script *)config->call_context)->L = L;
 }

@@ -13,10 +13,10 @@
  */
 void kn_script_open(lua_State *L, int functions_index, int context_index, kn_cursor_config *config);
 
-/* The Lua thread that the functions run in. */
-lua_State *kn_script_thread(const kn_cursor_config *config);
-
 /* Tells the functions which cursor they serve. */
 void kn_script_attach(const kn_cursor_config *config, kn_cursor *cursor);
+
+/* Functions run in this thread (coroutine) of the state from now on. */
+void kn_script_move(const kn_cursor_config *config, lua_State *L);
 
 #endif

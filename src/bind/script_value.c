@@ -2,6 +2,7 @@
 #include "bind/script_value.h"
 
 #include "base/json.h"
+#include "gen/digits.h"
 #include "gen/plan.h"
 
 #include <lauxlib.h>
@@ -100,7 +101,8 @@ static const char *write_table(lua_State *L, int index, bool empty_array, kn_buf
 
 static const char *write_number(lua_State *L, int index, kn_buf *out) {
     if (lua_isinteger(L, index)) {
-        kn_buf_printf(out, "%lld", (long long)lua_tointeger(L, index));
+        char digits[24];
+        kn_buf_append(out, digits, (size_t)(kn_put_int(digits, lua_tointeger(L, index)) - digits));
         return NULL;
     }
     double v = lua_tonumber(L, index);
