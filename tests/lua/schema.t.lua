@@ -143,6 +143,12 @@ tap.raises(function() escaped.random() end, "ctx.random works only while a field
   "ctx after its record")
 tap.raises(function() return escaped.record.a end, "only while a field's function runs", "ctx.record after its record")
 
+local own
+own = schema("own", { { "a", function() return (own:record(1)) end } }):plan():cursor()
+tap.raises(function() own:record(0) end, "the cursor is making a record", "a function that uses its own cursor")
+own = schema("own", { { "a", function() own:close() end } }):plan():cursor()
+tap.raises(function() own:record(0) end, "the cursor is making a record", "or closes it")
+
 local in_coroutine = coroutine.wrap(function() return calls:plan():cursor(clock) end)()
 collectgarbage()
 tap.is((in_coroutine:record(1)), made[2], "a cursor outlives the coroutine that opened it")
@@ -183,9 +189,10 @@ tap.like(run_error(function() coroutine.yield() end), "yield", "yielding")
 -- ---- mistakes in schemas ----
 
 local function mistake(fields, expected, name)
-  local here = line() - 2 -- of the call below
-  local ok, text = pcall(schema, "person", fields)
-  tap.ok(not ok and text:match("^tests/lua/schema%.t%.lua:%d+: schema person") ~= nil, expected .. ": where", text, here)
+  local here = line() + 1
+  local ok, text = pcall(function() return schema("person", fields), nil end)
+  local start = ("tests/lua/schema.t.lua:%d: schema person"):format(here)
+  tap.ok(not ok and text:sub(1, #start) == start, expected .. ": where", text, start)
   tap.like(text, "schema person" .. expected, name or expected)
 end
 
@@ -219,7 +226,8 @@ mistake({ { "a", 1, 2 } }, ".a: a field is { name, value }; there is a third thi
 mistake({ { "a", 1, type = "strin" } }, '.a: string "strin" is not a type; did you mean "string"?')
 mistake({ { "a", 1, type = 7 } }, ".a: 7 is not a type")
 mistake({ { "a", {} } }, ".a: there are no fields")
-mistake({ { "a", { { "b", fake.one_of {} } } } }, ".a.b: one_of is empty")
+tap.raises(function() schema("person", { { "a", { { "b", fake.one_of {} } } } }) end,
+  "schema person.a.b: one_of is empty", "a mistake in a nested field")
 mistake({ { "a", { "x", "y" } } }, '.a: field 1 must be { name, value }, not string "x"')
 local loop = {}
 loop[1] = { "again", loop }
