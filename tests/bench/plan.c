@@ -91,10 +91,11 @@ static bool run_plan(lua_State *L, int64_t clock_start_ms, uint64_t records, uin
                      kn_err *err) {
     kn_cursor_config config = {.seed = 1, .clock_start_ms = clock_start_ms, .clock_step_us = 100};
     kn_cursor *cursor = NULL;
+    lua_State *thread;
     kn_buf block;
     bool ok = false;
     kn_buf_init(&block, 64u << 20);
-    if (!kn_open_cursor(L, -1, &config, &cursor, err))
+    if (!kn_open_cursor(L, -1, &config, &cursor, &thread, err))
         goto out;
     *bytes = 0;
     for (uint64_t i = 0; i < records; i++) {
