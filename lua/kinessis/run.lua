@@ -58,8 +58,8 @@ end
 
 --- Runs the scenario.
 --- @param values of run.options and --amount
---- @param with { sinks = of kinessis.core.run, first = index, due = of a pace, announce = text, quiet_terminal = records
----   are printed on the terminal: no progress line }
+--- @param with { sinks = of kinessis.core.run, first = index, due = of a pace, announce = text,
+---   quiet_terminal = records are printed there: no progress line }
 --- @return the summary of kinessis.core.run, or nil and an error
 function run.go(scenario, values, with)
   if values.quiet then sys.log_level "error" end

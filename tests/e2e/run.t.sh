@@ -87,20 +87,23 @@ cat >"$folder/endless.lua" <<'LUA'
 local kinessis = require "kinessis"
 return kinessis.scenario {
   records = kinessis.schema("n", { { "n", function(ctx)
-    while ctx.index == 3 do end
+    while ctx.index == 5003 do end
     return ctx.index
   end } }), print = true,
 }
 LUA
+rm -f "$folder/out"
+touch "$folder/out"
 env --default-signal=INT "$KINESSIS" run "$folder/endless.lua" --dry-run >"$folder/out" 2>"$log" &
 pid=$!
-sleep 0.3
+tries=0
+until [ "$(wc -l <"$folder/out")" -ge 4000 ] || [ $tries -gt 500 ]; do tries=$((tries + 1)); sleep 0.02; done
 kill -INT $pid
 sleep 0.3
 ok "one SIGINT waits for a field that does not return" kill -0 $pid
 kill -INT $pid
 tries=0
-while kill -0 $pid 2>/dev/null && [ $tries -lt 100 ]; do tries=$((tries + 1)); sleep 0.05; done
+while kill -0 $pid 2>/dev/null && [ $tries -lt 400 ]; do tries=$((tries + 1)); sleep 0.05; done
 kill -KILL $pid 2>/dev/null
 wait $pid
 ok "a second one interrupts it" same $? 1
