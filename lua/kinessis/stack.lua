@@ -13,75 +13,36 @@
 --- Objects lie under <prefix>yyyy/MM/dd/HH/ (UTC, arrival), and the table projects its partitions on
 --- that layout: one string key, datehour, as in AWS's own example for Firehose. Error objects and
 --- query results lie outside the table's location. kinessis.provision makes what is absent.
+local check = require "kinessis.check"
+
 local stack = {}
 
--- Checks: each gets the value and returns what is wrong, or nil.
-
-local function text(pattern, least, most, what)
-  return function(value)
-    if type(value) ~= "string" then return "must be a string, not a " .. type(value) end
-    if #value < least or #value > most or not value:find(pattern) then
-      return ("'%s' is not %s"):format(value, what)
-    end
-  end
-end
-
-local function whole(least, most)
-  return function(value)
-    if math.type(value) ~= "integer" or value < least or value > most then
-      return ("must be a whole number from %d to %d, not %s"):format(least, most, tostring(value))
-    end
-  end
-end
-
 local function folder(value)
-  if type(value) ~= "string" or not value:find "^[^/].*/$" then return "must be a folder such as clicks/" end
-  if value:find("!{", 1, true) then return "must be a plain folder: the date and the hour are put below it" end
+  if type(value) ~= "string" or not value:find "^[^/].*/$" then return "a folder such as clicks/ is expected" end
+  if value:find("!{", 1, true) then return "a plain folder is expected: the date and the hour are put below it" end
 end
 
-local stream_name = text("^[%w_.-]+$", 1, 128, "a stream name: 1 to 128 of a-z A-Z 0-9 _ . -")
-local delivery_name = text("^[%w_.-]+$", 1, 64, "a delivery stream name: 1 to 64 of a-z A-Z 0-9 _ . -")
-local glue_name = text("^[%l%d_]+$", 1, 255, "a Glue name: 1 to 255 of a-z 0-9 _")
-
-local fields = {
-  stream = { name = stream_name, shards = whole(1, 10000) },
-  delivery_stream = {
-    name = delivery_name,
-    prefix = folder,
-    error_prefix = folder,
-    buffer_size = whole(64, 128),    -- MiB; below 64 Firehose refuses to convert
-    buffer_interval = whole(0, 900), -- seconds
-  },
-  bucket = text("^[%l%d][%l%d.-]*[%l%d]$", 3, 63, "a bucket name: 3 to 63 of a-z 0-9 . -"),
-  database = glue_name,
-  table = glue_name,
-  workgroup = text("^[%w_.-]+$", 1, 128, "a workgroup name: 1 to 128 of a-z A-Z 0-9 _ . -"),
-  role_arn = text("^arn:[^:]+:iam::%d+:role/.+$", 20, 2048, "the ARN of a role"),
+local stream_rules = {
+  name = { check.text("^[%w_.-]+$", 128, "a stream name: 1 to 128 of a-z A-Z 0-9 _ . -") },
+  shards = { check.integer(1, 10000) },
 }
-
-local function fail(path, what)
-  error(("%s: %s"):format(path, what), 0)
-end
-
-local function check_fields(path, given, known)
-  if type(given) ~= "table" then fail(path, "must be a table, not a " .. type(given)) end
-  for key, value in pairs(given) do
-    local check = known[key]
-    local here = path .. "." .. tostring(key)
-    if not check then
-      local names = {}
-      for name in pairs(known) do names[#names + 1] = name end
-      table.sort(names)
-      local hint = require("kinessis.options").did_you_mean(tostring(key), names)
-      fail(here, "no such field" .. (hint ~= "" and hint or ": there are " .. table.concat(names, ", ")))
-    elseif type(check) == "table" then
-      if not (value == false and key == "delivery_stream") then check_fields(here, value, check) end
-    else
-      local wrong = check(value)
-      if wrong then fail(here, wrong) end
-    end
-  end
-end
+local delivery_rules = {
+  name = { check.text("^[%w_.-]+$", 64, "a delivery stream name: 1 to 64 of a-z A-Z 0-9 _ . -") },
+  prefix = { folder },
+  error_prefix = { folder },
+  buffer_size = { check.integer(64, 128) },    -- MiB; below 64 Firehose refuses to convert
+  buffer_interval = { check.integer(0, 900) }, -- seconds
+}
+local glue_name = check.text("^[%l%d_]+$", 255, "a Glue name: 1 to 255 of a-z 0-9 _")
+local rules = {
+  stream = { check.type_of "table" },
+  delivery_stream = { function(value) return value ~= false and check.type_of "table"(value) or nil end },
+  bucket = { check.text("^[%l%d][%l%d.-]+[%l%d]$", 63, "a bucket name: 3 to 63 of a-z 0-9 . -") },
+  database = { glue_name },
+  table = { glue_name },
+  workgroup = { check.text("^[%w_.-]+$", 128, "a workgroup name: 1 to 128 of a-z A-Z 0-9 _ . -") },
+  role_arn = { check.text("^arn:[^:]+:iam::%d+:role/.+$", 2048, "the ARN of a role") },
+}
 
 local methods = {}
 local metatable = { __index = methods, __name = "kinessis.stack" }
@@ -146,8 +107,9 @@ stack.default = stack.of
 
 return setmetatable(stack, {
   __call = function(_, given)
-    local ok, message = pcall(check_fields, "stack", given, fields)
-    if not ok then error(message, 2) end
+    check("stack", given, rules, 3)
+    if given.stream then check("stack.stream", given.stream, stream_rules, 3) end
+    if given.delivery_stream then check("stack.delivery_stream", given.delivery_stream, delivery_rules, 3) end
     return setmetatable(merge(given, {}), metatable)
   end,
 })
