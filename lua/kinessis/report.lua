@@ -156,12 +156,15 @@ function report.csv(names, rows)
   return table.concat(out)
 end
 
+--- The text as a JSON string.
 local function json_string(text)
   return '"' .. text:gsub('[%c"\\\x7f]', function(c)
     local short = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
     return short[c] or ("\\u%04x"):format(c:byte())
   end) .. '"'
 end
+
+report.json_string = json_string
 
 -- Athena's types whose text is JSON as it stands.
 local bare = { tinyint = true, smallint = true, integer = true, bigint = true, boolean = true }

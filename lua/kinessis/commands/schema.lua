@@ -6,12 +6,12 @@ local actions = {}
 
 --- The column list as Terraform reads it: terraform/columns.auto.tfvars.json.
 function actions.tfvars(schema)
-  local rows = {}
+  local lines = {}
   for i, column in ipairs(schema:columns()) do
-    rows[i] = { column.name, column.type }
+    lines[i] = ("    { \"name\": %s, \"type\": %s }"):format(report.json_string(column.name),
+      report.json_string(column.type))
   end
-  local lines = report.json_lines({ "name", "type" }, rows, { "varchar", "varchar" })
-  return '{\n  "columns": [\n    ' .. table.concat(lines, ",\n    ") .. "\n  ]\n}\n"
+  return '{\n  "columns": [\n' .. table.concat(lines, ",\n") .. "\n  ]\n}\n"
 end
 
 --- The columns as a table.
