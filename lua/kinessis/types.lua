@@ -4,23 +4,24 @@
 --- form, checks it, and translates it.
 local types = {}
 
---- Scalars: the name in Glue; in Athena's results and SQL (Trino); in JSON Schema.
+--- Scalars: the name in Glue; in Athena's SQL and results (Trino); the least and most of
+--- whole numbers.
 types.scalars = {
-  string    = { athena = "varchar", json = "string" },
-  boolean   = { athena = "boolean", json = "boolean" },
-  tinyint   = { athena = "tinyint", json = "integer", min = -2 ^ 7, max = 2 ^ 7 - 1 },
-  smallint  = { athena = "smallint", json = "integer", min = -2 ^ 15, max = 2 ^ 15 - 1 },
-  int       = { athena = "integer", json = "integer", min = -2 ^ 31, max = 2 ^ 31 - 1 },
-  bigint    = { athena = "bigint", json = "integer" },
-  float     = { athena = "real", json = "number" },
-  double    = { athena = "double", json = "number" },
-  decimal   = { athena = "decimal", json = "number", parameters = true },
-  date      = { athena = "date", json = "string" },
-  timestamp = { athena = "timestamp", json = "string" },
-  binary    = { athena = "varbinary", json = "string" },
+  string    = { athena = "varchar" },
+  boolean   = { athena = "boolean" },
+  tinyint   = { athena = "tinyint", min = -2 ^ 7, max = 2 ^ 7 - 1 },
+  smallint  = { athena = "smallint", min = -2 ^ 15, max = 2 ^ 15 - 1 },
+  int       = { athena = "integer", min = -2 ^ 31, max = 2 ^ 31 - 1 },
+  bigint    = { athena = "bigint" },
+  float     = { athena = "real" },
+  double    = { athena = "double" },
+  decimal   = { athena = "decimal", parameters = true },
+  date      = { athena = "date" },
+  timestamp = { athena = "timestamp" },
+  binary    = { athena = "varbinary" },
 }
 
--- Each reader takes the text and a position and returns a type and the next position, or nil.
+-- Each reader takes the text and a position, and returns a type and the next position, or nil.
 local read
 
 local function read_list(text, at, item)
@@ -76,30 +77,36 @@ function types.parse(text)
   return kind
 end
 
-local function write(kind, scalar, open, close, member)
-  local function inner(item)
-    if item.name then return item.name .. member .. write(item.type, scalar, open, close, member) end
-    return write(item, scalar, open, close, member)
+-- How a catalogue writes types: names of scalars and of struct, brackets, separators.
+local function writer(style)
+  local write
+  local function member(item)
+    return item.name and item.name .. style.colon .. write(item.type) or write(item)
   end
-  if kind.items then
-    local parts = {}
-    for i, item in ipairs(kind.items) do parts[i] = inner(item) end
-    local name = kind.kind == "struct" and member == " " and "row" or kind.kind
-    return name .. open .. table.concat(parts, member == " " and ", " or ",") .. close
+  function write(kind)
+    if kind.items then
+      local parts = {}
+      for i, item in ipairs(kind.items) do parts[i] = member(item) end
+      local name = kind.kind == "struct" and style.struct or kind.kind
+      return name .. style.open .. table.concat(parts, style.comma) .. style.close
+    end
+    local name = style.scalar(kind.kind)
+    return kind.precision and ("%s(%d,%d)"):format(name, kind.precision, kind.scale) or name
   end
-  local name = scalar(kind.kind)
-  return kind.precision and ("%s(%d,%d)"):format(name, kind.precision, kind.scale) or name
+  return write
 end
 
 --- A parsed type as Glue writes it: "struct<a:int>".
-function types.glue(kind)
-  return write(kind, function(name) return name end, "<", ">", ":")
-end
+types.glue = writer {
+  struct = "struct", open = "<", close = ">", colon = ":", comma = ",",
+  scalar = function(name) return name end,
+}
 
 --- A parsed type as Athena's SQL writes it: "row(a integer)".
-function types.athena(kind)
-  return write(kind, function(name) return types.scalars[name].athena end, "(", ")", " ")
-end
+types.athena = writer {
+  struct = "row", open = "(", close = ")", colon = " ", comma = ", ",
+  scalar = function(name) return types.scalars[name].athena end,
+}
 
 --- The Glue type of whole numbers from min to max.
 function types.of_integers(min, max)
