@@ -19,6 +19,8 @@
 
 #define UNDECIDED_MAX 256
 #define DRAIN_MS 5000
+#define ROOM_NS                                                                                    \
+    ((uint64_t)500000000) /* a silent client keeps its place so long when all are taken */
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 #define PREFACE_LENGTH (sizeof preface - 1)
@@ -74,10 +76,23 @@ static bool decide(kn_server *server, int fd) {
     return true;
 }
 
+static bool is_full(const kn_server *server) {
+    return server->waiting_count == UNDECIDED_MAX ||
+           atomic_load(&server->shared.connections) >= server->shared.config.connections;
+}
+
+/* Clients that have sent nothing yet make room for those that will. */
+static void make_room(kn_server *server) {
+    if (!is_full(server) || !server->waiting_count ||
+        kn_time_monotonic_ns() - server->waiting[0].since_ns < ROOM_NS)
+        return;
+    drop(server, server->waiting[0].fd);
+    server->waiting_count--;
+    memmove(server->waiting, server->waiting + 1, server->waiting_count * sizeof *server->waiting);
+}
+
 static void accept_some(kn_server *server) {
-    const kn_server_config *config = &server->shared.config;
-    while (server->waiting_count < UNDECIDED_MAX &&
-           atomic_load(&server->shared.connections) < config->connections) {
+    while (!is_full(server)) {
         int fd = accept4(server->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0)
             return;
@@ -108,14 +123,13 @@ static void visit_waiting(kn_server *server, const struct pollfd *fds) {
 
 static void *listen_loop(void *context) {
     kn_server *server = context;
-    const kn_server_config *config = &server->shared.config;
     struct pollfd fds[UNDECIDED_MAX + 2];
     while (!atomic_load(&server->shared.closing)) {
+        make_room(server);
         size_t n = server->waiting_count;
         for (size_t i = 0; i < n; i++)
             fds[i] = (struct pollfd){server->waiting[i].fd, POLLIN, 0};
-        bool full =
-            n == UNDECIDED_MAX || atomic_load(&server->shared.connections) >= config->connections;
+        bool full = is_full(server);
         fds[n] = (struct pollfd){server->shared.closing_fd, POLLIN, 0};
         fds[n + 1] = (struct pollfd){server->listener, POLLIN, 0};
         int timeout = full ? 20 : n ? 250 : -1; /* a connection that ends wakes nobody */

@@ -3,6 +3,7 @@
 #include "lake/validate.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <pthread.h>
 #include <regex.h>
 #include <stdarg.h>
@@ -138,8 +139,8 @@ static bool type_fits(const kn_member *m, const json_t *value) {
                base64_length(json_string_value(value), json_string_length(value)) >= 0;
     case KN_INTEGER: /* 10.0 is a fair integer to AWS */
         return json_is_integer(value) ||
-               (json_is_real(value) &&
-                json_real_value(value) == (double)(int64_t)json_real_value(value));
+               (json_is_real(value) && json_real_value(value) == floor(json_real_value(value)) &&
+                fabs(json_real_value(value)) < 9e18);
     case KN_NUMBER:
         return json_is_number(value);
     case KN_BOOLEAN:
@@ -241,6 +242,13 @@ static int64_t characters(const json_t *string) {
     return n;
 }
 
+/* The whole number that stands where v does against bounds: below min when v is, above max when v
+ * is. */
+static int64_t stand_in(double v, int64_t min) {
+    double rounded = v < (double)min ? floor(v) : ceil(v);
+    return rounded > 9e18 ? INT64_MAX : rounded < -9e18 ? INT64_MIN : (int64_t)rounded;
+}
+
 static void check_bounds(checker *c, const kn_member *m, const json_t *value) {
     if (m->min == 0 && m->max == 0)
         return;
@@ -259,7 +267,8 @@ static void check_bounds(checker *c, const kn_member *m, const json_t *value) {
     case KN_INTEGER:
     case KN_NUMBER:
         noun = "value";
-        n = json_is_integer(value) ? json_integer_value(value) : (int64_t)json_real_value(value);
+        n = json_is_integer(value) ? json_integer_value(value)
+                                   : stand_in(json_real_value(value), m->min);
         break;
     case KN_BOOLEAN:
     case KN_OBJECT:

@@ -45,7 +45,7 @@ static const kn_member members[] = {
      .characters = "[a-zA-Z0-9_.-]+"},
     {.name = "Limit", .type = KN_INTEGER, .min = 1, .max = 100},
     {.name = "Floor", .type = KN_INTEGER, .min = 5},
-    {.name = "Ratio", .type = KN_NUMBER},
+    {.name = "Ratio", .type = KN_NUMBER, .min = 1, .max = 2},
     {.name = "Flag", .type = KN_BOOLEAN},
     {.name = "Records", .type = KN_LIST, .min = 1, .max = 3, .members = record_members},
     {.name = "One", .type = KN_OBJECT, .members = record_members},
@@ -187,6 +187,16 @@ static void test_validation(void) {
         {"{\"StreamName\":5}", "SerializationException: StreamName must be a string, not a number"},
         {"{\"Limit\":\"5\"}", "SerializationException: Limit must be an integer, not a string"},
         {"{\"Limit\":1.5}", "SerializationException: Limit must be an integer, not a number"},
+        {"{\"Limit\":1e300}", "SerializationException: Limit must be an integer, not a number"},
+        {"{\"StreamName\":\"s\",\"Ratio\":2.5}",
+         "ValidationException: 1 validation error detected: Value '2.5' at 'ratio'" AT
+         "have value less than or equal to 2"},
+        {"{\"StreamName\":\"s\",\"Ratio\":0.5}",
+         "ValidationException: 1 validation error detected: Value '0.5' at 'ratio'" AT
+         "have value greater than or equal to 1"},
+        {"{\"StreamName\":\"s\",\"Ratio\":-1e300}",
+         "ValidationException: 1 validation error detected: Value '-1e+300' at 'ratio'" AT
+         "have value greater than or equal to 1"},
         {"{\"Flag\":1}", "SerializationException: Flag must be a boolean, not a number"},
         {"{\"Records\":{}}", "SerializationException: Records must be a list, not a structure"},
         {"{\"Records\":[1]}",
@@ -202,9 +212,9 @@ static void test_validation(void) {
         tap_is_str(error_of(call("Echo", cases[i].input)), expected, "%s", cases[i].input);
     }
     static const char *const good[] = {
-        "{\"StreamName\":\"a_b.c-9\",\"Limit\":10.0,\"Ratio\":1,\"Flag\":false}",
-        "{\"StreamName\":\"s\",\"One\":{\"Data\":\"AAAA\",\"PartitionKey\":\"\xc3\xa9\xc3\xa9"
-        "\xc3\xa9\xc3\xa9\",\"ExplicitHashKey\":\"340282366920938463463374607431768211455\"}}",
+        "{\"StreamName\":\"a_b.c-9\",\"Limit\":10.0,\"Ratio\":1.5,\"Flag\":false}",
+        "{\"StreamName\":\"s\",\"One\":{\"Data\":\"AAAA\",\"PartitionKey\":\"éééé\","
+        "\"ExplicitHashKey\":\"340282366920938463463374607431768211455\"}}",
         "{\"StreamName\":\"s\",\"Unknown\":[1,{}],\"Limit\":null}",
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
