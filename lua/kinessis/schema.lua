@@ -287,10 +287,13 @@ function Schema:plan(kept)
   if found then return found end
   local key
   if kept ~= nil then
-    key = type(kept) == "string" and find_key(self.fields, kept, "")
+    if type(kept) ~= "string" then
+      fail(blame.where(), self.name, "the field to keep must be a string, not %s", blame.show(kept))
+    end
+    key = find_key(self.fields, kept, "")
     if not key then
-      fail(blame.where(), self.name, "there is no field %s to keep%s", blame.show(kept),
-        type(kept) == "string" and blame.suggestion(kept, list_paths(self.fields, "", {})) or "")
+      fail(blame.where(), self.name, "there is no field %q to keep%s", kept,
+        blame.suggestion(kept, list_paths(self.fields, "", {})))
     end
   end
   local plan = { captures = {}, slots = 0, wanted = key, every = calls_scripts(self.fields) }
