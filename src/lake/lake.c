@@ -34,7 +34,8 @@ struct kn_lake {
 };
 
 static const kn_service *const services[] = {
-    &kn_kinesis_service, &kn_glue_service, &kn_firehose_service, &kn_lake_service, NULL,
+    &kn_kinesis_service, &kn_firehose_service, &kn_glue_service,
+    &kn_athena_service,  &kn_lake_service,     NULL,
 };
 
 /* ---- the folder's lock, and the file that tells where the lake is ---- */
@@ -156,6 +157,14 @@ static void close_firehose(kn_lake *lake) {
     kn_firehose_close(lake->firehose);
 }
 
+static bool open_athena(kn_lake *lake, kn_err *err) {
+    return kn_athena_open(lake, &lake->athena, err);
+}
+
+static void close_athena(kn_lake *lake) {
+    kn_athena_close(lake->athena);
+}
+
 static bool open_server(kn_lake *lake, kn_err *err) {
     if (!kn_route_new(lake, services, &lake->route, err))
         return false;
@@ -184,13 +193,10 @@ static const struct {
     bool (*open)(kn_lake *lake, kn_err *err);
     void (*close)(kn_lake *lake);
 } parts[] = {
-    {open_lock, close_lock},
-    {open_store, close_store},
-    {open_objects, close_objects},
-    {open_kinesis, close_kinesis},
-    {open_firehose, close_firehose},
-    {open_server, close_server},
-    {open_announcement, close_announcement},
+    {open_lock, close_lock},         {open_store, close_store},
+    {open_objects, close_objects},   {open_kinesis, close_kinesis},
+    {open_firehose, close_firehose}, {open_athena, close_athena},
+    {open_server, close_server},     {open_announcement, close_announcement},
 };
 
 static bool open_folder(kn_lake *lake, const kn_lake_config *config, kn_err *err) {
