@@ -37,8 +37,8 @@ tap.like(err, "give the endpoint of a lake", "and that is said")
 -- methods
 tap.raises(function() return aws.kinesis(keys).put_recordss end,
   "kinesis has no operation 'put_recordss' (did you mean put_records?)", "an unknown operation raises with the nearest")
-tap.raises(function() aws.kinesis(keys):put_records "x" end, "kinesis PutRecords: expected a table of members, got string",
-  "members come in a table")
+tap.raises(function() aws.kinesis(keys):put_records "x" end,
+  "kinesis PutRecords: expected a table of members, got string", "members come in a table")
 for _, method in ipairs { "list_objects_v2", "put_object", "head_bucket" } do
   tap.ok(aws.s3(keys)[method], "s3:" .. method)
 end
