@@ -1,4 +1,4 @@
-# Kinesis, Firehose, S3, Glue and STS bindings, and the sender, against moto's server.
+# Kinesis, Firehose, S3, Glue, Athena and STS bindings, and the sender, against moto's server.
 set -u
 . tests/interop/peer.sh
 python=$BUILD/peers/venv/bin/python3
@@ -16,6 +16,7 @@ signal.pause()'
 ok "the Kinesis bindings" "$KINESSIS" lua tests/interop/kinesis.lua "$peer_url"
 ok "the S3 bindings" "$KINESSIS" lua tests/interop/s3.lua "$peer_url"
 ok "the Glue bindings" "$KINESSIS" lua tests/interop/glue.lua "$peer_url"
+ok "the Athena bindings" "$KINESSIS" lua tests/interop/athena.lua "$peer_url"
 ok "the STS bindings" "$KINESSIS" lua tests/interop/sts.lua "$peer_url"
 ok "the Firehose bindings" "$KINESSIS" lua tests/interop/firehose.lua "$peer_url"
 
