@@ -280,7 +280,7 @@ bool kn_open_cursor(lua_State *L, int plan_index, const kn_cursor_config *config
     return true;
 }
 
-/* Field `name` of the options at 2, in seconds, as thousandths; or otherwise. */
+/* Field `name` (a number, 0 or more) of the options at 2, times scale; or otherwise. */
 static int64_t option_scaled(lua_State *L, const char *name, double scale, int64_t otherwise) {
     int64_t v = otherwise;
     if (lua_istable(L, 2) && lua_getfield(L, 2, name) != LUA_TNIL) {
