@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the foreign clients and servers that the tests run against, pinned with hashes and without
 # running install scripts, under $BUILD/peers: node/node_modules (kinesalite, the AWS SDK for JavaScript)
-# and venv (boto3, moto). Quick when they are present. Exits 1 and says so when one cannot be
+# and venv (boto3, moto, pyarrow). Quick when they are present. Exits 1 and says so when one cannot be
 # installed: its tests then skip, or fail where CI=true.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -35,7 +35,7 @@ if ! present "$peers/venv/installed" "$here/requirements.txt"; then
             --require-hashes -r "$here/requirements.txt"; then
         cp "$here/requirements.txt" "$peers/venv/installed"
     else
-        echo "peers: boto3 and moto cannot be installed" >&2
+        echo "peers: boto3, moto and pyarrow cannot be installed" >&2
         missing=1
     fi
 fi
