@@ -44,9 +44,10 @@ typedef enum {
 
 typedef struct kn_type {
     kn_kind kind;
-    int precision, scale;     /* of a decimal */
-    char *name;               /* of a column or a struct's field, in lower case; else NULL */
-    char *key;                /* the JSON key it is read from */
+    int precision, scale; /* of a decimal */
+    char *name;           /* of a column or a struct's field, in lower case; else NULL */
+    char *key;            /* the JSON key it is read from */
+    size_t key_length;
     struct kn_type *children; /* array: the element; map: key, value; struct: the fields */
     size_t count;
     uint32_t *slots; /* struct: hash table over the keys, field number + 1 */

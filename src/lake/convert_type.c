@@ -221,6 +221,7 @@ static bool build_slots(kn_type *type, kn_err *err) {
     type->slot_count = size;
     for (size_t i = 0; i < type->count; i++) {
         const char *key = type->children[i].key;
+        type->children[i].key_length = strlen(key);
         size_t at = hash(kn_slice_cstr(key)) & (size - 1);
         for (; slots[at]; at = (at + 1) & (size - 1))
             if (strcmp(type->children[slots[at] - 1].key, key) == 0)
@@ -231,15 +232,19 @@ static bool build_slots(kn_type *type, kn_err *err) {
     return true;
 }
 
+static bool is_key(const kn_type *field, kn_slice key) {
+    return field->key_length == key.n && memcmp(field->key, key.p, key.n) == 0;
+}
+
 const kn_type *kn_type_field(const kn_type *type, kn_slice key, size_t *hint) {
-    if (*hint < type->count && kn_slice_eq_cstr(key, type->children[*hint].key))
+    if (*hint < type->count && is_key(&type->children[*hint], key))
         return &type->children[(*hint)++];
     if (!type->slot_count)
         return NULL;
     size_t mask = type->slot_count - 1;
     for (size_t at = hash(key) & mask; type->slots[at]; at = (at + 1) & mask) {
         size_t i = type->slots[at] - 1;
-        if (kn_slice_eq_cstr(key, type->children[i].key)) {
+        if (is_key(&type->children[i], key)) {
             *hint = i + 1;
             return &type->children[i];
         }

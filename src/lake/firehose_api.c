@@ -150,7 +150,7 @@ static json_t *new_doc(kn_op_call *call, json_t *destination, bool legacy) {
     const json_t *source = json_object_get(call->input, "KinesisStreamSourceConfiguration");
     kn_buf id;
     kn_buf_init(&id, 64);
-    kn_prefix_uuid(&id);
+    kn_prefix_uuid(&id, NULL);
     json_int_t now = kn_time_now_ms();
     json_t *doc = kn_buf_ok(&id)
                       ? json_pack("{s:s, s:I, s:I, s:i, s:O, s:b, s:{}}", "Id", id.p, "Created",

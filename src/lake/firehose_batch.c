@@ -1,11 +1,13 @@
 /* One delivery: reads records from the positions on, makes the objects' files, then adopts them and
  * moves the positions in one transaction. So each record is in an object once, whenever the process
- * ends. */
+ * ends. The objects are named after the positions where they begin: a process killed after a file
+ * was put in its place and before the commit leaves a file that the next attempt replaces. */
 #include "lake/firehose_state.h"
 
 #include "base/log.h"
 #include "lake/kinesis.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -98,6 +100,25 @@ static bool prepare(batch *b, const kn_positions *positions, kn_err *err) {
     return true;
 }
 
+/* 16 bytes of a digest over the stream and its positions. */
+static bool name_batch(const kn_delivery *d, const kn_backlog *backlog, unsigned char id[16],
+                       kn_err *err) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    kn_buf text;
+    kn_buf_init(&text, 1 << 20);
+    kn_buf_printf(&text, "%s %lld", d->id, (long long)backlog->source_ms);
+    for (size_t i = 0; i < backlog->count; i++)
+        kn_buf_printf(&text, " %u:%llu", backlog->sources[i].shard,
+                      (unsigned long long)backlog->sources[i].next);
+    bool ok = kn_buf_check(&text, "the positions", err) &&
+              (EVP_Digest(text.p, text.len, digest, NULL, EVP_sha256(), NULL) == 1 ||
+               kn_fail(err, KN_ENOMEM, "cannot compute a SHA-256"));
+    if (ok)
+        memcpy(id, digest, 16);
+    kn_buf_free(&text);
+    return ok;
+}
+
 /* The delivered part of the stream's own journal is no longer needed. */
 static bool trim(const kn_delivery *d, kn_err *err) {
     return !d->journal || kn_journal_trim(d->journal, d->positions.next[0], err);
@@ -108,8 +129,10 @@ bool kn_firehose_deliver(kn_firehose *f, kn_delivery *d, const kn_backlog *backl
     batch b = {.delivery = d, .backlog = backlog, .limit = limit, .ok = true, .err = err};
     json_t *doc = kn_delivery_doc(f, d);
     uint64_t objects = 0;
+    unsigned char id[16];
     bool ok = false;
-    if (!prepare(&b, &d->positions, err) || !kn_output_open(f, d, doc, &b.output, err))
+    if (!prepare(&b, &d->positions, err) || !name_batch(d, backlog, id, err) ||
+        !kn_output_open(f, d, doc, id, &b.output, err))
         goto out;
     if (!kn_source_each(f, d, take_shard, &b, err) || !b.ok)
         goto out;

@@ -46,6 +46,7 @@ struct kn_output {
     const kn_delivery *delivery;
     const json_t *destination;
     char version[24];
+    unsigned char id[16];
     file data, bad;
     kn_slice delimiter;
     kn_buf line;
@@ -68,7 +69,7 @@ static const char *text(const json_t *object, const char *name) {
 static bool name_file(kn_output *o, file *out, kn_err *err) {
     kn_buf uuid;
     kn_buf_init(&uuid, 64);
-    kn_prefix_uuid(&uuid);
+    kn_prefix_uuid(&uuid, NULL);
     bool ok = kn_buf_check(&uuid, "a file name", err);
     if (ok && snprintf(out->path, sizeof out->path, "%s/firehose-%s",
                        kn_objects_spool(kn_lake_objects(o->firehose->lake)),
@@ -203,14 +204,15 @@ static bool open_conversion(kn_output *o, kn_err *err) {
     return ok && kn_convert_new(&o->row, rules, &o->convert, err);
 }
 
-bool kn_output_open(kn_firehose *f, const kn_delivery *d, const json_t *doc, kn_output **out,
-                    kn_err *err) {
+bool kn_output_open(kn_firehose *f, const kn_delivery *d, const json_t *doc,
+                    const unsigned char *id, kn_output **out, kn_err *err) {
     kn_output *o = calloc(1, sizeof *o);
     *out = o;
     if (!o)
         return kn_fail(err, KN_ENOMEM, "out of memory");
     o->firehose = f;
     o->delivery = d;
+    memcpy(o->id, id, sizeof o->id);
     o->destination = json_object_get(doc, "Destination");
     o->conversion = kn_firehose_conversion(o->destination);
     o->delimiter = kn_firehose_delimiter(o->destination);
@@ -370,6 +372,7 @@ static bool adopt(kn_output *o, file *f, const char *error_type, uint64_t *objec
         .version = o->version,
         .extension = error_type ? "" : extension(o),
         .arrival_ms = f->oldest_ms,
+        .id = o->id,
     };
     kn_buf name;
     kn_buf_init(&name, 4096);

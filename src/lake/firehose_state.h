@@ -149,9 +149,10 @@ KN_MUST_CHECK bool kn_firehose_deliver(kn_firehose *firehose, kn_delivery *deliv
 
 typedef struct kn_output kn_output;
 
-/* doc is the stream's document, borrowed. */
+/* doc is the stream's document, borrowed. id: 16 bytes that name the objects. */
 KN_MUST_CHECK bool kn_output_open(kn_firehose *firehose, const kn_delivery *delivery,
-                                  const json_t *doc, kn_output **out, kn_err *err);
+                                  const json_t *doc, const unsigned char *id, kn_output **out,
+                                  kn_err *err);
 void kn_output_close(kn_output *output); /* removes files that were not adopted */
 /* sequence: of the record, for the error object. */
 KN_MUST_CHECK bool kn_output_record(kn_output *output, const kn_journal_record *record,

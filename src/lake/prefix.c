@@ -191,9 +191,12 @@ static void put_random_string(kn_buf *out) {
     }
 }
 
-void kn_prefix_uuid(kn_buf *out) {
+void kn_prefix_uuid(kn_buf *out, const unsigned char *bytes) {
     unsigned char b[16];
-    random_bytes(b, sizeof b);
+    if (bytes)
+        memcpy(b, bytes, sizeof b);
+    else
+        random_bytes(b, sizeof b);
     b[6] = (unsigned char)((b[6] & 0x0F) | 0x40);
     b[8] = (unsigned char)((b[8] & 0x3F) | 0x80);
     for (int i = 0; i < 16; i++)
@@ -315,7 +318,7 @@ bool kn_prefix_write(const kn_prefix_key *key, kn_buf *out, kn_err *err) {
     kn_buf_printf(out, "%s-%s-", key->stream, key->version);
     if (!kn_prefix_format_time(KN_SLICE("yyyy-MM-dd-HH-mm-ss-"), key->arrival_ms, out, err))
         return false;
-    kn_prefix_uuid(out);
+    kn_prefix_uuid(out, key->id);
     kn_buf_cstr(out, key->extension);
     return kn_buf_check(out, "object key", err);
 }

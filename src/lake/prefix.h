@@ -20,6 +20,7 @@ typedef struct kn_prefix_key {
     const char *version;    /* "1" */
     const char *extension;  /* ".parquet", or "" */
     int64_t arrival_ms;     /* of the oldest record in the object */
+    const unsigned char *id; /* 16 bytes that make the uuid; NULL: random ones */
 } kn_prefix_key;
 
 /* Checks a delivery stream's two prefixes (NULL: not given); InvalidArgumentException. */
@@ -31,7 +32,7 @@ KN_MUST_CHECK bool kn_prefix_write(const kn_prefix_key *key, kn_buf *out, kn_err
 /* Appends the time in a Java DateTimeFormatter pattern (English names, UTC). */
 KN_MUST_CHECK bool kn_prefix_format_time(kn_slice pattern, int64_t ms, kn_buf *out, kn_err *err);
 
-/* Appends a random UUID (version 4) in lower case. */
-void kn_prefix_uuid(kn_buf *out);
+/* Appends a UUID (version 4) in lower case, of 16 bytes or (NULL) of random ones. */
+void kn_prefix_uuid(kn_buf *out, const unsigned char *bytes);
 
 #endif

@@ -101,6 +101,9 @@ with lake.Lake() as pond:
     counts = world.flush()
     objects = len(world.keys("bucket"))
     tap.ok(objects > ROUNDS, f"{objects} objects were delivered, some of them between the crashes")
+    place = os.path.join(pond.folder, "s3", "bucket")
+    files = [os.path.relpath(os.path.join(at, f), place) for at, _, found in os.walk(place) for f in found]
+    tap.equal(sorted(files), sorted(world.keys("bucket")), "and each file is an object")
     check(world, "direct", direct)
     check(world, "stream", stream)
 tap.done()

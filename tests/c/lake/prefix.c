@@ -138,6 +138,13 @@ int main(void) {
                "bad/format-conversion-failed/09/s-3-2018-08-07-09-05-03-",
                "errors with expressions");
 
+    static const unsigned char id[] = "an id of objects";
+    kn_prefix_key named = {.stream = "s", .version = "1", .extension = "", .id = id};
+    kn_buf_clear(&b);
+    tap_ok(kn_prefix_write(&named, &b, &err), "a key with a given uuid");
+    tap_is_str(b.p, "1970/01/01/00/s-1-1970-01-01-00-00-00-616e2069-6420-4f66-a06f-626a65637473",
+               "is always the same");
+
     char first[64], second[64];
     snprintf(first, sizeof first, "%s", key("!{firehose:random-string}/", "e/", NULL, ms));
     snprintf(second, sizeof second, "%s", key("!{firehose:random-string}/", "e/", NULL, ms));
