@@ -132,20 +132,19 @@ end
 
 -- ---- the delivery stream ----
 
-local function delivery_request(stack, target, role)
+local function delivery_request(stack, region, role)
   local delivery = stack.delivery_stream
-  local region = target.config.region or "us-east-1"
-  local own = target.kind == "lake" and account or role:match "^arn:[^:]+:iam::(%d+):"
+  local partition, own = role:match "^arn:([^:]+):iam::(%d+):"
   return {
     DeliveryStreamName = delivery.name,
     DeliveryStreamType = stack.stream and "KinesisStreamAsSource" or "DirectPut",
     KinesisStreamSourceConfiguration = stack.stream and {
-      KinesisStreamARN = ("arn:aws:kinesis:%s:%s:stream/%s"):format(region, own, stack.stream.name),
+      KinesisStreamARN = ("arn:%s:kinesis:%s:%s:stream/%s"):format(partition, region, own, stack.stream.name),
       RoleARN = role,
     } or nil,
     ExtendedS3DestinationConfiguration = {
       RoleARN = role,
-      BucketARN = "arn:aws:s3:::" .. stack.bucket,
+      BucketARN = ("arn:%s:s3:::%s"):format(partition, stack.bucket),
       Prefix = delivery.prefix, -- Firehose puts yyyy/MM/dd/HH/ after it
       ErrorOutputPrefix = delivery.error_prefix
         .. "!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/",
@@ -194,13 +193,7 @@ local parts = {
     absent = { "NoSuchBucket", "NotFound", 404 },
     raced = { "BucketAlreadyOwnedByYou" },
     find = function(stack, api) return api.s3:head_bucket { Bucket = stack.bucket } end,
-    create = function(stack, api, target)
-      local region = target.config.region or "us-east-1"
-      return api.s3:create_bucket {
-        Bucket = stack.bucket,
-        CreateBucketConfiguration = region ~= "us-east-1" and { LocationConstraint = region } or nil,
-      }
-    end,
+    create = function(stack, api) return api.s3:create_bucket { Bucket = stack.bucket } end, -- in the client's region
   },
   {
     part = "delivery_stream",
@@ -237,8 +230,8 @@ local parts = {
     find = function(stack, api)
       return api.firehose:describe_delivery_stream { DeliveryStreamName = stack.delivery_stream.name }
     end,
-    create = function(stack, api, target, role)
-      return api.firehose:create_delivery_stream(delivery_request(stack, target, role))
+    create = function(stack, api, region, role)
+      return api.firehose:create_delivery_stream(delivery_request(stack, region, role))
     end,
     status = function(stack, api)
       local reply, err = api.firehose:describe_delivery_stream { DeliveryStreamName = stack.delivery_stream.name }
@@ -266,14 +259,14 @@ local parts = {
 --- The parameter of a Glue database that names its Athena workgroup.
 provision.workgroup_parameter = "kinessis.workgroup"
 
-local function ensure_part(part, stack, api, target, role)
+local function ensure_part(part, stack, api, region, role)
   local title = part.title(stack)
   local present, err = unless(part.absent, part.find(stack, api))
   if err then return nil, err end
   if present then
     if part.update then return part.update(stack, api, present) end
   else
-    local _, create_err = unless(part.raced, part.create(stack, api, target, role))
+    local _, create_err = unless(part.raced, part.create(stack, api, region, role))
     if create_err then return nil, create_err end
     log("Created %s.", title)
   end
@@ -302,9 +295,11 @@ function provision.ensure(stack, target, options)
       return self[service]
     end,
   })
+  local reached, unreached = api.kinesis:endpoint()
+  if not reached then return nil, unreached end
   for _, part in ipairs(parts) do
     if stack[part.part] then
-      local ok, err = ensure_part(part, stack, api, target, role)
+      local ok, err = ensure_part(part, stack, api, reached.region, role)
       if not ok then
         err.message = ("%s: %s"):format(part.title(stack), err.message)
         return nil, err
