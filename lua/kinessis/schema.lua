@@ -249,33 +249,34 @@ local function list_paths(fields, prefix, paths)
   return paths
 end
 
+-- ctx.record, or an object in it; the keys of captures begin with prefix.
+local function record_view(captures, script, prefix)
+  local function complain(name, what)
+    error(("ctx.record: field %q %s"):format((prefix .. tostring(name)):gsub("%z", "."), what), 3)
+  end
+  local known = {} -- name -> slot, or the view of an object
+  return setmetatable({}, {
+    __index = function(_, name)
+      local found = known[name]
+      if not found then
+        local key = prefix .. tostring(name)
+        found = captures[key] or complain(name, "is not in the schema")
+        if found == true then found = record_view(captures, script, key .. "\0") end
+        known[name] = found
+      end
+      if type(found) == "table" then return found end
+      local made, value, json = script.read(found)
+      if not made then complain(name, "is not made yet: only fields above this one are") end
+      return json and cjson.decode(json) or value
+    end,
+    __newindex = function(_, name) complain(name, "can only be read: return its value instead") end,
+  })
+end
+
 -- What functions receive. script: random, now and read (src/bind/script.h).
 local function context_maker(captures)
   return function(script)
-    local views = {}
-    local function view(prefix)
-      return setmetatable({}, {
-        __index = function(_, name)
-          local key = prefix .. tostring(name)
-          local slot = captures[key]
-          local shown = key:gsub("%z", ".")
-          if slot == true then
-            views[key] = views[key] or view(key .. "\0")
-            return views[key]
-          elseif not slot then
-            error(("ctx.record: there is no field %q"):format(shown), 2)
-          end
-          local made, value, json = script.read(slot)
-          if not made then
-            error(("ctx.record: field %q is not made yet: only fields above this one are"):format(shown), 2)
-          end
-          if json then return cjson.decode(json) end
-          return value
-        end,
-        __newindex = function() error("ctx.record can only be read: return the value of the field instead", 2) end,
-      })
-    end
-    return { index = 0, random = script.random, now = script.now, record = view("") }
+    return { index = 0, random = script.random, now = script.now, record = record_view(captures, script, "") }
   end
 end
 

@@ -163,8 +163,10 @@ bool kn_script_value_push(lua_State *L, kn_slice json) {
     case '[':
         return false;
     }
-    lua_pushlstring(L, json.p, json.n); /* for the NUL that lua_stringtonumber needs */
-    size_t read = lua_stringtonumber(L, lua_tostring(L, -1));
-    lua_remove(L, read ? -2 : -1);
-    return read != 0;
+    char number[40]; /* the longest that we write is 24 */
+    if (json.n >= sizeof number)
+        return false;
+    memcpy(number, json.p, json.n);
+    number[json.n] = '\0';
+    return lua_stringtonumber(L, number) != 0;
 }
