@@ -1,0 +1,146 @@
+/* Deliveries from the inside: a position moves with its object or not at all, batches keep to their
+ * limit, and a reopened lake goes on where it was. The API is tested in tests/e2e/firehose*.t.py.
+ */
+#include "lake/firehose_state.h"
+#include "tap.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "lake/objects.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+
+static kn_err err;
+static kn_lake *lake;
+static char folder[] = "/tmp/kinessis-test.XXXXXX";
+
+static bool open_lake(void) {
+    kn_lake_config config = {.folder = folder};
+    return kn_lake_open(&config, &lake, &err);
+}
+
+static bool create(const char *name, const char *bucket) {
+    kn_positions none = {0};
+    json_t *doc = json_pack("{s:s, s:i, s:i, s:i, s:{s:s, s:s, s:{s:i, s:i}}, s:{}}", "Id", name,
+                            "Created", 1, "Updated", 1, "Version", 7, "Destination", "RoleARN",
+                            "arn:aws:iam::0:role/r", "BucketARN", bucket, "BufferingHints",
+                            "SizeInMBs", 1, "IntervalInSeconds", 900, "Tags");
+    bool ok = doc && kn_delivery_create(kn_lake_firehose(lake), name, doc, &none, &err);
+    json_decref(doc);
+    return ok;
+}
+
+static bool put(kn_delivery *d, const char *data, size_t n) {
+    kn_journal_record record = {.data = {data, n}};
+    return kn_journal_append(d->journal, &record, 1, &err);
+}
+
+typedef struct found {
+    size_t count;
+    uint64_t bytes, largest;
+} found;
+
+static bool visit(void *context, const kn_object *object) {
+    found *f = context;
+    f->count++;
+    f->bytes += object->size;
+    if (object->size > f->largest)
+        f->largest = object->size;
+    return true;
+}
+
+static found objects(const char *bucket) {
+    found f = {0};
+    if (!kn_objects_list(kn_lake_objects(lake), bucket, "", NULL, visit, &f, &err))
+        tap_ok(false, "list: %s", err.message);
+    return f;
+}
+
+static int spooled(void) {
+    int n = 0;
+    DIR *spool = opendir(kn_objects_spool(kn_lake_objects(lake)));
+    for (struct dirent *entry; spool && (entry = readdir(spool));)
+        n += entry->d_name[0] != '.';
+    closedir(spool);
+    return n;
+}
+
+static kn_delivery *hold(const char *name) {
+    kn_delivery *d = NULL;
+    tap_ok(kn_delivery_hold(kn_lake_firehose(lake), name, &d, &err), "stream %s", name);
+    return d;
+}
+
+static void test_failure(void) {
+    kn_firehose *f = kn_lake_firehose(lake);
+    kn_delivered done = {0};
+    tap_ok(create("waits", "arn:aws:s3:::missing"), "a stream into a bucket that is not there");
+    kn_delivery *d = hold("waits");
+    tap_ok(put(d, "one", 3) && put(d, "two", 3), "two records");
+    tap_ok(!kn_firehose_flush(f, d, &done, &err), "the delivery fails");
+    tap_is_str(err.aws_code, "NoSuchBucket", "for want of the bucket");
+    tap_is_int(done.objects, 0, "without an object");
+    tap_is_int(d->positions.count, 0, "the position stays");
+    tap_is_int(spooled(), 0, "and no file is left in the spool");
+    tap_ok(kn_objects_bucket_make(kn_lake_objects(lake), "missing", &err), "with the bucket");
+    tap_ok(kn_firehose_flush(f, d, &done, &err), "it is delivered");
+    tap_is_int(done.records, 2, "both records");
+    tap_is_int(objects("missing").bytes, 6, "in the object");
+    kn_delivery_release(f, d);
+}
+
+static void test_batches(void) {
+    kn_firehose *f = kn_lake_firehose(lake);
+    kn_delivered done = {0};
+    static char block[300 << 10];
+    bool ok = kn_objects_bucket_make(kn_lake_objects(lake), "batches", &err) &&
+              create("batches", "arn:aws:s3:::batches");
+    tap_ok(ok, "a stream with a buffer of 1 MiB");
+    kn_delivery *d = hold("batches");
+    pthread_mutex_lock(&d->delivering); /* the delivery thread waits */
+    for (int i = 0; ok && i < 10; i++)
+        ok = put(d, block, sizeof block);
+    pthread_mutex_unlock(&d->delivering);
+    tap_ok(ok && kn_firehose_flush(f, d, &done, &err), "ten records of 300 KiB");
+    found all = objects("batches");
+    tap_is_int(all.bytes, 10 * sizeof block, "are there");
+    tap_is_int(all.count, 3, "in objects of four, four and two");
+    tap_is_int(all.largest, 4 * sizeof block, "that end once they reach the size");
+    kn_delivery_release(f, d);
+}
+
+static void test_reopened(void) {
+    kn_delivered done = {0};
+    kn_delivery *d = hold("batches");
+    tap_ok(put(d, "kept", 4), "a record that is not delivered yet");
+    kn_delivery_release(kn_lake_firehose(lake), d);
+    kn_lake_close(lake);
+    if (!tap_ok(open_lake(), "the lake is opened again"))
+        return;
+    kn_firehose *f = kn_lake_firehose(lake);
+    d = hold("batches");
+    tap_is_int(d->positions.next ? d->positions.next[0] : 0, 10, "at its position");
+    tap_ok(kn_firehose_flush(f, d, &done, &err), "a flush");
+    tap_is_int(done.records, 1, "delivers what was left, and nothing again");
+    kn_delivery_release(f, d);
+    tap_ok(kn_delivery_delete(f, "batches", &err), "a stream is deleted");
+    tap_ok(!kn_delivery_hold(f, "batches", &d, &err), "and is gone");
+    tap_ok(create("batches", "arn:aws:s3:::batches"), "its name can be used again");
+    d = hold("batches");
+    tap_ok(d && kn_journal_end(d->journal) == 0, "with a journal of its own");
+    kn_delivery_release(f, d);
+}
+
+int main(void) {
+    if (!mkdtemp(folder))
+        return 1;
+    kn_log_set_level(KN_LOG_NONE);
+    if (tap_ok(open_lake(), "a lake")) {
+        test_failure();
+        test_batches();
+        test_reopened();
+        kn_lake_close(lake);
+    }
+    return kn_file_remove_tree(folder, &err) ? tap_done() : 1;
+}
