@@ -220,7 +220,8 @@ static bool open_editor(editor *e, const char *history_file) {
     el_set(e->el, EL_GETCFN, read_character);
     el_set(e->el, EL_PROMPT, show_prompt);
     el_set(e->el, EL_HIST, history, e->history);
-    el_set(e->el, EL_ADDFN, "complete", "complete the word", on_tab);
+    el_wset(e->el, EL_ADDFN, L"complete", L"complete the word",
+            on_tab); /* el_set would leak them */
     el_set(e->el, EL_BIND, "^I", "complete", NULL);
     el_set(e->el, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_source(e->el, NULL); /* ~/.editrc */
