@@ -39,6 +39,10 @@
 static _Atomic(lua_State *) running;
 static atomic_bool interrupted;
 
+bool kn_repl_interrupted(void) {
+    return atomic_load(&interrupted);
+}
+
 /* The hook. In a coroutine it looks at the flag now and then, until it is set. */
 static void stop_chunk(lua_State *L, lua_Debug *frame) {
     (void)frame;

@@ -6,7 +6,10 @@
 #include "bind/libraries.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 /* sys.log(level, text): level is "debug", "info", "warning" or "error". */
@@ -36,9 +39,19 @@ static int l_sys_monotonic(lua_State *L) {
     return 1;
 }
 
-/* sys.sleep(seconds) */
+/* sys.sleep(seconds): at most a year; a signal ends it. SIGINT is let in during ppoll only, so that
+ * the REPL's Ctrl-C cannot come between the look at its flag and the sleep. */
 static int l_sys_sleep(lua_State *L) {
-    kn_sleep_ms((int64_t)(luaL_checknumber(L, 1) * 1000));
+    lua_Number seconds = luaL_checknumber(L, 1);
+    luaL_argcheck(L, seconds >= 0 && seconds <= 366 * 86400.0, 1, "0 to a year");
+    struct timespec time = {(time_t)seconds, (long)((seconds - (lua_Number)(time_t)seconds) * 1e9)};
+    sigset_t blocked, before;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &blocked, &before);
+    if (!kn_repl_interrupted())
+        ppoll(NULL, 0, &time, &before);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return 0;
 }
 
