@@ -14,12 +14,7 @@ static const char *const macros[] = {
     "to_iso8601(t) AS strftime(t::TIMESTAMP, '%Y-%m-%dT%H:%M:%S.%gZ')",
     "from_unixtime(n) AS to_timestamp(n)",
     "to_unixtime(t) AS epoch(t)",
-    "date_add(u, n, d) AS CASE lower(u) "
-    "WHEN 'millisecond' THEN d + to_milliseconds(n) WHEN 'second' THEN d + to_seconds(n) "
-    "WHEN 'minute' THEN d + to_minutes(n) WHEN 'hour' THEN d + to_hours(n) "
-    "WHEN 'day' THEN d + to_days(n::INTEGER) WHEN 'week' THEN d + to_days(7 * n::INTEGER) "
-    "WHEN 'month' THEN d + to_months(n::INTEGER) WHEN 'quarter' THEN d + to_months(3 * n::INTEGER) "
-    "WHEN 'year' THEN d + to_years(n::INTEGER) ELSE error('unit ' || u || ' is not known') END",
+    "date_add(u, n, d) AS kn_date_add(u, n, d)",
     "date_diff(u, a, b) AS system.main.date_sub(u, a::TIMESTAMP, b::TIMESTAMP)",
     "at_timezone(t, z) AS timezone(z, t)",
     "day_of_week(d) AS isodow(d)",
@@ -59,6 +54,8 @@ static const char *const macros[] = {
 
 bool kn_athena_dialect(kn_sql_connection *connection, const char *query, kn_err *err) {
     char text[2048], name[64];
+    if (!kn_sql_date_functions(connection, err))
+        return false;
     for (size_t i = 0; i < sizeof macros / sizeof *macros; i++) {
         snprintf(name, sizeof name, "%.*s", (int)strcspn(macros[i], "("), macros[i]);
         if (!strcasestr(query, name)) /* each takes half a millisecond */

@@ -218,7 +218,8 @@ static bool load_tree(kn_sql_connection *connection, const char *text, json_t **
         *tree =
             ok ? json_loadb(json.p, json.len, JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &problem)
                : NULL;
-        ok = *tree || kn_fail(err, KN_ELIMIT, "the query is too complicated");
+        ok = *tree ? kn_sql_next(result, &row, err) /* to the end: it ends the transaction */
+                   : kn_fail(err, KN_ELIMIT, "the query is too complicated");
     }
     kn_sql_result_free(result);
     kn_buf_free(&json);
@@ -246,8 +247,10 @@ bool kn_athena_parse(kn_sql_connection *connection, const char *text, kn_athena_
                      kn_err *err) {
     json_t *tree = NULL;
     *out = (kn_athena_query){0};
-    if (!load_tree(connection, text, &tree, err))
+    if (!load_tree(connection, text, &tree, err)) {
+        json_decref(tree);
         return false;
+    }
     const json_t *statements = json_object_get(tree, "statements");
     walk w = {.query = out, .text = text, .with = json_object()};
     bool ok = false;

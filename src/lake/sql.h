@@ -54,6 +54,11 @@ KN_MUST_CHECK bool kn_sql_next(kn_sql_result *result, bool *row, kn_err *err);
 /* Appends the present row's value as Athena prints it; false, and nothing appended, for NULL. */
 bool kn_sql_render(const kn_sql_result *result, size_t column, kn_buf *out);
 
+/* Makes Trino's date_format, date_parse, format_datetime, parse_datetime and date_add (as
+ * kn_date_add) known to the connection's database, once. No result may be unfinished on the
+ * connection: its end would undo them. */
+KN_MUST_CHECK bool kn_sql_date_functions(kn_sql_connection *connection, kn_err *err);
+
 /* Quoting for building statements: 'it''s' and "na""me". */
 void kn_sql_quote_string(kn_buf *out, kn_slice text);
 void kn_sql_quote_name(kn_buf *out, kn_slice name);

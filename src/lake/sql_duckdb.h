@@ -74,6 +74,19 @@
     X(duckdb_struct_type_child_count)                                                              \
     X(duckdb_struct_type_child_name)                                                               \
     X(duckdb_struct_type_child_type)                                                               \
+    X(duckdb_create_scalar_function)                                                               \
+    X(duckdb_destroy_scalar_function)                                                              \
+    X(duckdb_scalar_function_set_name)                                                             \
+    X(duckdb_scalar_function_add_parameter)                                                        \
+    X(duckdb_scalar_function_set_return_type)                                                      \
+    X(duckdb_scalar_function_set_extra_info)                                                       \
+    X(duckdb_scalar_function_get_extra_info)                                                       \
+    X(duckdb_scalar_function_set_function)                                                         \
+    X(duckdb_scalar_function_set_error)                                                            \
+    X(duckdb_create_scalar_function_set)                                                           \
+    X(duckdb_destroy_scalar_function_set)                                                          \
+    X(duckdb_add_scalar_function_to_set)                                                           \
+    X(duckdb_register_scalar_function_set)                                                         \
     X(duckdb_appender_create)                                                                      \
     X(duckdb_appender_column_type)                                                                 \
     X(duckdb_appender_error)                                                                       \

@@ -158,10 +158,10 @@ def queries(j):
     tap.equal(j.run('SELECT id, "$path" FROM people WHERE id = 1')[1][1], "s3://data/people/p.parquet", "$path")
     tap.equal(j.run("SELECT 7/2, st.x, element_at(tags, 1) FROM people WHERE id=1")[1:], [["3", "1", "a"]], "Trino's ways")
     tap.equal(
-        j.run("SELECT date_diff('day', date '2022-01-01', date '2022-01-03'), "
+        j.run("SELECT date_format(made, '%Y-%m-%d %H:%i'), date_add('day', 1, day), date_diff('day', date '2022-01-01', date '2022-01-03'), "
               "json_extract_scalar('{\"a\": {\"b\": 5}}', '$.a.b'), regexp_like(name, '^A') "
               "FROM people WHERE id=1")[1:],
-        [["2", "5", "true"]],
+        [["2022-02-02 15:17", "2022-02-03", "2", "5", "true"]],
         "functions of Trino",
     )
     tap.equal(
