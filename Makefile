@@ -82,7 +82,7 @@ format:                  ## format the C sources
 	clang-format -i $$(git ls-files 'src/*.[ch]' 'tests/*.[ch]' 'tools/*.[ch]')
 
 demo: $(BUILD)/kinessis  ## the tutorial's journey, on the lake
-	BUILD="$(BUILD)" sh tools/demo.sh
+	$(BUILD)/kinessis demo
 
 bench: $(BUILD)/kinessis ## measure, as ratios to limits and rivals
 	BUILD="$(BUILD)" sh tests/bench/run.sh

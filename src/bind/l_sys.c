@@ -6,9 +6,11 @@
 #include "bind/libraries.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,6 +84,34 @@ static int l_sys_parse_iso(lua_State *L) {
     return 1;
 }
 
+/* sys.temporary_folder() -> the path of a new folder under $TMPDIR (or /tmp), or nil and an error
+ */
+static int l_sys_temporary_folder(lua_State *L) {
+    const char *parent = getenv("TMPDIR");
+    char path[PATH_MAX];
+    kn_err err;
+    int n = snprintf(path, sizeof path, "%s/kinessis.XXXXXX", parent && *parent ? parent : "/tmp");
+    if (n < 0 || (size_t)n >= sizeof path) {
+        kn_fail(&err, KN_EINVAL, "TMPDIR is longer than %zu bytes", sizeof path - 1);
+        return kn_host_error(L, &err);
+    }
+    if (!mkdtemp(path)) {
+        kn_fail_errno(&err, "cannot make a temporary folder %s", path);
+        return kn_host_error(L, &err);
+    }
+    lua_pushstring(L, path);
+    return 1;
+}
+
+/* sys.remove_tree(path) -> true, or nil and an error: the folder and everything in it */
+static int l_sys_remove_tree(lua_State *L) {
+    kn_err err;
+    if (!kn_file_remove_tree(luaL_checkstring(L, 1), &err))
+        return kn_host_error(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* sys.mkdirs(path) -> true, or nil and an error */
 static int l_sys_mkdirs(lua_State *L) {
     kn_err err;
@@ -141,6 +171,8 @@ int kn_open_sys(lua_State *L) {
         {"iso", l_sys_iso},
         {"parse_iso", l_sys_parse_iso},
         {"mkdirs", l_sys_mkdirs},
+        {"temporary_folder", l_sys_temporary_folder},
+        {"remove_tree", l_sys_remove_tree},
         {"error", l_sys_error},
         {"traceback", kn_host_traceback},
         {"embedded", l_sys_embedded},

@@ -9,6 +9,7 @@
 ---       end,
 ---     }
 local commands = {
+  { "demo", "show the whole journey on this machine: script, stream, Parquet, SQL" },
   { "run", "generate records and send them to a stream" },
   { "generate", "write records to stdout or a file, without a network" },
   { "repl", "interactive Lua with the whole library loaded" },
