@@ -27,16 +27,22 @@ void kn_base64_encode(kn_buf *out, kn_slice bytes) {
     *q = '\0';
 }
 
-/* 0..63, or -1 */
-static int sextet(unsigned char c) {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+/* The six bits of each character, BAD for those outside the alphabet. */
+#define BAD 0x80
+static const unsigned char sextets[256] = {
+    [0 ... 42] = BAD, ['+'] = 62, [44 ... 46] = BAD,   ['/'] = 63, ['0'] = 52, ['1'] = 53,
+    ['2'] = 54,       ['3'] = 55, ['4'] = 56,          ['5'] = 57, ['6'] = 58, ['7'] = 59,
+    ['8'] = 60,       ['9'] = 61, [58 ... 64] = BAD,   ['A'] = 0,  ['B'] = 1,  ['C'] = 2,
+    ['D'] = 3,        ['E'] = 4,  ['F'] = 5,           ['G'] = 6,  ['H'] = 7,  ['I'] = 8,
+    ['J'] = 9,        ['K'] = 10, ['L'] = 11,          ['M'] = 12, ['N'] = 13, ['O'] = 14,
+    ['P'] = 15,       ['Q'] = 16, ['R'] = 17,          ['S'] = 18, ['T'] = 19, ['U'] = 20,
+    ['V'] = 21,       ['W'] = 22, ['X'] = 23,          ['Y'] = 24, ['Z'] = 25, [91 ... 96] = BAD,
+    ['a'] = 26,       ['b'] = 27, ['c'] = 28,          ['d'] = 29, ['e'] = 30, ['f'] = 31,
+    ['g'] = 32,       ['h'] = 33, ['i'] = 34,          ['j'] = 35, ['k'] = 36, ['l'] = 37,
+    ['m'] = 38,       ['n'] = 39, ['o'] = 40,          ['p'] = 41, ['q'] = 42, ['r'] = 43,
+    ['s'] = 44,       ['t'] = 45, ['u'] = 46,          ['v'] = 47, ['w'] = 48, ['x'] = 49,
+    ['y'] = 50,       ['z'] = 51, [123 ... 255] = BAD,
+};
 
 bool kn_base64_decode(kn_buf *out, kn_slice text) {
     if (text.n % 4)
@@ -46,21 +52,27 @@ bool kn_base64_decode(kn_buf *out, kn_slice text) {
     if (!kn_buf_reserve(out, quads * 3))
         return false;
     unsigned char *q = (unsigned char *)out->p + out->len;
-    for (size_t i = 0; i < quads; i++, p += 4) {
-        int pad = i + 1 == quads ? (p[3] == '=') + (p[3] == '=' && p[2] == '=') : 0;
-        int a = sextet(p[0]), b = sextet(p[1]);
-        int c = pad > 1 ? 0 : sextet(p[2]), d = pad > 0 ? 0 : sextet(p[3]);
-        if (a < 0 || b < 0 || c < 0 || d < 0)
-            return false;
-        uint32_t v = (uint32_t)a << 18 | (uint32_t)b << 12 | (uint32_t)c << 6 | (uint32_t)d;
-        if ((pad == 1 && v & 0xFF) || (pad == 2 && v & 0xFFFF))
-            return false; /* bits that padding should have left zero */
-        *q++ = (unsigned char)(v >> 16);
-        if (pad < 2)
-            *q++ = (unsigned char)(v >> 8);
-        if (pad < 1)
-            *q++ = (unsigned char)v;
+    size_t padding =
+        quads == 0 ? 0 : (p[text.n - 1] == '=') + (p[text.n - 1] == '=' && p[text.n - 2] == '=');
+    unsigned seen = 0; /* the BAD bit stays once set */
+    for (size_t i = padding ? 1 : 0; i < quads; i++, p += 4, q += 3) {
+        unsigned a = sextets[p[0]], b = sextets[p[1]], c = sextets[p[2]], d = sextets[p[3]];
+        seen |= a | b | c | d;
+        q[0] = (unsigned char)(a << 2 | b >> 4);
+        q[1] = (unsigned char)(b << 4 | c >> 2);
+        q[2] = (unsigned char)(c << 6 | d);
     }
+    if (padding) {
+        unsigned a = sextets[p[0]], b = sextets[p[1]], c = padding == 1 ? sextets[p[2]] : 0;
+        seen |= a | b | c;
+        if (padding == 2 ? b & 0x0F : c & 0x03)
+            return false; /* bits that padding should have left zero */
+        *q++ = (unsigned char)(a << 2 | b >> 4);
+        if (padding == 1)
+            *q++ = (unsigned char)(b << 4 | c >> 2);
+    }
+    if (seen & BAD)
+        return false;
     out->len = (size_t)((char *)q - out->p);
     out->p[out->len] = '\0';
     return true;
