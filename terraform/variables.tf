@@ -160,11 +160,11 @@ variable "columns" {
 variable "projection_start" {
   description = "First hour that queries look at, yyyy/MM/dd/HH (UTC)."
   type        = string
-  default     = "2022/01/01/00"
+  default     = "2021/01/01/00"
 
   validation {
     condition     = can(regex("^[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9]{2}$", var.projection_start))
-    error_message = "The first hour must look like 2022/01/01/00."
+    error_message = "The first hour must look like 2021/01/01/00."
   }
 }
 
