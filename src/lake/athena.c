@@ -332,9 +332,12 @@ static bool get_results(kn_op_call *call, kn_err *err) {
         return false;
     const char *state =
         kn_glue_text(json_object_get(json_object_get(doc, "execution"), "Status"), "State");
+    bool ended = strcmp(state, "FAILED") == 0 || strcmp(state, "CANCELLED") == 0;
     bool ok = strcmp(state, "SUCCEEDED") == 0 ||
-              kn_fail_aws(err, 400, "InvalidRequestException",
-                          "Query has not yet finished. Current state: %s", state);
+              kn_fail_aws(err, 400, "InvalidRequestException", "%s state: %s",
+                          ended ? "Query did not finish successfully. Final query"
+                                : "Query has not yet finished. Current",
+                          state);
     ok = ok && kn_athena_result_page(call->lake, doc, input_text(call, "NextToken"),
                                      wanted ? (size_t)json_integer_value(wanted) : PAGE_ROWS,
                                      call->text, err);
