@@ -105,15 +105,13 @@ static bool replace_partition(kn_op_call *call, const json_t *table, kn_err *err
     if (!json_object_get(changed, "Values"))
         json_object_set(changed, "Values", (json_t *)values);
     json_t *doc = partition_document(call->lake, table, changed, old);
-    kn_buf key;
+    kn_buf key = {0};
     bool ok = remove_partition(call->lake, table, values, err) &&
               kn_glue_partition_key(&key, kn_glue_text(table, "DatabaseName"),
                                     kn_glue_text(table, "Name"), table,
                                     json_object_get(doc, "Values"), err);
-    if (ok) {
-        ok = kn_store_put(kn_lake_store(call->lake), KN_GLUE_PARTITION, key.p, doc, err);
-        kn_buf_free(&key);
-    }
+    ok = ok && kn_store_put(kn_lake_store(call->lake), KN_GLUE_PARTITION, key.p, doc, err);
+    kn_buf_free(&key);
     json_decref(doc);
     json_decref(changed);
     json_decref(old);
