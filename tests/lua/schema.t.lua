@@ -178,7 +178,8 @@ tap.like(run_error(function() local t = {} t[1] = t return t end), "nested deepe
 tap.like(run_error(function() local t = {} t.a = t return t end), "nested deeper than 32", "an object in itself")
 tap.like(run_error(function() error({ code = 1 }) end), "schema bad.v, record 3: (error object is a table value)",
   "an error that is a table")
-tap.like(run_error(function(ctx) return ctx.record.vv end), 'ctx.record: field "vv" is not in the schema', "an unknown field")
+tap.like(run_error(function(ctx) return ctx.record.vv end), 'ctx.record: field "vv" is not in the schema',
+  "an unknown field")
 tap.like(run_error(function(ctx) return ctx.record.later end, { "later", 1 }), 'field "later" is not made yet',
   "a later field")
 tap.like(run_error(function(ctx) return ctx.record.v end), 'field "v" is not made yet', "the field itself")
