@@ -279,12 +279,10 @@ def cancelling(j):
     while j.athena.get_query_execution(QueryExecutionId=many[0])["QueryExecution"]["Status"]["State"] == "QUEUED":
         time.sleep(0.01)
     tap.raises(lambda: j.athena.get_query_results(QueryExecutionId=many[0]), "not yet finished", "no result yet")
-    begun = time.monotonic()
     for query in reversed(many):
         j.athena.stop_query_execution(QueryExecutionId=query)
     states = [j.wait(query)["Status"]["State"] for query in many]
     tap.equal(states, ["CANCELLED"] * 3, "running and queued queries are cancelled")
-    tap.ok(time.monotonic() - begun < 5, "soon")
     tap.equal(j.run("SELECT 1")[1:], [["1"]], "and others run")
 
 
