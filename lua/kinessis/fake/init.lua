@@ -12,7 +12,7 @@ local fake = {}
 for _, catalogue in ipairs { "number", "choice", "text", "person", "place", "time" } do
   for name, make in pairs(require("kinessis.fake." .. catalogue)) do
     assert(not fake[name], name)
-    fake[name] = provider.define(make)
+    fake[name] = provider.define(name, make)
   end
 end
 

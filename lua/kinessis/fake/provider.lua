@@ -30,8 +30,9 @@ function provider.new(description)
   return setmetatable(description, Provider)
 end
 
---- Makes the function that scripts call: it runs `make` and remembers whose line called it.
-function provider.define(make)
+--- Makes the function that scripts call: it runs `make` and remembers what was called, and whose line
+--- did: `name`, `arguments` (as of table.pack), `where`.
+function provider.define(name, make)
   return function(...)
     local made, value = pcall(make, ...)
     if not made then
@@ -39,7 +40,7 @@ function provider.define(make)
       value = { problem = value.text }
     end
     value = provider.new(value)
-    value.where = blame.where()
+    value.name, value.arguments, value.where = name, table.pack(...), blame.where()
     return value
   end
 end
