@@ -41,7 +41,7 @@ LIBRARY  := $(BUILD)/libkinessis.a
 TESTS_C  := $(patsubst tests/c/%.c,$(BUILD)/tests/%.t,$(shell find tests/c -name '*.c'))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/%.fuzz,$(wildcard tests/fuzz/*.c))
 
-.PHONY: all help test check format bench demo asan asan-test fuzz fuzzers fuzz-smoke install clean
+.PHONY: all help programs test check format bench demo asan asan-test fuzz fuzzers fuzz-smoke install clean
 .SECONDARY:
 
 all: $(BUILD)/kinessis   ## build $(BUILD)/kinessis
@@ -72,7 +72,9 @@ $(BUILD)/tests/%.t: tests/c/%.c $(LIBRARY) $(BUILD)/embedded.o tests/c/tap.h
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -Itests/c $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
 
-test: $(BUILD)/kinessis $(TESTS_C)   ## run every test (TAP, one prove); T="paths" narrows it
+programs: $(BUILD)/kinessis $(TESTS_C)   ## build the program and the C tests
+
+test: programs           ## run every test (TAP, one prove); T="paths" narrows it
 	BUILD="$(BUILD)" tests/run $(T)
 
 check:                   ## formatting, lint, layering

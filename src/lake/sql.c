@@ -73,8 +73,9 @@ static void load_library(void) {
         snprintf(path, sizeof path, "%s/../lib/kinessis/libduckdb.so", folder);
         ok = load_from(path, &tried, &found, err);
     }
-    if (ok && !found && *KN_DUCKDB_BUILD)
-        ok = load_from(KN_DUCKDB_BUILD, &tried, &found, err);
+    const char *built = KN_DUCKDB_BUILD; /* "" when the build found none */
+    if (ok && !found && *built)
+        ok = load_from(built, &tried, &found, err);
     if (ok && !found)
         kn_fail(err, KN_EINVAL,
                 "DuckDB's library is missing (looked for %s): install it, or set DUCKDB_PREFIX to "

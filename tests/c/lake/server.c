@@ -4,6 +4,7 @@
 #include "lake/server.h"
 
 #include "base/file.h"
+#include "base/time.h"
 #include "tap.h"
 
 #include <arpa/inet.h>
