@@ -213,8 +213,8 @@ static void test_validation(void) {
     }
     static const char *const good[] = {
         "{\"StreamName\":\"a_b.c-9\",\"Limit\":10.0,\"Ratio\":1.5,\"Flag\":false}",
-        "{\"StreamName\":\"s\",\"One\":{\"Data\":\"AAAA\",\"PartitionKey\":\"éééé\","
-        "\"ExplicitHashKey\":\"340282366920938463463374607431768211455\"}}",
+        ("{\"StreamName\":\"s\",\"One\":{\"Data\":\"AAAA\",\"PartitionKey\":\"éééé\","
+         "\"ExplicitHashKey\":\"340282366920938463463374607431768211455\"}}"),
         "{\"StreamName\":\"s\",\"Unknown\":[1,{}],\"Limit\":null}",
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
