@@ -14,7 +14,7 @@ local commands = {
   { "generate", "write records to stdout or a file, without a network" },
   { "repl", "interactive Lua with the whole library loaded" },
   { "query", "run SQL through Athena and print the result" },
-  { "schema", "write what follows from a record's schema: Terraform variables" },
+  { "schema", "show a record's schema, and what follows from it: DDL, Glue, Terraform, JSON Schema" },
   { "lake", "serve Kinesis, Firehose, S3, Glue and Athena on this machine" },
   { "lua", "run a plain Lua file with the library at hand" },
   { "help", "explain a command" },

@@ -1,0 +1,94 @@
+"""JSON Schema of every scenario in scripts/ against what it generates: an independent validator, an
+independent JSON parser. RECORDS (10000) of each, of several seeds."""
+
+import glob
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, "tests/support")
+import tap
+
+try:
+    from jsonschema import Draft202012Validator
+    import rfc3339_validator  # noqa: F401  without it date-time would not be checked
+except ImportError as error:
+    tap.skip_all(f"{error.name} is not installed")
+
+KINESSIS = os.environ["KINESSIS"]
+RECORDS = int(os.environ.get("RECORDS", "10000"))
+
+# Every kind of field at its edges, beside the scenarios.
+EDGES = """
+local kinessis = require "kinessis"
+local fake = kinessis.fake
+return kinessis.scenario { records = kinessis.schema("edges", {
+  { "id", fake.uuid() }, { "n", fake.sequence(10, -3) }, { "d", fake.decimal(-1, 1, 3) },
+  { "whole", fake.decimal(-5, 5, 0) }, { "small", fake.decimal(0.001, 0.009, 3) },
+  { "wide", fake.integer(math.mininteger, math.maxinteger) }, { "at", fake.now() }, { "ms", fake.now "epoch_ms" },
+  { "mail", fake.email() }, { "maybe", fake.optional(fake.one_of { "a", "b" }, 0.5) },
+  { "maybe_n", fake.optional(fake.integer(1, 3), 0.5) }, { "constant", 'q"\\\\' }, { "code", fake.one_of { 1, 2.5 } },
+  { "sure", fake.boolean(1) }, { "never", fake.weighted { a = 1, b = 0 } },
+  { "text", fake.template("{first_name} #{n}", { n = fake.integer(1, 9) }) },
+  { "deep", { { "deeper", { { "deepest", fake.optional(fake.now(), 0.5) } } } } },
+  { "list", function(ctx) local t = {} for i = 1, ctx.random(0, 3) do t[i] = i end return t end, type = "array<int>" },
+  { "void", function(ctx) if ctx.random() < 0.5 then return 0.5 end end, type = "double" },
+  { "object", function() return { a = "x" } end, type = "struct<a:string>" },
+} ) }
+"""
+
+
+def run(*arguments):
+    return subprocess.run([KINESSIS, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def check(path):
+    name = os.path.basename(path)
+    document = json.loads(run("schema", "json-schema", path))
+    Draft202012Validator.check_schema(document)
+    validator = Draft202012Validator(document, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    seed = random.randrange(1 << 32)
+    lines = run("generate", path, "-q", "-n", str(RECORDS), "--seed", str(seed)).splitlines()
+    tap.equal(len(lines), RECORDS, f"{name}: records (seed {seed})")
+    wrong = []
+    for line in lines:
+        record = json.loads(line)
+        error = next(validator.iter_errors(record), None)
+        if error:
+            wrong.append(f"{error.json_path}: {error.message}")
+    tap.ok(not wrong, f"{name}: every record is valid", *wrong[:5])
+    return validator, json.loads(lines[0])
+
+
+def spoil(validator, record, change, name):
+    """The schema is not so wide that anything passes."""
+    copy = json.loads(json.dumps(record))
+    change(copy)
+    tap.ok(not validator.is_valid(copy), name)
+
+
+for script in sorted(glob.glob("scripts/*.lua")):
+    check(script)
+
+with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, "edges.lua")
+    with open(path, "w") as file:
+        file.write(EDGES)
+    validator, record = check(path)
+spoil(validator, record, lambda r: r.pop("id"), "a field that is missing is refused")
+spoil(validator, record, lambda r: r.update(more=1), "so is one too many")
+spoil(validator, record, lambda r: r.update(d=1.001), "a decimal above its range")
+spoil(validator, record, lambda r: r.update(small=0.0009), "a decimal below its range")
+spoil(validator, record, lambda r: r.update(id="x"), "what is no UUID")
+spoil(validator, record, lambda r: r.update(at="2022-02-02 15:17:07"), "what is no date-time")
+spoil(validator, record, lambda r: r.update(mail="nobody"), "what is no address")
+spoil(validator, record, lambda r: r.update(maybe="c"), "what cannot be chosen")
+spoil(validator, record, lambda r: r.update(never="b"), "what has no weight")
+spoil(validator, record, lambda r: r.update(sure=False), "what has no chance")
+spoil(validator, record, lambda r: r.update(n=None), "null where there is always a value")
+spoil(validator, record, lambda r: r["deep"]["deeper"].update(deepest=1), "a wrong value deep inside")
+spoil(validator, record, lambda r: r.update(list=["1"]), "a wrong element of a list")
+tap.done()
