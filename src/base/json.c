@@ -43,9 +43,20 @@ void kn_json_cstr(kn_json *j, const char *s) {
         kn_json_null(j);
 }
 
+/* Writes v before end, with at least `least` digits; where it starts. */
+static char *digits_before(char *end, uint64_t v, int least) {
+    for (; v || least > 0; least--, v /= 10)
+        *--end = (char)('0' + v % 10);
+    return end;
+}
+
 void kn_json_int(kn_json *j, int64_t v) {
+    char digits[20], *end = digits + sizeof digits;
+    char *p = digits_before(end, v < 0 ? -(uint64_t)v : (uint64_t)v, 1);
+    if (v < 0)
+        *--p = '-';
     before_value(j);
-    kn_buf_printf(j->out, "%lld", (long long)v);
+    kn_buf_append(j->out, p, (size_t)(end - p));
 }
 
 void kn_json_double(kn_json *j, double v) {
@@ -106,16 +117,35 @@ static void escape_control(kn_buf *out, unsigned char c) {
         kn_buf_printf(out, "\\u%04x", c);
 }
 
+#define EACH(byte) (0x0101010101010101u * (byte))
+
+/* Eight bytes at a time. The high bit of a difference is set where a byte is below 0x20, or equal
+ * to
+ * '"' or '\\'; after such a byte a borrow may set others, but then the loop has ended. */
+size_t kn_json_plain(kn_slice s) {
+    size_t i = 0;
+    for (uint64_t w; i + sizeof w <= s.n; i += sizeof w) {
+        memcpy(&w, s.p + i, sizeof w);
+        uint64_t stop =
+            w | (w - EACH(0x20)) | ((w ^ EACH('"')) - EACH(1)) | ((w ^ EACH('\\')) - EACH(1));
+        if (stop & EACH(0x80))
+            break;
+    }
+    while (i < s.n && (unsigned char)s.p[i] >= 0x20 && (unsigned char)s.p[i] < 0x80 &&
+           s.p[i] != '"' && s.p[i] != '\\')
+        i++;
+    return i;
+}
+
 void kn_json_escape(kn_buf *out, kn_slice s) {
     const unsigned char *p = (const unsigned char *)s.p;
     size_t start = 0, i = 0;
     kn_buf_reserve(out, s.n + 2);
     kn_buf_char(out, '"');
-    while (i < s.n) {
-        if (p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\') {
-            i++;
-            continue;
-        }
+    for (;;) {
+        i += kn_json_plain((kn_slice){s.p + i, s.n - i});
+        if (i == s.n)
+            break;
         size_t len = utf8_length(p + i, s.n - i);
         if (len > 1) {
             i += len;
@@ -132,7 +162,7 @@ void kn_json_escape(kn_buf *out, kn_slice s) {
     kn_buf_char(out, '"');
 }
 
-size_t kn_json_format_double(char out[32], double v) {
+size_t kn_json_format_double_slow(char out[32], double v) {
     if (v == floor(v) && fabs(v) < 1e15)
         return (size_t)snprintf(out, 32, "%.0f", v);
     for (int digits = 15; digits < 17; digits++) {
@@ -141,4 +171,37 @@ size_t kn_json_format_double(char out[32], double v) {
             return (size_t)n;
     }
     return (size_t)snprintf(out, 32, "%.17g", v);
+}
+
+/* Most numbers in records have few decimals. When whole / 10^decimals is v, and whole has at most
+ * 15 digits, then that is the decimal: both are exact as doubles, so the quotient is rounded once,
+ * as by strtod, and 15 digits survive the way to a double and back. */
+size_t kn_json_format_double(char out[32], double v) {
+    enum { DECIMALS = 9 };
+    char text[32], *end = text + sizeof text, *p = end;
+    double size = fabs(v), power = 1;
+    uint64_t whole = 0, scale = 1;
+    int decimals = 0;
+    if (size >= 1e15 || (size < 1e-4 && size != 0))
+        return kn_json_format_double_slow(out, v);
+    for (;; decimals++, power *= 10, scale *= 10) {
+        double scaled = size * power;
+        if (decimals > DECIMALS || scaled >= 1e15)
+            return kn_json_format_double_slow(out, v);
+        whole = (uint64_t)scaled;
+        if ((double)whole == scaled && scaled / power == size)
+            break;
+    }
+    for (; decimals && whole % 10 == 0; decimals--, scale /= 10) /* the product may be rounded */
+        whole /= 10;
+    if (decimals) {
+        p = digits_before(p, whole % scale, decimals);
+        *--p = '.';
+    }
+    p = digits_before(p, whole / scale, 1);
+    if (signbit(v))
+        *--p = '-';
+    memcpy(out, p, (size_t)(end - p));
+    out[end - p] = '\0';
+    return (size_t)(end - p);
 }

@@ -35,11 +35,16 @@ void kn_json_null(kn_json *j);
 void kn_json_raw(kn_json *j, kn_slice json);     /* already JSON */
 void kn_json_base64(kn_json *j, kn_slice bytes); /* a string of base64 */
 
+/* How many bytes at the start of s are printable ASCII that a JSON string holds as it is. */
+size_t kn_json_plain(kn_slice s);
+
 /* Appends s as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD. */
 void kn_json_escape(kn_buf *out, kn_slice s);
 
 /* Writes the shortest decimal that reads back as v; at most 32 bytes with the NUL; returns its
  * length. v must be finite. */
 size_t kn_json_format_double(char out[32], double v);
+/* The same by printf alone, which the other falls back on. */
+size_t kn_json_format_double_slow(char out[32], double v);
 
 #endif

@@ -1,7 +1,7 @@
 /* Rows from records; see convert.h. */
 #include "lake/convert.h"
 
-#include "lake/convert_json.h"
+#include "lake/scan.h"
 #include "lake/convert_value.h"
 
 #include <float.h>

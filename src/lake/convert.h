@@ -12,7 +12,7 @@
  * The Hive rules take a value only in its own JSON type.
  *
  * Why not jansson: it reads the quickstart's record 0.33 million times a second and loses what this
- * needs (the text of numbers, integers above 64 bits); convert_json.c is a pull reader over the
+ * needs (the text of numbers, integers above 64 bits); scan.c is a pull reader over the
  * record's bytes. It is fuzzed (tests/fuzz/convert.c).
  *
  * Limits: nesting of 128; 256 MiB for one buffer of a column. Microseconds: finer digits are cut.

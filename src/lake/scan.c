@@ -1,5 +1,7 @@
-/* See convert_json.h. */
-#include "lake/convert_json.h"
+/* See scan.h. */
+#include "lake/scan.h"
+
+#include "base/json.h"
 
 static bool problem(kn_scan *s, const char *text) {
     s->problem = text;
@@ -59,10 +61,7 @@ static bool take_string(kn_scan *s, kn_token *t) {
     t->kind = KN_TOKEN_STRING;
     t->escaped = false;
     for (;;) {
-        const char *p = s->p;
-        while (p < s->end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' &&
-               *p != '\\')
-            p++;
+        const char *p = s->p + kn_json_plain((kn_slice){s->p, (size_t)(s->end - s->p)});
         s->p = p;
         if (p == s->end)
             return problem(s, "Unexpected end-of-input in a string");
