@@ -433,5 +433,10 @@ static const kn_op ops[] = {
     {NULL, NULL, NULL},
 };
 
-const kn_service kn_athena_service = {"athena", "AmazonAthena", "application/x-amz-json-1.1",
-                                      "InvalidRequestException", ops};
+const kn_service kn_athena_service = {
+    .name = "athena",
+    .target = "AmazonAthena",
+    .content_type = "application/x-amz-json-1.1",
+    .validation_error = "InvalidRequestException",
+    .ops = ops,
+};

@@ -489,5 +489,10 @@ static const kn_op ops[] = {
     {NULL, NULL, NULL},
 };
 
-const kn_service kn_glue_service = {"glue", "AWSGlue", "application/x-amz-json-1.1",
-                                    "InvalidInputException", ops};
+const kn_service kn_glue_service = {
+    .name = "glue",
+    .target = "AWSGlue",
+    .content_type = "application/x-amz-json-1.1",
+    .validation_error = "InvalidInputException",
+    .ops = ops,
+};

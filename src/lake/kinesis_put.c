@@ -9,10 +9,12 @@
 #include "base/log.h"
 #include "base/time.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define RECORD_BYTES (1u << 20)
 #define REQUEST_BYTES (10u << 20)
+#define RESULT_BYTES 130 /* of the reply, about */
 
 typedef struct put {
     size_t n;
@@ -54,18 +56,23 @@ static kn_slice member(const json_t *record, const char *name) {
     return (kn_slice){json_string_value(value), json_string_length(value)};
 }
 
-static bool hash_of(const kn_kinesis *kinesis, put *p, const json_t *record, kn_hash_key *hash,
+static kn_put_entry entry_of(const json_t *record) {
+    return (kn_put_entry){member(record, "Data"), member(record, "PartitionKey"),
+                          member(record, "ExplicitHashKey")};
+}
+
+static bool hash_of(const kn_kinesis *kinesis, put *p, const kn_put_entry *entry, kn_hash_key *hash,
                     kn_err *err) {
-    kn_slice explicit = member(record, "ExplicitHashKey"), key = member(record, "PartitionKey");
     unsigned char digest[EVP_MAX_MD_SIZE];
-    if (explicit.p)
-        return kn_hash_parse(explicit, hash) ||
+    if (entry->hash.p)
+        return kn_hash_parse(entry->hash, hash) ||
                kn_fail_aws(err, 400, "InvalidArgumentException",
                            "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, "
-                           "2^128-1]. Specified value was %s",
-                           explicit.p);
+                           "2^128-1]. Specified value was %.*s",
+                           (int)entry->hash.n, entry->hash.p);
     if (!EVP_DigestInit_ex2(p->md5, kinesis->md5, NULL) ||
-        !EVP_DigestUpdate(p->md5, key.p, key.n) || !EVP_DigestFinal_ex(p->md5, digest, NULL))
+        !EVP_DigestUpdate(p->md5, entry->key.p, entry->key.n) ||
+        !EVP_DigestFinal_ex(p->md5, digest, NULL))
         return kn_fail(err, KN_ESTATE, "kinesis: OpenSSL's MD5 failed");
     *hash = kn_hash_from_md5(digest);
     return true;
@@ -85,10 +92,10 @@ static unsigned shard_of_hash(const kn_stream *stream, kn_hash_key hash) {
 
 /* Routes every record, and orders their places by shard. */
 static bool route(const kn_kinesis *kinesis, const kn_stream *stream, put *p,
-                  const json_t *const *records, kn_err *err) {
+                  const kn_put_entry *entries, kn_err *err) {
     for (size_t i = 0; i < p->n; i++) {
         kn_hash_key hash;
-        if (!hash_of(kinesis, p, records[i], &hash, err))
+        if (!hash_of(kinesis, p, &entries[i], &hash, err))
             return false;
         p->shard_of[i] = shard_of_hash(stream, hash);
         p->ends[p->shard_of[i] + 1]++;
@@ -105,10 +112,10 @@ static bool fail_size(kn_err *err) {
                        REQUEST_BYTES >> 20);
 }
 
-static bool decode(put *p, const json_t *const *records, kn_err *err) {
+static bool decode(put *p, const kn_put_entry *entries, kn_err *err) {
     size_t text = 0, total = 0;
     for (size_t i = 0; i < p->n; i++)
-        text += member(records[i], "Data").n;
+        text += entries[i].data.n;
     if (text / 4 * 3 > REQUEST_BYTES + 2 * p->n) /* even with padding */
         return fail_size(err);
     if (!kn_buf_reserve(&p->arena, text / 4 * 3)) /* once, so that slices stay */
@@ -116,11 +123,11 @@ static bool decode(put *p, const json_t *const *records, kn_err *err) {
     for (size_t i = 0; i < p->n; i++) {
         kn_journal_record *record = &p->records[p->place_of[i]];
         size_t start = p->arena.len;
-        if (!kn_base64_decode(&p->arena, member(records[i], "Data")))
+        if (!kn_base64_decode(&p->arena, entries[i].data))
             return kn_fail_aws(err, 400, "SerializationException",
                                "Data of record %zu is not valid base64", i + 1);
         record->data = (kn_slice){p->arena.p + start, p->arena.len - start};
-        record->key = member(records[i], "PartitionKey");
+        record->key = entries[i].key;
         total += record->data.n + record->key.n;
         if (record->data.n + record->key.n > RECORD_BYTES)
             return kn_fail_aws(err, 400, "InvalidArgumentException",
@@ -176,42 +183,69 @@ static void write_result(kn_json *j, const kn_stream *stream, const put *p, size
     kn_json_end(j, '}');
 }
 
-/* Keeps the records; p is for write_result, to be freed in any case. */
-static bool put_all(kn_kinesis *kinesis, kn_stream *stream, put *p, const json_t *const *records,
-                    size_t n, kn_err *err) {
-    return put_init(p, n, stream->shard_count, err) && route(kinesis, stream, p, records, err) &&
-           decode(p, records, err) && append(kinesis, stream, p, err);
+/* Everything that can be wrong with the records; p is to be freed in any case. */
+static bool prepare(const kn_kinesis *kinesis, const kn_stream *stream, put *p,
+                    const kn_put_entry *entries, size_t n, kn_err *err) {
+    return put_init(p, n, stream->shard_count, err) && route(kinesis, stream, p, entries, err) &&
+           decode(p, entries, err);
+}
+
+/* Keeps what was prepared, and answers. */
+static bool keep_all(kn_op_call *call, kn_stream *stream, put *p, kn_err *err) {
+    size_t failures = 0;
+    if (!append(kn_lake_kinesis(call->lake), stream, p, err))
+        return false;
+    kn_json j = kn_json_to(call->text);
+    kn_buf_reserve(call->text, p->n * RESULT_BYTES);
+    kn_json_begin(&j, '{');
+    kn_json_key(&j, "Records");
+    kn_json_begin(&j, '[');
+    for (size_t i = 0; i < p->n; i++) {
+        write_result(&j, stream, p, i);
+        failures += p->failed[p->shard_of[i]];
+    }
+    kn_json_end(&j, ']');
+    kn_json_key(&j, "FailedRecordCount");
+    kn_json_int(&j, (int64_t)failures);
+    kn_json_end(&j, '}');
+    return kn_buf_check(call->text, "the reply", err);
 }
 
 bool kn_kinesis_put_records(kn_op_call *call, kn_err *err) {
-    kn_kinesis *kinesis = kn_lake_kinesis(call->lake);
     const json_t *list = json_object_get(call->input, "Records");
-    size_t n = json_array_size(list), failures = 0;
+    size_t n = json_array_size(list);
     kn_stream *stream;
     put p = {0};
     if (!kn_stream_hold_input(call, &stream, err))
         return false;
-    const json_t **records = malloc((n + 1) * sizeof *records);
-    for (size_t i = 0; records && i < n; i++)
-        records[i] = json_array_get(list, i);
-    bool ok = records ? put_all(kinesis, stream, &p, records, n, err) : kn_fail_memory(err);
-    if (ok) {
-        kn_json j = kn_json_to(call->text);
-        kn_json_begin(&j, '{');
-        kn_json_key(&j, "Records");
-        kn_json_begin(&j, '[');
-        for (size_t i = 0; i < n; i++) {
-            write_result(&j, stream, &p, i);
-            failures += p.failed[p.shard_of[i]];
-        }
-        kn_json_end(&j, ']');
-        kn_json_key(&j, "FailedRecordCount");
-        kn_json_int(&j, (int64_t)failures);
-        kn_json_end(&j, '}');
-        ok = kn_buf_check(call->text, "the reply", err);
-    }
+    kn_put_entry *entries = malloc((n + 1) * sizeof *entries);
+    for (size_t i = 0; entries && i < n; i++)
+        entries[i] = entry_of(json_array_get(list, i));
+    bool ok = (entries || kn_fail_memory(err)) &&
+              prepare(kn_lake_kinesis(call->lake), stream, &p, entries, n, err) &&
+              keep_all(call, stream, &p, err);
     put_free(&p);
-    free(records);
+    free(entries);
+    kn_stream_release(stream);
+    return ok;
+}
+
+bool kn_kinesis_put_records_body(kn_op_call *call, bool *taken, kn_err *err) {
+    kn_kinesis *kinesis = kn_lake_kinesis(call->lake);
+    kn_put_entry entries[KN_PUT_RECORDS_MAX];
+    char name[KN_STREAM_NAME_MAX + 1];
+    kn_slice given;
+    kn_stream *stream;
+    size_t n;
+    put p = {0};
+    if (!kn_put_body_read(call->request->body, &given, entries, &n))
+        return true;
+    snprintf(name, sizeof name, "%.*s", (int)given.n, given.p);
+    if (!kn_stream_hold(kinesis, name, &stream, err))
+        return true;
+    *taken = prepare(kinesis, stream, &p, entries, n, err);
+    bool ok = !*taken || keep_all(call, stream, &p, err);
+    put_free(&p);
     kn_stream_release(stream);
     return ok;
 }
@@ -234,9 +268,10 @@ bool kn_kinesis_put_record(kn_op_call *call, kn_err *err) {
     put p = {0};
     if (!kn_stream_hold_input(call, &stream, err))
         return false;
-    const json_t *record = call->input;
+    kn_put_entry entry = entry_of(call->input);
     bool ok = check_ordering(call, stream, err) &&
-              put_all(kn_lake_kinesis(call->lake), stream, &p, &record, 1, err);
+              prepare(kn_lake_kinesis(call->lake), stream, &p, &entry, 1, err) &&
+              append(kn_lake_kinesis(call->lake), stream, &p, err);
     if (ok) {
         kn_json j = kn_json_to(call->text);
         write_result(&j, stream, &p, 0);

@@ -133,10 +133,13 @@ static const kn_op ops[] = {
     {NULL, NULL, NULL},
 };
 
+static const kn_shortcut shortcuts[] = {{"PutRecords", kn_kinesis_put_records_body}, {NULL, NULL}};
+
 const kn_service kn_kinesis_service = {
     .name = "kinesis",
     .target = "Kinesis_20131202",
     .content_type = "application/x-amz-json-1.1",
     .validation_error = "ValidationException",
     .ops = ops,
+    .shortcuts = shortcuts,
 };

@@ -7,6 +7,7 @@
 #define KN_LAKE_KINESIS_STATE_H
 
 #include "lake/kinesis.h"
+#include "lake/kinesis_body.h"
 #include "lake/kinesis_id.h"
 #include "lake/service.h"
 
@@ -15,7 +16,6 @@
 #include <stdatomic.h>
 
 #define KN_SHARDS_MAX 1000 /* of all streams */
-#define KN_STREAM_NAME_MAX 128
 
 typedef struct kn_shard {
     kn_hash_key begin, end;     /* both included */
@@ -105,5 +105,7 @@ kn_op_function kn_kinesis_create_stream, kn_kinesis_delete_stream, kn_kinesis_de
     kn_kinesis_increase_retention, kn_kinesis_decrease_retention, kn_kinesis_update_mode,
     kn_kinesis_list_shards, kn_kinesis_put_record, kn_kinesis_put_records,
     kn_kinesis_get_shard_iterator, kn_kinesis_get_records;
+/* A shortcut for PutRecords (kinesis_put.c). */
+KN_MUST_CHECK bool kn_kinesis_put_records_body(kn_op_call *call, bool *taken, kn_err *err);
 
 #endif

@@ -138,6 +138,13 @@ static const kn_op *find_op(const kn_service *service, const char *target) {
     return NULL;
 }
 
+static const kn_shortcut *find_shortcut(const kn_service *service, const kn_op *op) {
+    for (const kn_shortcut *s = service->shortcuts; s && s->name; s++)
+        if (strcmp(s->name, op->name) == 0)
+            return s;
+    return NULL;
+}
+
 static bool check_content_type(const kn_http_request *request, kn_err *err) {
     if (content_type_is(request, "application/x-amz-json-1.1") ||
         content_type_is(request, "application/x-amz-json-1.0") ||
@@ -178,6 +185,29 @@ static int dump_into(const char *p, size_t n, void *buf) {
     return kn_buf_ok(buf) ? 0 : -1;
 }
 
+/* Parses the body, checks its members and runs the operation; op NULL: there is none such. */
+static bool run_parsed(kn_route *route, const kn_service *service, const kn_op *op,
+                       const char *target, kn_op_call *call, kn_err *err) {
+    json_t *input = NULL;
+    bool ok = parse_body(call->request, &input, err) &&
+              (op || kn_fail_aws(err, 400, "UnknownOperationException",
+                                 service ? "the lake has no operation %s"
+                                         : "the lake has no service for the target %s",
+                                 target)) &&
+              kn_validate(route->patterns, op->members, service->validation_error, input, err);
+    if (ok) {
+        call->input = input;
+        ok = op->run(call, err);
+    }
+    if (ok && call->output)
+        ok = json_dump_callback(call->output, dump_into, call->text,
+                                JSON_COMPACT | JSON_ENCODE_ANY) == 0 ||
+             kn_fail(err, KN_ELIMIT, "%s: the reply cannot be written", target);
+    json_decref(call->output);
+    json_decref(input);
+    return ok;
+}
+
 static bool run_op(kn_route *route, const kn_http_request *request, const char *target,
                    kn_http_response *response, kn_err *err) {
     const kn_service *service = service_of_target(route, target);
@@ -188,31 +218,19 @@ static bool run_op(kn_route *route, const kn_http_request *request, const char *
     if (strcmp(request->method, "POST") != 0)
         return kn_fail_aws(err, 405, "UnknownOperationException",
                            "operations are called by POST, not %s", request->method);
-    json_t *input = NULL;
+    if (!check_content_type(request, err))
+        return false;
     kn_op_call call = {.lake = route->lake, .request = request, .text = &response->body};
-    const kn_op *op = NULL;
-    bool ok = check_content_type(request, err) && parse_body(request, &input, err);
-    if (ok) {
-        op = service ? find_op(service, target) : NULL;
-        ok = op || kn_fail_aws(err, 400, "UnknownOperationException",
-                               service ? "the lake has no operation %s"
-                                       : "the lake has no service for the target %s",
-                               target);
-    }
-    ok = ok && kn_validate(route->patterns, op->members, service->validation_error, input, err);
-    if (ok) {
-        call.input = input;
-        ok = op->run(&call, err);
-    }
-    if (ok && call.output)
-        ok = json_dump_callback(call.output, dump_into, call.text,
-                                JSON_COMPACT | JSON_ENCODE_ANY) == 0 ||
-             kn_fail(err, KN_ELIMIT, "%s: the reply cannot be written", target);
+    const kn_op *op = service ? find_op(service, target) : NULL;
+    const kn_shortcut *shortcut = op ? find_shortcut(service, op) : NULL;
+    bool taken = false, ok = true;
+    if (shortcut && request->body.n)
+        ok = shortcut->run(&call, &taken, err);
+    if (!taken)
+        ok = run_parsed(route, service, op, target, &call, err);
     ok = ok && kn_buf_check(call.text, "the reply", err);
     if (ok && call.text->len == 0)
         kn_buf_cstr(call.text, "{}");
-    json_decref(call.output);
-    json_decref(input);
     return ok;
 }
 

@@ -50,12 +50,21 @@ typedef struct kn_op {
     const kn_member *members; /* ended by a row without a name; NULL: no input */
 } kn_op;
 
+/* An operation straight from the body's bytes, for one that is measured to need it. *taken false:
+ * the body is not of the usual form, or something about it is wrong; nothing has been done, and the
+ * body is parsed, checked and run like any other. So errors are in one place. */
+typedef struct kn_shortcut {
+    const char *name; /* of the operation; NULL ends the table */
+    bool (*run)(kn_op_call *call, bool *taken, kn_err *err); /* call->input is NULL */
+} kn_shortcut;
+
 typedef struct kn_service {
     const char *name;             /* "kinesis": the signing name, and the name in ARNs */
     const char *target;           /* of X-Amz-Target: "Kinesis_20131202" */
     const char *content_type;     /* "application/x-amz-json-1.1" */
     const char *validation_error; /* the code for a bad member: "ValidationException", ... */
     const kn_op *ops;             /* ended by a row without a name */
+    const kn_shortcut *shortcuts; /* tried first; NULL: none */
 } kn_service;
 
 extern const kn_service kn_kinesis_service;

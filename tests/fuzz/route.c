@@ -26,7 +26,7 @@ static const kn_member members[] = {
 };
 static const kn_op ops[] = {{"Op", op_run, members}, {NULL, NULL, NULL}};
 static const kn_service service = {"t", "T", "application/x-amz-json-1.1", "ValidationException",
-                                   ops};
+                                   ops, NULL};
 static const kn_service *const services[] = {&service, NULL};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

@@ -102,6 +102,84 @@ static void neighbours(kn_lake *lake) {
            "... without records");
 }
 
+static bool add_record(void *context, const kn_journal_record *record) {
+    kn_buf *out = context;
+    kn_buf_slice(out, record->key);
+    kn_buf_char(out, '=');
+    kn_buf_slice(out, record->data);
+    kn_buf_char(out, ' ');
+    return true;
+}
+
+static bool add_shard(void *context, unsigned shard, kn_journal *journal) {
+    kn_err err;
+    uint64_t next;
+    kn_buf_printf(context, "%u: ", shard);
+    return kn_journal_read(journal, 0, add_record, context, &next, &err);
+}
+
+/* The shortcut on the bytes of a body; what it answers is appended to reply. */
+static bool put_body(kn_lake *lake, const char *body, bool *taken, kn_buf *reply, kn_err *err) {
+    kn_http_request request = {.body = kn_slice_cstr(body), .body_fd = -1};
+    kn_op_call c = {.lake = lake, .request = &request, .text = reply};
+    *taken = false;
+    return kn_kinesis_put_records_body(&c, taken, err);
+}
+
+/* The shortcut keeps what the operation keeps, where it keeps it, and does nothing when it leaves a
+ * body to it. */
+static void shortcut(kn_lake *lake) {
+    kn_err err = {0};
+    kn_kinesis *kinesis = kn_lake_kinesis(lake);
+    kn_buf body, reply, kept[2];
+    kn_buf *const all[] = {&body, &reply, &kept[0], &kept[1]};
+    bool taken, ok = true;
+    for (int i = 0; i < 4; i++)
+        kn_buf_init(all[i], 1 << 20);
+    kn_buf_cstr(&body, "{\"StreamName\":\"short\",\"Records\":[");
+    for (int i = 0; i < 500; i++)
+        kn_buf_printf(&body, "%s{\"Data\":\"%s\",\"PartitionKey\":\"%d\"}", i ? "," : "",
+                      i % 2 ? "eHl6" : "eA==", i);
+    kn_buf_cstr(&body, "]}");
+    tap_ok(kn_stream_create(kinesis, "short", 7, false, NULL, &err) &&
+               kn_stream_create(kinesis, "long", 7, false, NULL, &err),
+           "two streams");
+    tap_ok(put_body(lake, body.p, &taken, &reply, &err) && taken, "the shortcut takes 500 records");
+    json_t *input = json_loads(body.p, 0, NULL), *answer = json_loads(reply.p, 0, NULL);
+    json_object_set_new(input, "StreamName", json_string("long"));
+    json_t *other = call(lake, kn_kinesis_put_records, input, &err);
+    for (size_t i = 0; i < 500; i++) {
+        json_t *a = json_array_get(json_object_get(answer, "Records"), i);
+        json_t *b = json_array_get(json_object_get(other, "Records"), i);
+        ok = ok && json_equal(json_object_get(a, "ShardId"), json_object_get(b, "ShardId")) &&
+             json_string_length(json_object_get(a, "SequenceNumber")) == 56;
+    }
+    tap_ok(ok && json_array_size(json_object_get(answer, "Records")) == 500 &&
+               json_integer_value(json_object_get(answer, "FailedRecordCount")) == 0,
+           "... and answers as the operation");
+    tap_ok(kn_kinesis_each_shard(kinesis, "short", add_shard, &kept[0], &err) &&
+               kn_kinesis_each_shard(kinesis, "long", add_shard, &kept[1], &err) &&
+               kn_slice_eq(kn_buf_view(&kept[0]), kn_buf_view(&kept[1])) && kept[0].len > 3000,
+           "... and keeps the same");
+    kn_buf_clear(&reply);
+    static const char *const left[] = {
+        "{\"StreamName\":\"none\",\"Records\":[{\"Data\":\"eA==\",\"PartitionKey\":\"a\"}]}",
+        "{\"StreamName\":\"short\",\"Records\":[{\"Data\":\"eA==\",\"PartitionKey\":\"a\"},"
+        "{\"Data\":\"eA=\",\"PartitionKey\":\"a\"}]}",
+    };
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        tap_ok(put_body(lake, left[i], &taken, &reply, &err) && !taken && reply.len == 0,
+               "it leaves %s", left[i]);
+    kn_buf_clear(&kept[1]);
+    tap_ok(kn_kinesis_each_shard(kinesis, "short", add_shard, &kept[1], &err) &&
+               kn_slice_eq(kn_buf_view(&kept[0]), kn_buf_view(&kept[1])),
+           "... and keeps nothing of those");
+    json_decref(answer);
+    json_decref(other);
+    for (int i = 0; i < 4; i++)
+        kn_buf_free(all[i]);
+}
+
 /* A shard whose journal cannot be opened fails its own records only. */
 static void one_bad_shard(kn_lake *lake) {
     kn_err err = {0};
@@ -286,6 +364,7 @@ int main(void) {
         return 1;
     kn_lake *lake = must_open();
     neighbours(lake);
+    shortcut(lake);
     one_bad_shard(lake);
     make_old(lake, "old", 72);
     make_old(lake, "ancient", 24);

@@ -29,6 +29,15 @@ static bool op_fail(kn_op_call *call, kn_err *err) {
                        "Stream x under account %s not found.", "000000000000");
 }
 
+/* Takes bodies that begin with "[", which no operation otherwise does. */
+static bool short_text(kn_op_call *call, bool *taken, kn_err *err) {
+    *taken = call->request->body.p[0] == '[';
+    if (call->request->body.n > 2)
+        return !*taken || kn_fail_aws(err, 400, "LimitExceededException", "too long");
+    kn_buf_cstr(call->text, *taken ? "{\"short\":1}" : "");
+    return true;
+}
+
 static const kn_member record_members[] = {
     {.name = "Data", .type = KN_BLOB, .required = true, .min = 0, .max = 6},
     {.name = "PartitionKey", .type = KN_STRING, .required = true, .min = 1, .max = 4},
@@ -57,8 +66,16 @@ static const kn_op ops[] = {
     {"Fail", op_fail, NULL},    {NULL, NULL, NULL},
 };
 
-static const kn_service service = {"test", "Test_1", "application/x-amz-json-1.1",
-                                   "ValidationException", ops};
+static const kn_shortcut shortcuts[] = {{"Text", short_text}, {NULL, NULL}};
+
+static const kn_service service = {
+    .name = "test",
+    .target = "Test_1",
+    .content_type = "application/x-amz-json-1.1",
+    .validation_error = "ValidationException",
+    .ops = ops,
+    .shortcuts = shortcuts,
+};
 static const kn_service *const services[] = {&service, NULL};
 
 static kn_route *route;
@@ -142,6 +159,16 @@ static void test_order_of_checks(void) {
     tap_ok(strncmp(error_of(call("Echo", deep.p)), "400 SerializationException", 26) == 0,
            "a hundred thousand brackets");
     kn_buf_free(&deep);
+}
+
+static void test_shortcut(void) {
+    tap_is_str(call("Text", "[]"), "{\"short\":1}", "a body that the shortcut takes");
+    tap_is_str(error_of(call("Text", "[1]")), "400 LimitExceededException: too long", "its error");
+    tap_is_str(call("Text", "{}"), "{\"text\":1}", "a body that it leaves");
+    tap_ok(strncmp(error_of(call("Text", "")), "400 SerializationException", 26) == 0,
+           "it is not asked without a body");
+    tap_ok(strncmp(error_of(call_with("POST", "text/plain", "Test_1.Text", "[]")), "404 ", 4) == 0,
+           "... nor before the content type is known");
 }
 
 static void test_validation(void) {
@@ -230,7 +257,7 @@ static void test_patterns(void) {
     static const kn_member bad[] = {{.name = "X", .type = KN_STRING, .characters = "(unclosed"},
                                     {.name = NULL}};
     static const kn_op bad_ops[] = {{"Op", op_echo, bad}, {NULL, NULL, NULL}};
-    static const kn_service bad_service = {"bad", "Bad", "t", "V", bad_ops};
+    static const kn_service bad_service = {"bad", "Bad", "t", "V", bad_ops, NULL};
     const kn_service *const list[] = {&bad_service, NULL};
     kn_route *none = NULL;
     kn_err err;
@@ -247,6 +274,7 @@ int main(void) {
     }
     test_envelope();
     test_order_of_checks();
+    test_shortcut();
     test_validation();
     test_patterns();
     kn_http_response_free(&response);
