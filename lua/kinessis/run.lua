@@ -5,11 +5,22 @@ local sys = require "kinessis.core.sys"
 
 local run = {}
 
+-- "2/8" -> { number = 2, of = 8 }
+local function part(text)
+  local number, of = text:match("^(%d+)/(%d+)$")
+  number, of = number and math.tointeger(tonumber(number)), of and math.tointeger(tonumber(of))
+  if not number or not of or number < 1 or number > of then
+    return nil, "a part such as 2/8, the second of eight"
+  end
+  return { number = number, of = of }
+end
+
 run.options = {
   { "--seed", "S", "the same seed makes the same records (default: the scenario's, else one at random)",
     parse = options.count },
   { "--start", "TIME", "a simulated clock that starts then: record i happens i steps later", parse = options.time },
   { "--step", "TIME", "of the simulated clock (default: the scenario's, else 1ms)", parse = options.duration },
+  { "--part", "K/N", "only the K-th of N parts: after one another they are the whole", parse = part },
   { "--workers", "W", "threads (default: one per processor)", parse = options.integer(1, 64) },
   { "--quiet", nil, "print only errors", short = "-q" },
 }
@@ -47,6 +58,33 @@ local function progress_line(amount)
   return line
 end
 
+-- Where part k of n parts of the amount ends, without overflow.
+local function part_end(amount, k, n)
+  return amount // n * k + amount % n * k // n
+end
+
+--- The index of the first record, how many, and the share of the pace: all three by --from, the amount
+--- and --part.
+--- @return nil and an error when there is no amount to take a part of
+local function share_of(scenario, values, first)
+  local amount, chosen = values.amount or scenario.amount, values.part
+  if not chosen then return first, amount, 1 end
+  if not amount then
+    return nil, sys.error("usage", "--part needs an amount: the scenario has none, give --amount")
+  end
+  if not (values.seed or scenario.seed) then
+    return nil, sys.error("usage", "--part needs a seed: parts of different seeds are no whole, give --seed")
+  end
+  local before = part_end(amount, chosen.number - 1, chosen.of)
+  return first + before, part_end(amount, chosen.number, chosen.of) - before, 1 / chosen.of
+end
+
+-- The pace of a part: the parts together keep the scenario's.
+local function slower(due, share)
+  if not due or share == 1 then return due end
+  return function(seconds) return due(seconds) * share end
+end
+
 local function pick_seed(scenario, values)
   local seed = values.seed or scenario.seed
   if not seed then
@@ -59,28 +97,30 @@ end
 --- Runs the scenario.
 --- @param values of run.options and --amount
 --- @param with { sinks = of kinessis.core.run, first = index, due = of a pace, announce = text,
----   quiet_terminal = records are printed there: no progress line }
+---   quiet_terminal = records are printed there: no progress line, format = of the plan }
 --- @return the summary of kinessis.core.run, or nil and an error
 function run.go(scenario, values, with)
   if values.quiet then sys.log_level "error" end
-  local amount = values.amount or scenario.amount
+  local first, amount, share = share_of(scenario, values, with.first or 0)
+  if not first then return nil, amount end
   local to_terminal = with.quiet_terminal and sys.isatty(1)
   local line = sys.isatty(2) and not values.quiet and not to_terminal and progress_line(amount)
   local seed = pick_seed(scenario, values)
   if with.announce then sys.log("info", with.announce) end
   io.stdout:flush() -- what the script printed comes before the records
   local summary, err = require("kinessis.core.run").go {
-    plan = scenario:plan(),
+    plan = scenario:plan(with.format),
+    format = with.format,
     path = scenario.path,
     kept = scenario:kept(),
     sinks = with.sinks,
     seed = seed,
-    first = with.first,
+    first = first,
     amount = amount,
     workers = values.workers,
     clock_start = values.start or scenario.start,
     clock_step = values.step or scenario.step,
-    due = with.due,
+    due = slower(with.due, share),
     progress = line and line.draw or nil,
   }
   if line then line.clear() end

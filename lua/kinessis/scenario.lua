@@ -64,9 +64,9 @@ local rules = {
   step = { is_step },
 }
 
---- The plan of the records (kinessis.core.gen), told to keep the partition key.
-function Scenario:plan()
-  return self.records:plan(self:kept())
+--- The plan of the records (kinessis.core.plan), told to keep the partition key; format is a schema's.
+function Scenario:plan(format)
+  return self.records:plan(self:kept(), format)
 end
 
 --- The field whose value is the partition key, or nil.
@@ -143,8 +143,8 @@ function scenario.load(path)
 end
 
 --- A plan for a worker's own state (src/bind/l_run.c): the file runs once more there.
-function scenario.plan_of(path, kept)
-  return assert(scenario.load(path)).records:plan(kept)
+function scenario.plan_of(path, kept, format)
+  return assert(scenario.load(path)).records:plan(kept, format)
 end
 
 return setmetatable(scenario, { __call = new })

@@ -189,7 +189,7 @@ local function is_list(kind)
   return kind:sub(1, 6) == "array<"
 end
 
--- plan: { code, captures (path -> slot), wanted (path or nil), every, slots }
+-- plan: { captures (path -> slot), columns (slots in order), wanted (path or nil), every, slots }
 local function emit_fields(plan, code, fields, path, prefix, parent)
   local scope = { roles = {}, parent = parent }
   local nodes = {}
@@ -211,6 +211,7 @@ local function emit_fields(plan, code, fields, path, prefix, parent)
       emit_fields(plan, code, field.fields, path .. "." .. field.name, key .. "\0", scope)
     elseif plan.every or plan.wanted == key then
       plan.captures[key] = plan.slots
+      plan.columns[#plan.columns + 1] = plan.slots
       emit_captured(code, field, nodes[i], scope, plan.slots)
       plan.slots = plan.slots + 1
     else
@@ -281,9 +282,10 @@ local function context_maker(captures)
 end
 
 --- The compiled plan (a userdata for the run). kept is the path of the field whose text each record
---- also gives apart: the partition key.
-function Schema:plan(kept)
-  local plans = self.plans
+--- also gives apart: the partition key. format is "json" (the default) or "csv".
+function Schema:plan(kept, format)
+  local csv = format == "csv"
+  local plans = self.plans[csv]
   local found = plans[kept or false]
   if found then return found end
   local key
@@ -297,21 +299,37 @@ function Schema:plan(kept)
         blame.suggestion(kept, list_paths(self.fields, "", {})))
     end
   end
-  local plan = { captures = {}, slots = 0, wanted = key, every = calls_scripts(self.fields) }
+  local plan = { captures = {}, columns = { csv = csv }, slots = 0, wanted = key,
+    every = csv or calls_scripts(self.fields) }
   local code = {}
   emit_fields(plan, code, self.fields, self.name, "")
-  local made, result = pcall(core.new, code, key and plan.captures[key], context_maker(plan.captures))
+  local made, result = pcall(core.new, code, key and plan.captures[key], context_maker(plan.captures),
+    plan.every and plan.columns or nil)
   if not made then fail(self.where, self.name, "%s", result) end
   plans[kept or false] = result
   return result
 end
 
+local function csv_text(text)
+  return text:find('[,"\r\n]') and '"' .. text:gsub('"', '""') .. '"' or text
+end
+
+--- The names of the fields that hold a value, as the header of a CSV file: those of an object are
+--- "object.field".
+function Schema:csv_header()
+  local names = list_paths(self.fields, "", {})
+  for i, name in ipairs(names) do names[i] = csv_text(name) end
+  return table.concat(names, ",")
+end
+
 --- n records (JSON strings), from index options.from (0), of options.seed (0). options.start is the
 --- time (seconds since 1970) of record 0 on the simulated clock and options.step the seconds between
---- records; without start, now is the wall clock.
+--- records; without start, now is the wall clock. options.format is plan's.
 function Schema:sample(n, options)
   options = options or {}
-  local cursor <close> = self:plan():cursor { seed = options.seed or 0, start = options.start, step = options.step }
+  local cursor <close> = self:plan(nil, options.format):cursor {
+    seed = options.seed or 0, start = options.start, step = options.step,
+  }
   local records, from = {}, options.from or 0
   for i = 1, n or 1 do
     records[i] = cursor:record(from + i - 1) -- the text that is kept, its second result, is dropped
@@ -348,7 +366,7 @@ function schema.new(name, fields)
     name = name,
     fields = check_fields(fields, name, where, 0),
     where = where,
-    plans = {},
+    plans = { [false] = {}, [true] = {} }, -- csv -> kept -> plan
   }, Schema)
 end
 

@@ -1,13 +1,14 @@
 /* kinessis.core.plan: compiles what kinessis.schema emits, and runs it from Lua.
  *
- *     plan.new(code, keep, make_context) -> plan
+ *     plan.new(code, keep, make_context, columns) -> plan
  *     plan.escape(text) -> JSON string
  *
  * code is a list of literals (strings of JSON) and operations { op = name, stream = text,
  * <argument> = value, ... } by the rows of gen/ops.c, with `words` (a list; strings go in escaped,
  * without quotes), `weights` and `body` (code) where the operation takes them. A script operation
  * has `fn`, `path` and `empty_array` instead of arguments. keep is the slot of a capture, or nil;
- * make_context is of bind/script.h. Mistakes raise. */
+ * make_context is of bind/script.h. columns, or nil, are the slots of all fields that hold a value,
+ * with csv = true for records as rows of CSV. Mistakes raise. */
 #include "base/json.h"
 #include "base/rng.h"
 #include "bind/host.h"
@@ -173,6 +174,23 @@ static void read_code(lua_State *L, builder_box *box) {
     }
 }
 
+/* The list of slots at index, if any. */
+static void read_columns(lua_State *L, int index, builder_box *box) {
+    if (lua_isnil(L, index))
+        return;
+    luaL_checktype(L, index, LUA_TTABLE);
+    size_t n = (size_t)luaL_len(L, index);
+    uint32_t *slots = lua_newuserdatauv(L, (n + 1) * sizeof *slots, 0);
+    for (size_t i = 0; i < n; i++) {
+        lua_geti(L, index, (lua_Integer)i + 1);
+        slots[i] = (uint32_t)luaL_checkinteger(L, -1);
+        lua_pop(L, 1);
+    }
+    lua_getfield(L, index, "csv");
+    kn_plan_columns(box->builder, slots, n, lua_toboolean(L, -1));
+    lua_pop(L, 2);
+}
+
 static int l_builder_gc(lua_State *L) {
     builder_box *box = luaL_checkudata(L, 1, BUILDER_TYPE);
     kn_plan_builder_destroy(box->builder);
@@ -181,39 +199,50 @@ static int l_builder_gc(lua_State *L) {
     return 0;
 }
 
+enum {
+    SCRIPT_LIST = 2,
+    KEEP = SCRIPT_LIST,
+    CONTEXT,
+    COLUMNS,
+    CODE,
+    PLAN,
+    BUILDER
+}; /* the stack of l_plan_new */
+
 static int l_plan_new(lua_State *L) {
     kn_err err;
     luaL_checktype(L, 1, LUA_TTABLE);
-    lua_Integer keep = luaL_optinteger(L, 2, -1);
-    lua_settop(L, 3);
-    lua_pushvalue(L, 1); /* 4: code; 2 becomes the list of script operations */
-    lua_newtable(L);
-    lua_replace(L, 2);
-    plan_box *plan = lua_newuserdatauv(L, sizeof *plan, 2); /* 5 */
+    lua_Integer keep = luaL_optinteger(L, KEEP, -1);
+    lua_settop(L, COLUMNS);
+    lua_pushvalue(L, 1);
+    lua_newtable(L); /* SCRIPT_LIST */
+    lua_replace(L, SCRIPT_LIST);
+    plan_box *plan = lua_newuserdatauv(L, sizeof *plan, 2);
     plan->plan = NULL;
     luaL_setmetatable(L, PLAN_TYPE);
-    builder_box *box = lua_newuserdatauv(L, sizeof *box, 0); /* 6 */
+    builder_box *box = lua_newuserdatauv(L, sizeof *box, 0);
     box->builder = NULL;
     kn_buf_init(&box->text, KN_PLAN_MAX);
     luaL_setmetatable(L, BUILDER_TYPE);
     if (!kn_plan_builder_new(&box->builder, &err))
         return raise(L, &err);
-    lua_pushvalue(L, 4);
+    lua_pushvalue(L, CODE);
     read_code(L, box);
-    lua_settop(L, 6);
+    lua_settop(L, BUILDER);
     if (keep >= 0)
         kn_plan_keep(box->builder, (uint32_t)keep);
+    read_columns(L, COLUMNS, box);
     bool ok = kn_plan_finish(box->builder, &plan->plan, &err);
     kn_plan_builder_destroy(box->builder);
     box->builder = NULL;
     kn_buf_free(&box->text);
     if (!ok)
         return raise(L, &err);
-    lua_pushvalue(L, 2);
-    lua_setiuservalue(L, 5, SCRIPTS);
-    lua_pushvalue(L, 3);
-    lua_setiuservalue(L, 5, MAKE_CONTEXT);
-    lua_settop(L, 5);
+    lua_pushvalue(L, SCRIPT_LIST);
+    lua_setiuservalue(L, PLAN, SCRIPTS);
+    lua_pushvalue(L, CONTEXT);
+    lua_setiuservalue(L, PLAN, MAKE_CONTEXT);
+    lua_settop(L, PLAN);
     return 1;
 }
 

@@ -39,7 +39,8 @@ typedef struct binding {
     kn_run *run;
     kn_cursor_config cursor;
     const kn_plan *plan;
-    const char *path, *kept; /* how a worker's state gets the plan: scenario.plan_of(path, kept) */
+    /* How a worker's state gets the plan: scenario.plan_of(path, kept, format) */
+    const char *path, *kept, *format;
     sink_spec sinks[KN_RUN_SINKS];
     size_t sink_count;
     lua_State *states[KN_RUN_WORKERS];
@@ -146,7 +147,8 @@ static bool load_plan(binding *b, lua_State *L, kn_err *err) {
     lua_getfield(L, -1, "plan_of");
     lua_pushstring(L, b->path);
     lua_pushstring(L, b->kept);
-    return kn_host_call(L, 2, 1, err);
+    lua_pushstring(L, b->format);
+    return kn_host_call(L, 3, 1, err);
 }
 
 static bool open_cursor(binding *b, unsigned worker, kn_cursor **cursor, kn_err *err) {
@@ -215,13 +217,14 @@ static const char *text_field(lua_State *L, int table, const char *key) {
 
 /* False: the file cannot be opened. */
 static bool read_text_sink(lua_State *L, int table, sink_spec *spec, kn_err *err) {
-    const char *path = text_field(L, table, "path");
-    if (!path)
-        return kn_text_new(STDOUT_FILENO, "stdout", &spec->text, err);
-    spec->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (spec->fd < 0)
-        return kn_fail_errno(err, "cannot write %s", path);
-    return kn_text_new(spec->fd, path, &spec->text, err);
+    const char *path = text_field(L, table, "path"), *header = text_field(L, table, "header");
+    int fd = STDOUT_FILENO;
+    if (path) {
+        fd = spec->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (fd < 0)
+            return kn_fail_errno(err, "cannot write %s", path);
+    }
+    return kn_text_new(fd, path ? path : "stdout", header, &spec->text, err);
 }
 
 static bool read_sink(lua_State *L, int table, sink_spec *spec, kn_err *err) {
@@ -279,6 +282,7 @@ static void read_cursor(lua_State *L, binding *b) {
     b->cursor.clock_step_us = (uint64_t)(step * 1e6 + 0.5);
     b->path = text_field(L, CONFIG, "path");
     b->kept = text_field(L, CONFIG, "kept");
+    b->format = text_field(L, CONFIG, "format");
     b->plan = kn_check_plan(L, PLAN);
     luaL_argcheck(L, b->path || !kn_plan_calls_scripts(b->plan), CONFIG,
                   "a plan that calls scripts needs the path of its scenario");
@@ -390,15 +394,15 @@ static binding *new_binding(lua_State *L) {
 
 /* go{...} -> summary, or nil and an error when the run could not start:
  *   plan          of schema:plan(kept)
- *   path, kept    the scenario's file and its kept field, where the plan calls scripts
- *   sinks         { { kind = "kinesis" | "firehose", name =, aws = {...}, no_newline =, ... },
- *                   { kind = "text", path = nil for stdout }, { kind = "null" } }
- *   seed, first, amount (nil: until stopped), workers (nil: one per processor)
- *   clock_start, clock_step   seconds; without a start now is the wall clock
- *   due(seconds) -> records, progress(seconds, generated, delivered, retried, failed, throttled)
- *   drain         seconds that a stopped run may take to deliver what it has
- * summary: { generated, seconds, workers, stopped, abandoned, error = what ended the run,
- *   sinks = { { generated, delivered, retried, failed, throttled, requests, bytes, first_error } }
+ *   path, kept, format   the scenario's file and what its plan was asked for, where it calls
+ * scripts sinks         { { kind = "kinesis" | "firehose", name =, aws = {...}, no_newline =, ...
+ * }, { kind = "text", path = nil for stdout, header = a line before the records }, { kind = "null"
+ * } } seed, first, amount (nil: until stopped), workers (nil: one per processor) clock_start,
+ * clock_step   seconds; without a start now is the wall clock due(seconds) -> records,
+ * progress(seconds, generated, delivered, retried, failed, throttled) drain         seconds that a
+ * stopped run may take to deliver what it has summary: { generated, seconds, workers, stopped,
+ * abandoned, error = what ended the run, sinks = { { generated, delivered, retried, failed,
+ * throttled, requests, bytes, first_error } }
  * }
  */
 static int l_run_go(lua_State *L) {

@@ -4,6 +4,7 @@
 #include "gen/ops.h"
 
 #include "base/time.h"
+#include "gen/csv.h"
 
 #include <stdlib.h>
 
@@ -21,6 +22,7 @@ bool kn_cursor_new(const kn_plan *plan, const kn_cursor_config *config, kn_curso
     c->iso_second = INT64_MIN;
     kn_buf_init(&c->scratch, MAX_ANSWER);
     kn_buf_init(&c->kept, KN_PLAN_MAX);
+    kn_buf_init(&c->json, (size_t)KN_PLAN_MAX * 4);
     c->ops = malloc(plan->op_count * sizeof *c->ops);
     c->spans = calloc(plan->slots + 1, sizeof *c->spans);
     if (!c->ops || !c->spans || !kn_buf_reserve(&c->scratch, 0)) {
@@ -44,6 +46,7 @@ void kn_cursor_destroy(kn_cursor *c) {
     free(c->spans);
     kn_buf_free(&c->scratch);
     kn_buf_free(&c->kept);
+    kn_buf_free(&c->json);
     free(c);
 }
 
@@ -65,7 +68,7 @@ static bool keep(kn_cursor *c, const kn_buf *out, kn_err *err) {
     return true;
 }
 
-bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
+static bool make_json(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
     const kn_plan *plan = c->plan;
     if (!kn_buf_reserve(out, plan->max_length + KN_PLAN_SLACK)) {
         out->failed = false; /* what it holds is whole records */
@@ -93,6 +96,13 @@ bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
     *end = '\0';
     out->len = (size_t)(end - out->p);
     return true;
+}
+
+bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
+    if (!c->plan->csv)
+        return make_json(c, index, out, err);
+    kn_buf_clear(&c->json);
+    return make_json(c, index, &c->json, err) && kn_csv_write(c, &c->json, out, err);
 }
 
 kn_slice kn_cursor_kept(const kn_cursor *c) {

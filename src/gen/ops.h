@@ -69,7 +69,10 @@ struct kn_plan {
     char *literals;
     size_t max_length;
     uint32_t slots;
-    int64_t kept; /* slot, or -1 */
+    int64_t kept;      /* slot, or -1 */
+    uint32_t *columns; /* slots of the fields that hold a value, in order; or NULL */
+    size_t column_count;
+    bool csv; /* records are rows of the columns */
     bool scripts;
 };
 
@@ -87,6 +90,7 @@ struct kn_cursor {
     int64_t iso_second; /* what iso holds */
     char iso[32];
     kn_buf scratch; /* a script's answer */
+    kn_buf json;    /* the record that becomes a row of CSV */
     kn_buf kept;
 };
 

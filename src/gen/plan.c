@@ -6,12 +6,12 @@
 #include <stdlib.h>
 
 struct kn_plan_builder {
-    kn_buf ops, literals, words; /* kn_op, text, kn_words */
-    size_t pending;              /* where the literal of the next operation starts */
+    kn_buf ops, literals, words, columns; /* kn_op, text, kn_words, uint32_t */
+    size_t pending;                       /* where the literal of the next operation starts */
     size_t max_length;
     uint32_t slots;
     int64_t kept;
-    bool scripts;
+    bool scripts, csv;
     int depth;
     size_t open[KN_OP_DEPTH]; /* operations whose body is being written */
 };
@@ -25,6 +25,7 @@ bool kn_plan_builder_new(kn_plan_builder **out, kn_err *err) {
     kn_buf_init(&b->ops, MAX_OPS * sizeof(kn_op));
     kn_buf_init(&b->literals, KN_PLAN_MAX);
     kn_buf_init(&b->words, MAX_TABLES * sizeof(kn_words));
+    kn_buf_init(&b->columns, MAX_SLOTS * sizeof(uint32_t));
     b->kept = -1;
     *out = b;
     return true;
@@ -47,6 +48,7 @@ void kn_plan_builder_destroy(kn_plan_builder *b) {
     kn_buf_free(&b->ops);
     kn_buf_free(&b->literals);
     kn_buf_free(&b->words);
+    kn_buf_free(&b->columns);
     free(b);
 }
 
@@ -126,6 +128,21 @@ void kn_plan_keep(kn_plan_builder *b, uint32_t slot) {
     b->kept = slot;
 }
 
+void kn_plan_columns(kn_plan_builder *b, const uint32_t *slots, size_t n, bool csv) {
+    kn_buf_append(&b->columns, slots, n * sizeof *slots);
+    b->csv = csv;
+}
+
+static bool check_slots(const kn_plan_builder *b, kn_err *err) {
+    if (b->kept >= (int64_t)b->slots)
+        return kn_fail(err, KN_EINVAL, "there is no capture %lld to keep", (long long)b->kept);
+    const uint32_t *columns = (const uint32_t *)(const void *)b->columns.p;
+    for (size_t i = 0; i < b->columns.len / sizeof *columns; i++)
+        if (columns[i] >= b->slots)
+            return kn_fail(err, KN_EINVAL, "there is no capture %u for a column", columns[i]);
+    return true;
+}
+
 static void resolve(kn_plan *plan) {
     for (size_t i = 0; i < plan->op_count; i++) {
         kn_op *op = &plan->ops[i];
@@ -141,13 +158,14 @@ bool kn_plan_finish(kn_plan_builder *b, kn_plan **out, kn_err *err) {
     append_op(b, (kn_op){.run = kn_op_type_find("text")->run}); /* the last literal */
     kn_buf_append(&b->literals, (char[16]){0}, 16);             /* padding of kn_copy_blocks */
     if (!kn_buf_check(&b->ops, "the schema", err) ||
-        !kn_buf_check(&b->literals, "the schema's text", err))
+        !kn_buf_check(&b->literals, "the schema's text", err) ||
+        !kn_buf_check(&b->columns, "the schema's columns", err))
         return false;
     if (b->max_length > KN_PLAN_MAX)
         return kn_fail(err, KN_ELIMIT, "a record could be %zu bytes long; the most is %d",
                        b->max_length, KN_PLAN_MAX);
-    if (b->kept >= (int64_t)b->slots)
-        return kn_fail(err, KN_EINVAL, "there is no capture %lld to keep", (long long)b->kept);
+    if (!check_slots(b, err))
+        return false;
     kn_plan *plan = calloc(1, sizeof *plan);
     if (!plan)
         return kn_fail(err, KN_ENOMEM, "out of memory");
@@ -156,11 +174,14 @@ bool kn_plan_finish(kn_plan_builder *b, kn_plan **out, kn_err *err) {
                       .max_length = b->max_length,
                       .slots = b->slots,
                       .kept = b->kept,
+                      .column_count = b->columns.len / sizeof(uint32_t),
+                      .csv = b->csv,
                       .scripts = b->scripts};
     plan->ops = (kn_op *)(void *)kn_buf_take(&b->ops, NULL);
     plan->literals = kn_buf_take(&b->literals, NULL);
     plan->words = (kn_words *)(void *)kn_buf_take(&b->words, NULL);
-    if (!plan->ops || !plan->literals || !plan->words) {
+    plan->columns = (uint32_t *)(void *)kn_buf_take(&b->columns, NULL);
+    if (!plan->ops || !plan->literals || !plan->words || !plan->columns) {
         kn_plan_destroy(plan);
         return kn_fail(err, KN_ENOMEM, "out of memory");
     }
@@ -177,6 +198,7 @@ void kn_plan_destroy(kn_plan *plan) {
     free(plan->words);
     free(plan->ops);
     free(plan->literals);
+    free(plan->columns);
     free(plan);
 }
 

@@ -29,7 +29,8 @@ KN_MUST_CHECK bool kn_cursor_new(const kn_plan *plan, const kn_cursor_config *co
                                  kn_cursor **out, kn_err *err);
 void kn_cursor_destroy(kn_cursor *cursor);
 
-/* Appends record `index` as JSON, without a newline. On failure out is as it was. */
+/* Appends record `index` as JSON (or as a row of CSV, where the plan says so), without a newline.
+ * On failure out is as it was. */
 KN_MUST_CHECK bool kn_cursor_record(kn_cursor *cursor, uint64_t index, kn_buf *out, kn_err *err);
 
 /* The text of the field that the plan was told to keep (the partition key), of the last record:
@@ -45,7 +46,7 @@ bool kn_cursor_captured(const kn_cursor *cursor, uint32_t slot, kn_slice *json, 
 int64_t kn_cursor_now_ms(kn_cursor *cursor);
 
 /* Writes the content of a JSON string of ours (without quotes) as the text it stands for: at most
- * content.n bytes. Returns its length. */
+ * content.n bytes; out may be where content is. Returns its length. */
 size_t kn_plan_unescape(char *out, kn_slice content);
 
 void kn_plan_destroy(kn_plan *plan);
@@ -94,6 +95,10 @@ void kn_plan_end(kn_plan_builder *builder);
 
 /* The capture whose text kn_cursor_kept gives. */
 void kn_plan_keep(kn_plan_builder *builder, uint32_t slot);
+
+/* The captures of all fields that hold a value, in the order of the record. With csv, records are
+ * rows of them (gen/csv.h), not JSON. */
+void kn_plan_columns(kn_plan_builder *builder, const uint32_t *slots, size_t n, bool csv);
 
 /* Makes the plan; the builder can only be destroyed afterwards. */
 KN_MUST_CHECK bool kn_plan_finish(kn_plan_builder *builder, kn_plan **out, kn_err *err);

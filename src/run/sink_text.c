@@ -30,7 +30,33 @@ typedef struct text_sink {
     uint64_t records; /* in lines */
 } text_sink;
 
-bool kn_text_new(int fd, const char *name, kn_text **out, kn_err *err) {
+/* write(2) over short writes; a signal ends it when *abandon. */
+static bool write_all(const kn_text *text, const char *p, size_t n, const _Atomic bool *abandon,
+                      kn_err *err) {
+    while (n) {
+        ssize_t written = write(text->fd, p, n);
+        if (written < 0 && errno == EINTR && !*abandon)
+            continue;
+        if (written < 0 && (errno == EPIPE || errno == EINTR))
+            return kn_fail(err, KN_ECANCEL, "%s was closed", text->name);
+        if (written < 0)
+            return kn_fail_errno(err, "cannot write to %s", text->name);
+        p += written;
+        n -= (size_t)written;
+    }
+    return true;
+}
+
+/* A reader that left is told at the first record. */
+static bool write_header(kn_text *text, const char *header, kn_err *err) {
+    static const _Atomic bool never;
+    bool ok = write_all(text, header, strlen(header), &never, err) &&
+              write_all(text, "\n", 1, &never, err);
+    text->cut = !ok;
+    return ok || err->code == KN_ECANCEL;
+}
+
+bool kn_text_new(int fd, const char *name, const char *header, kn_text **out, kn_err *err) {
     kn_text *text = calloc(1, sizeof *text);
     char *copy = strdup(name);
     *out = NULL;
@@ -44,7 +70,7 @@ bool kn_text_new(int fd, const char *name, kn_text **out, kn_err *err) {
     pthread_mutex_init(&text->mutex, NULL);
     pthread_cond_init(&text->turned, NULL);
     *out = text;
-    return true;
+    return !header || write_header(text, header, err);
 }
 
 void kn_text_destroy(kn_text *text) {
@@ -84,26 +110,10 @@ static bool wait_turn(text_sink *s, kn_err *err) {
     return mine ? true : kn_fail(err, KN_ECANCEL, "%s takes no more records", text->name);
 }
 
-/* write(2) over short writes; a signal ends it when the run is abandoned. */
-static bool write_all(text_sink *s, const char *p, size_t n, kn_err *err) {
-    while (n) {
-        ssize_t written = write(s->text->fd, p, n);
-        if (written < 0 && errno == EINTR && !*s->base.abandon)
-            continue;
-        if (written < 0 && (errno == EPIPE || errno == EINTR))
-            return kn_fail(err, KN_ECANCEL, "%s was closed", s->text->name);
-        if (written < 0)
-            return kn_fail_errno(err, "cannot write to %s", s->text->name);
-        p += written;
-        n -= (size_t)written;
-    }
-    return true;
-}
-
 /* Writes what is collected; the turn must be the sink's. */
 static bool flush(text_sink *s, kn_err *err) {
     kn_stats *stats = s->base.stats;
-    bool ok = write_all(s, s->lines.p, s->lines.len, err);
+    bool ok = write_all(s->text, s->lines.p, s->lines.len, s->base.abandon, err);
     if (ok) {
         kn_count(&stats->delivered, s->records);
         kn_count(&stats->bytes, s->lines.len - s->records); /* less the newlines */

@@ -10,8 +10,10 @@
 
 typedef struct kn_text kn_text; /* the file, shared by the workers' sinks */
 
-/* The descriptor is borrowed. name is for messages ("stdout", a path). */
-KN_MUST_CHECK bool kn_text_new(int fd, const char *name, kn_text **out, kn_err *err);
+/* The descriptor is borrowed. name is for messages ("stdout", a path). header, when not NULL, is a
+ * line that is written now. */
+KN_MUST_CHECK bool kn_text_new(int fd, const char *name, const char *header, kn_text **out,
+                               kn_err *err);
 void kn_text_destroy(kn_text *text); /* after its sinks */
 
 /* Delivered means written. Closing of the other end of a pipe ends the run (KN_ECANCEL), a full

@@ -18,6 +18,16 @@ for script in scripts/*.lua; do
     generate "$script" -n 5000 --from 12345 --seed 7 --start 2022-02-02T15:17:07 >"$folder/part"
     tail -n +12346 "$folder/one" | head -5000 >"$folder/expected"
     ok "$script: --from begins anywhere" cmp "$folder/part" "$folder/expected"
+    for part in 1 2 3; do
+        generate "$script" -n 20000 --seed 7 --start 2022-02-02T15:17:07 --part $part/3
+    done >"$folder/parts"
+    ok "$script: three parts are the whole" cmp "$folder/one" "$folder/parts"
+    generate "$script" -n 20000 --seed 7 --start 2022-02-02T15:17:07 --workers 1 --format csv >"$folder/csv"
+    for part in 1 2 3; do
+        generate "$script" -n 20000 --seed 7 --start 2022-02-02T15:17:07 --workers $part --part $part/3 --format csv
+    done >"$folder/parts"
+    ok "$script: so are three parts of a CSV file" cmp "$folder/csv" "$folder/parts"
+    ok "$script: CSV holds what JSON holds" python3 tests/support/same_csv.py "$folder/csv" "$folder/one"
     generate "$script" -n 100 --seed 8 --start 2022-02-02T15:17:07 >"$folder/other"
     head -100 "$folder/one" >"$folder/expected"
     ok "$script: another seed makes other records" eval "! cmp -s '$folder/other' '$folder/expected'"
@@ -31,6 +41,42 @@ ok "10_000 is an amount" same "$(generate scripts/quickstart.lua --amount 10_000
 ok "no records" same "$(generate scripts/quickstart.lua -n 0 | wc -c)" 0
 ok "a module beside a scenario that is not on disk" \
     eval "cd '$folder' && '$(readlink -f "$KINESSIS")' generate scripts/extended.lua -n 1 -q | grep -q points"
+
+# ---- parts and CSV ----
+
+ok "a part of nothing" same "$(generate scripts/quickstart.lua -n 1 --seed 1 --part 1/2 | wc -l)" 0
+ok "a part begins after --from" same \
+    "$(generate scripts/quickstart.lua -n 10 --from 100 --seed 1 --start 2022-02-02 --part 2/2)" \
+    "$(generate scripts/quickstart.lua -n 5 --from 105 --seed 1 --start 2022-02-02)"
+for wrong in 0/2 3/2 1 1/x 1/2/3 -1/2; do
+    generate scripts/quickstart.lua -n 10 --seed 1 --part "$wrong" 2>"$folder/log"
+    ok "$wrong is no part" same $? 2
+    ok "and is told what one is" grep -q "a part such as 2/8" "$folder/log"
+done
+generate scripts/wave.lua --seed 1 --part 1/2 2>"$folder/log"
+ok "a part needs an amount" grep -q -- "--part needs an amount" "$folder/log"
+generate scripts/quickstart.lua --part 1/2 2>"$folder/log"
+ok "and a seed" grep -q -- "--part needs a seed" "$folder/log"
+ok "run takes parts too" same "$("$KINESSIS" run scripts/quickstart.lua -q --dry-run --seed 1 --part 2/4 \
+    --start 2022-02-02)" "$(generate scripts/quickstart.lua --seed 1 --from 2 -n 3 --start 2022-02-02)"
+ok "a header" same "$(generate scripts/quickstart.lua -n 0 --format csv)" \
+    "uuid,event_date,status,name,last_name,email,phone"
+ok "no header" same "$(generate scripts/quickstart.lua -n 0 --format csv --no-header)" ""
+generate scripts/quickstart.lua --format tsv 2>"$folder/log"
+ok "a format that is none" grep -q "one of json, csv" "$folder/log"
+
+# Memory in KB, of the process that comes next.
+memory_of() { # FORMAT AMOUNT
+    python3 -c 'import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' \
+        "$KINESSIS" generate scripts/function.lua -q --seed 1 --format "$1" -n "$2"
+}
+for format in json csv; do
+    few=$(memory_of $format 2e4)
+    many=$(memory_of $format 4e5)
+    ok "memory does not grow with the amount ($format: $few KB, $many KB)" test "$many" -lt $((few + few / 2))
+done
 
 # ---- the seed is told, and repeats the run ----
 

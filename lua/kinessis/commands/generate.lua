@@ -4,13 +4,16 @@ local runner = require "kinessis.run"
 
 return {
   description = "Record i depends on the seed and on i only: the output is the same for any number of workers,\n"
-    .. "and --from continues where another output ended. Only the wall clock is not repeatable:\n"
+    .. "--from continues where another output ended, and the parts of --part K/N make the whole. Only the\n"
+    .. "wall clock is not repeatable:\n"
     .. "with --start records happen on a simulated clock.\n",
   arguments = { { "FILE", "the scenario" } },
   options = {
     { "--amount", "N", "how many records (default: the scenario's; without any, no end)", short = "-n",
       parse = options.count },
     { "--from", "I", "the index of the first record", parse = options.count, default = 0 },
+    { "--format", "F", "json (JSON lines, the default) or csv", parse = options.choice { "json", "csv" } },
+    { "--no-header", nil, "no line of names before the rows of CSV; later parts have none in any case" },
     { "--out", "FILE", "where to write (default: -, which is stdout)", parse = options.text },
     table.unpack(runner.options),
   },
@@ -18,10 +21,13 @@ return {
     local scenario, err = require("kinessis.scenario").load(arguments[1])
     if not scenario then return nil, err end
     local path = values.out ~= "-" and values.out or nil
+    local later = values.part and values.part.number > 1
+    local header = values.format == "csv" and not values.no_header and not later
     local summary
     summary, err = runner.go(scenario, values, {
       first = values.from,
-      sinks = { { kind = "text", path = path } },
+      format = values.format,
+      sinks = { { kind = "text", path = path, header = header and scenario.records:csv_header() or nil } },
       quiet_terminal = not path,
     })
     if not summary then return nil, err end
