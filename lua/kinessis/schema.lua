@@ -61,35 +61,99 @@ end
 
 local check_fields
 
+local function struct_of(fields)
+  local members = {}
+  for i, field in ipairs(fields) do members[i] = field.name .. ":" .. field.type end
+  return "struct<" .. table.concat(members, ",") .. ">"
+end
+
+-- The fields from `from` to `to` by way of what each refers to, as names, or nil.
+local function find_cycle(scope, from, to, seen)
+  if from == to then return { from } end
+  if seen[from] then return nil end
+  seen[from] = true
+  for _, field in ipairs(scope.raw) do
+    local value = field[1] == from and field[2]
+    for name in pairs(provider.is(value) and value.refers or {}) do
+      local way = find_cycle(scope, name, to, seen)
+      if way then return { from, table.unpack(way) } end
+    end
+  end
+  return nil
+end
+
+-- The checked field that `name` means in the scope (one list of fields; `outer` is the one around it).
+local function find_field(scope, name, what)
+  local names, current = {}, scope.current
+  local inner = scope
+  while scope do
+    for _, field in ipairs(scope.checked) do
+      local below = field.fields and name:sub(1, #field.name + 1) == field.name .. "."
+      if field.name == name then
+        if field.fields then provider.refuse("%s: %q is an object; name a field in it", what, name) end
+        field.referenced = true
+        return field
+      elseif below then
+        return find_field({ checked = field.fields, raw = {} }, name:sub(#field.name + 2), what)
+      end
+      names[#names + 1] = field.name
+    end
+    scope = scope.outer
+  end
+  for _, field in ipairs(inner.raw) do
+    if type(field) == "table" and field[1] == name then
+      local way = find_cycle(inner, name, current, {})
+      if way then provider.refuse("the fields refer to each other: %s -> %s", current, table.concat(way, " -> ")) end
+      provider.refuse("%s: the field %q stands after this one; put it before", what, name)
+    end
+  end
+  provider.refuse("%s: there is no field %q%s", what, name, blame.suggestion(name, names))
+end
+
+-- What a provider may ask about the record around it (provider.bind).
+local function record_of(scope, path, where, depth)
+  return {
+    find = function(name, what) return find_field(scope, name, what) end,
+    object = function(fields)
+      if type(fields) ~= "table" or provider.is(fields) then
+        provider.refuse("object must be given a list of { name, value }, not %s",
+          provider.is(fields) and "a provider" or blame.show(fields))
+      elseif depth >= MAX_DEPTH then
+        provider.refuse("nested deeper than %d (does a table hold itself?)", MAX_DEPTH)
+      end
+      local checked = check_fields(fields, path, where, depth + 1, scope)
+      return checked, struct_of(checked)
+    end,
+  }
+end
+
 -- Fills checked with what the value is: node (a provider), fn, or fields.
-local function check_value(checked, value, path, where, depth)
+local function check_value(checked, value, path, where, depth, scope)
   if provider.is(value) then
-    local broken = provider.broken(value)
-    if broken then fail(broken.where or where, path, "%s", broken.problem) end
-    checked.node, checked.type = value, value.type
+    if value.problem then fail(value.where or where, path, "%s", value.problem) end
+    local bound, problem = provider.bind(value, record_of(scope, path, value.where or where, depth))
+    if not bound then fail(value.where or where, path, "%s", problem) end
+    checked.node, checked.type = bound, bound.type
   elseif type(value) == "function" then
     checked.fn, checked.type = value, "string"
   elseif type(value) == "table" then
     if depth == MAX_DEPTH then
       fail(where, path, "nested deeper than %d (does a table hold itself?)", MAX_DEPTH)
     end
-    checked.fields = check_fields(value, path, where, depth + 1)
-    local members = {}
-    for i, field in ipairs(checked.fields) do members[i] = field.name .. ":" .. field.type end
-    checked.type = "struct<" .. table.concat(members, ",") .. ">"
+    checked.fields = check_fields(value, path, where, depth + 1, scope)
+    checked.type = struct_of(checked.fields)
   elseif value == nil then
     fail(where, path, "there is no value; give a provider, a constant, a list of fields or a function")
   else
     local constant = require("kinessis.fake").constant(value)
-    if constant.problem then
-      fail(where, path, "%s", (constant.problem:gsub("choice 1 ", "the value ", 1)))
-    end
+    if constant.problem then fail(where, path, "%s", constant.problem) end
     checked.node, checked.type = constant, constant.type
   end
 end
 
-function check_fields(fields, path, where, depth)
+function check_fields(fields, path, where, depth, outer)
   local result, seen = {}, {}
+  local scope = { checked = result, raw = fields, outer = outer }
   local count = #fields
   for key in pairs(fields) do
     if math.type(key) ~= "integer" or key < 1 or key > count then
@@ -103,7 +167,8 @@ function check_fields(fields, path, where, depth)
     check_field_shape(field, i, seen, path, where)
     local checked = { name = field[1] }
     local field_path = path .. "." .. checked.name
-    check_value(checked, field[2], field_path, where, depth)
+    scope.current = checked.name
+    check_value(checked, field[2], field_path, where, depth, scope)
     if field.type ~= nil then
       if not types.parse(field.type) then
         fail(where, field_path, "%s is not a type%s", blame.show(field.type),
@@ -126,6 +191,10 @@ local function instantiate(node, scope, field)
   end
   local copy = {}
   for key, value in pairs(node) do copy[key] = value end
+  if node.fields then
+    copy.path = field.path
+    return copy
+  end
   if node.parts then
     copy.parts = {}
     for i, part in ipairs(node.parts) do
@@ -133,10 +202,17 @@ local function instantiate(node, scope, field)
     end
     return copy
   end
-  field.draws = field.draws + 1
-  copy.stream = node.stream or ("%s#%d"):format(field.path, field.draws)
+  local shared = node.draw and field.shared[node.draw]
+  if not shared then field.draws = field.draws + 1 end
+  copy.stream = node.stream or shared or ("%s#%d"):format(field.path, field.draws)
+  if node.draw then field.shared[node.draw] = copy.stream end
   if node.role and not scope.roles[node.role] then scope.roles[node.role] = copy.stream end
   if node.body then copy.body = instantiate(node.body, { roles = {} }, field) end
+  if node.cases then
+    copy.cases = {}
+    for i, case in ipairs(node.cases) do copy.cases[i] = instantiate(case, { roles = {} }, field) end
+  end
+  if node.op == "script" then copy.path = field.path end
   return copy
 end
 
@@ -144,13 +220,25 @@ local function role_stream(scope, role)
   return scope.roles[role] or scope.parent and role_stream(scope.parent, role)
 end
 
-local emit_value
+local emit_content, emit_value, emit_fields
+
+-- The code of a body: a value, or the content of the string that the provider around it writes.
+local function body_of(node, body, scope)
+  local code = {}
+  if node.apart then scope = { roles = {}, plan = scope.plan } end
+  local emit = node.text and emit_content or emit_value
+  emit(code, body, scope)
+  return code
+end
 
 -- Appends what the provider writes: where it is text, the content of a string.
-local function emit_content(code, node, scope)
+function emit_content(code, node, scope)
+  if node.from then node.slot = scope.plan.slot_of[node.from] end
   if node.resolve then
     local record = { stream = function(role) return role_stream(scope, role) end }
     emit_content(code, instantiate(node.resolve(record), { roles = {} }, node.field), scope)
+  elseif node.fields then
+    emit_fields(scope.plan:inside(), code, node.fields, node.path, "", scope)
   elseif node.parts then
     for _, part in ipairs(node.parts) do
       if type(part) == "string" then
@@ -159,10 +247,12 @@ local function emit_content(code, node, scope)
         emit_content(code, part, scope)
       end
     end
+  elseif node.cases then
+    node.body = {}
+    for i, case in ipairs(node.cases) do node.body[i] = { op = "case", body = body_of(node, case, scope) } end
+    code[#code + 1] = node
   elseif node.body then
-    local body = {}
-    emit_value(body, node.body, scope)
-    node.body = body
+    node.body = body_of(node, node.body, scope)
     code[#code + 1] = node
   else
     code[#code + 1] = node
@@ -176,25 +266,23 @@ function emit_value(code, node, scope)
 end
 
 -- Appends the value of a field inside of a capture.
-local function emit_captured(code, field, node, scope, slot)
+local function emit_captured(code, node, scope, slot)
   local body = {}
   if node.text then code[#code + 1] = '"' end
   emit_content(body, node, scope)
   code[#code + 1] = { op = "capture", slot = slot, text = node.text and 1 or 0, body = body }
   if node.text then code[#code + 1] = '"' end
-  field.slot = slot
 end
 
 local function is_list(kind)
   return kind:sub(1, 6) == "array<"
 end
 
--- plan: { captures (path -> slot), columns (slots in order), wanted (path or nil), every, slots }
-local function emit_fields(plan, code, fields, path, prefix, parent)
-  local scope = { roles = {}, parent = parent }
+function emit_fields(plan, code, fields, path, prefix, parent)
+  local scope = { roles = {}, parent = parent, plan = plan }
   local nodes = {}
   for i, field in ipairs(fields) do
-    local about = { path = path .. "." .. field.name, draws = 0 }
+    local about = { path = path .. "." .. field.name, draws = 0, shared = {} }
     if field.node then
       nodes[i] = instantiate(field.node, scope, about)
     elseif field.fn then
@@ -209,11 +297,12 @@ local function emit_fields(plan, code, fields, path, prefix, parent)
     if field.fields then
       plan.captures[key] = true
       emit_fields(plan, code, field.fields, path .. "." .. field.name, key .. "\0", scope)
-    elseif plan.every or plan.wanted == key then
-      plan.captures[key] = plan.slots
-      plan.columns[#plan.columns + 1] = plan.slots
-      emit_captured(code, field, nodes[i], scope, plan.slots)
-      plan.slots = plan.slots + 1
+    elseif plan.every or plan.wanted == key or field.referenced then
+      local slot = plan:new_slot()
+      plan.captures[key] = slot
+      plan.columns[#plan.columns + 1] = slot
+      emit_captured(code, nodes[i], scope, slot)
+      plan.slot_of[field] = slot
     else
       emit_value(code, nodes[i], scope)
     end
@@ -224,8 +313,24 @@ end
 local function calls_scripts(fields)
   for _, field in ipairs(fields) do
     if field.fn or field.fields and calls_scripts(field.fields) then return true end
+    if field.node and provider.contains(field.node, "script") then return true end
   end
   return false
+end
+
+-- What is known of a plan while it is emitted: captures (path -> slot), columns (slots in order) and
+-- slot_of (field -> slot), wanted (the path to keep) and every (whether all fields are captured).
+local Plan = {}
+Plan.__index = Plan
+
+function Plan:new_slot()
+  self.count.slots = self.count.slots + 1
+  return self.count.slots - 1
+end
+
+-- For the fields of an object that is a provider: functions and the partition key do not see them.
+function Plan:inside()
+  return setmetatable({ captures = {}, columns = {}, slot_of = self.slot_of, count = self.count }, Plan)
 end
 
 -- The key of a capture for a path as people write it ("address.city"), or nil.
@@ -299,8 +404,8 @@ function Schema:plan(kept, format)
         blame.suggestion(kept, list_paths(self.fields, "", {})))
     end
   end
-  local plan = { captures = {}, columns = { csv = csv }, slots = 0, wanted = key,
-    every = csv or calls_scripts(self.fields) }
+  local plan = setmetatable({ captures = {}, columns = { csv = csv }, slot_of = {}, count = { slots = 0 }, wanted = key,
+    every = csv or calls_scripts(self.fields) }, Plan)
   local code = {}
   emit_fields(plan, code, self.fields, self.name, "")
   local made, result = pcall(core.new, code, key and plan.captures[key], context_maker(plan.captures),

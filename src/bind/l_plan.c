@@ -5,7 +5,8 @@
  *
  * code is a list of literals (strings of JSON) and operations { op = name, stream = text,
  * <argument> = value, ... } by the rows of gen/ops.c, with `words` (a list; strings go in escaped,
- * without quotes), `weights` and `body` (code) where the operation takes them. A script operation
+ * without quotes; as they are with `raw`), `weights` and `body` (code) where the operation takes
+ * them. A script operation
  * has `fn`, `path` and `empty_array` instead of arguments. keep is the slot of a capture, or nil;
  * make_context is of bind/script.h. columns, or nil, are the slots of all fields that hold a value,
  * with csv = true for records as rows of CSV. Mistakes raise. */
@@ -55,8 +56,14 @@ const kn_plan *kn_check_plan(lua_State *L, int index) {
 /* ---- compiling ---- */
 
 /* Appends one word as it goes into the record; the slice holds its offset until all are read. */
-static kn_slice read_word(lua_State *L, kn_buf *text) {
+static kn_slice read_word(lua_State *L, bool raw, kn_buf *text) {
     size_t start = text->len;
+    if (raw) {
+        kn_slice s;
+        s.p = luaL_checklstring(L, -1, &s.n);
+        kn_buf_slice(text, s);
+        return (kn_slice){(const char *)(uintptr_t)start, s.n};
+    }
     const char *problem = kn_script_value_write(L, -1, false, text);
     if (problem)
         luaL_error(L, "%s cannot be chosen", problem);
@@ -71,12 +78,14 @@ static uint32_t read_words(lua_State *L, builder_box *box, kn_err *err) {
     luaL_argexpected(L, lua_getfield(L, top, "words") == LUA_TTABLE, -1, "table");
     size_t n = (size_t)luaL_len(L, -1);
     bool weighted = lua_getfield(L, top, "weights") == LUA_TTABLE;
+    lua_getfield(L, top, "raw");
+    bool raw = lua_toboolean(L, -1);
     kn_slice *words = lua_newuserdatauv(L, (n + 1) * sizeof *words, 0);
     double *weights = lua_newuserdatauv(L, (n + 1) * sizeof *weights, 0);
     kn_buf_clear(&box->text);
     for (size_t i = 0; i < n; i++) {
         lua_geti(L, top + 1, (lua_Integer)i + 1);
-        words[i] = read_word(L, &box->text);
+        words[i] = read_word(L, raw, &box->text);
         lua_pop(L, 1);
         if (weighted) {
             lua_geti(L, top + 2, (lua_Integer)i + 1);
@@ -100,7 +109,7 @@ static void read_args(lua_State *L, kn_op_request *request) {
     for (int i = 0; i < KN_OP_ARGS && type->args[i].name; i++) {
         int is_number;
         lua_getfield(L, -1, type->args[i].name);
-        if (type->args[i].kind == KN_ARG_INT)
+        if (type->args[i].kind == KN_KIND_INT)
             request->args[i].i = lua_tointegerx(L, -1, &is_number);
         else
             request->args[i].d = lua_tonumberx(L, -1, &is_number);
@@ -143,11 +152,11 @@ static void read_op(lua_State *L, builder_box *box) {
         lua_settop(L, top);
         read_args(L, &request);
     }
-    if (request.type->words)
+    if (request.type->takes & KN_OP_WORDS)
         request.words = read_words(L, box, &err);
     if (!kn_plan_op(box->builder, &request, &err))
         raise(L, &err);
-    if (request.type->body) {
+    if (request.type->takes & KN_OP_BODY) {
         lua_getfield(L, top, "body");
         read_code(L, box);
         lua_pop(L, 1);

@@ -122,7 +122,7 @@ static bool call(void *context, uint32_t function, uint64_t index, kn_buf *out, 
     s->index = index;
     s->function = function;
     s->out = out;
-    s->rng = kn_rng_at(kn_rng_record_key(s->seed_key, index), s->fields[function].key);
+    s->rng = kn_rng_at(kn_cursor_draw_key(s->cursor), s->fields[function].key);
     lua_pushcfunction(L, run_function);
     lua_pushlightuserdata(L, s);
     bool ok = kn_host_call(L, 1, 0, err);

@@ -118,6 +118,10 @@ bool kn_cursor_captured(const kn_cursor *c, uint32_t slot, kn_slice *json, bool 
     return true;
 }
 
+uint64_t kn_cursor_draw_key(const kn_cursor *c) {
+    return c->record_key;
+}
+
 int64_t kn_cursor_now_ms(kn_cursor *c) {
     if (c->now_known)
         return c->now_ms;

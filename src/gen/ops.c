@@ -13,10 +13,6 @@ const char kn_digit_pairs[200] = {
     "4"
     "9596979899"};
 
-static uint64_t first_draw(const kn_cursor *c, const kn_op *op) {
-    return kn_rng_first(c->record_key, op->key);
-}
-
 /* ---- text ---- */
 
 static char *run_text(kn_cursor *c, const kn_op *op, char *p) {
@@ -54,18 +50,14 @@ static bool prepare_words(kn_op *op, size_t *length, kn_err *err) {
 
 static char *run_pick(kn_cursor *c, const kn_op *op, char *p) {
     const kn_words *w = op->words;
-    const kn_word *word = &w->items[kn_rng_below(first_draw(c, op), w->count)];
+    const kn_word *word = &w->items[kn_rng_below(kn_op_draw(c, op), w->count)];
     return kn_copy_blocks(p, w->text + word->offset, word->length);
 }
 
-/* One draw is both: its high part chooses the item, its low part item or alias. */
 static char *run_weighted(kn_cursor *c, const kn_op *op, char *p) {
     const kn_words *w = op->words;
-    unsigned __int128 product = (unsigned __int128)first_draw(c, op) * w->count;
-    uint64_t i = (uint64_t)(product >> 64);
-    if ((uint64_t)product >= w->threshold[i])
-        i = w->alias[i];
-    return kn_copy_blocks(p, w->text + w->items[i].offset, w->items[i].length);
+    const kn_word *word = &w->items[kn_words_pick(w, kn_op_draw(c, op))];
+    return kn_copy_blocks(p, w->text + word->offset, word->length);
 }
 
 /* args: the probability of the body; else null */
@@ -76,7 +68,7 @@ static bool prepare_optional(kn_op *op, size_t *length, kn_err *err) {
 }
 
 static char *run_optional(kn_cursor *c, const kn_op *op, char *p) {
-    if (kn_rng_unit(first_draw(c, op)) < op->args[0].d)
+    if (kn_rng_unit(kn_op_draw(c, op)) < op->args[0].d)
         return kn_ops_run(c, op + 1, op + op->span, p);
     memcpy(p, "null", 4);
     return p + 4;
@@ -98,7 +90,7 @@ static bool prepare_integer(kn_op *op, size_t *length, kn_err *err) {
 }
 
 static int64_t draw_integer(const kn_cursor *c, const kn_op *op) {
-    uint64_t r = kn_rng_below(first_draw(c, op), (uint64_t)op->args[1].i);
+    uint64_t r = kn_rng_below(kn_op_draw(c, op), (uint64_t)op->args[1].i);
     return (int64_t)((uint64_t)op->args[0].i + r);
 }
 
@@ -150,9 +142,12 @@ static char *run_decimal(kn_cursor *c, const kn_op *op, char *p) {
     return kn_put_padded(p, u % unit, scale);
 }
 
-/* args: the value of record 0, the step; wraps at 64 bits. */
+/* args: the value of record 0, the step, the most that is added; wraps at 64 bits. */
 static char *run_sequence(kn_cursor *c, const kn_op *op, char *p) {
-    return kn_put_int(p, (int64_t)((uint64_t)op->args[0].i + (uint64_t)op->args[1].i * c->index));
+    uint64_t v = (uint64_t)op->args[0].i + (uint64_t)op->args[1].i * c->index;
+    if (op->args[2].i)
+        v += kn_rng_below(kn_op_draw(c, op), (uint64_t)op->args[2].i + 1);
+    return kn_put_int(p, (int64_t)v);
 }
 
 /* ---- time ---- */
@@ -191,10 +186,22 @@ static char *run_capture(kn_cursor *c, const kn_op *op, char *p) {
     return p;
 }
 
-/* args: the function. The answer may have any length, so the room for the rest of the record is
- * made again. */
+char *kn_ops_room(kn_cursor *c, char *p, size_t n) {
+    kn_buf *out = c->out;
+    size_t start = out->len, made = (size_t)(p - out->p);
+    out->len = made; /* so that a move keeps what was written; kn_cursor_record sets the end */
+    bool room = kn_buf_reserve(out, n + c->plan->max_length + KN_PLAN_SLACK);
+    out->len = start;
+    if (room)
+        return out->p + made;
+    if (kn_buf_check(out, "the record", c->err))
+        kn_fail(c->err, KN_ELIMIT, "the record is too large");
+    return NULL;
+}
+
+/* args: the function. The answer may have any length. */
 static char *run_script(kn_cursor *c, const kn_op *op, char *p) {
-    kn_buf *answer = &c->scratch, *out = c->out;
+    kn_buf *answer = &c->scratch;
     kn_buf_clear(answer);
     if (!c->config.call) {
         kn_fail(c->err, KN_ESTATE, "the plan calls a script, and no way to call it was given");
@@ -204,48 +211,43 @@ static char *run_script(kn_cursor *c, const kn_op *op, char *p) {
                         c->err) ||
         !kn_buf_check(answer, "the value of a script's function", c->err))
         return NULL;
-    size_t start = out->len, made = (size_t)(p - out->p);
-    out->len = made; /* so that a move keeps what was written; kn_cursor_record sets the end */
-    bool room = kn_buf_reserve(out, answer->len + c->plan->max_length + KN_PLAN_SLACK);
-    out->len = start;
-    if (!room) {
-        if (kn_buf_check(out, "the record", c->err))
-            kn_fail(c->err, KN_ELIMIT, "the record is too large");
+    p = kn_ops_room(c, p, answer->len);
+    if (!p)
         return NULL;
-    }
-    p = out->p + made;
     memcpy(p, answer->p, answer->len);
     return p + answer->len;
 }
 
 /* ---- the table ---- */
 
-/* clang-format off */
-#define INT(name)    {name, KN_ARG_INT}
-#define DOUBLE(name) {name, KN_ARG_DOUBLE}
+#define INT KN_ARG_INT
+#define DOUBLE KN_ARG_DOUBLE
 
-const kn_op_type kn_op_types[] = {
-    /* name        arguments                                words  body   length prepare           run */
-    {"text",       {{0}},                                   false, false, 0,     NULL,             run_text},
-    {"uuid",       {{0}},                                   false, false, 36,    NULL,             run_uuid},
-    {"pick",       {{0}},                                   true,  false, 0,     prepare_words,    run_pick},
-    {"weighted",   {{0}},                                   true,  false, 0,     prepare_words,    run_weighted},
-    {"optional",   {DOUBLE("p")},                           false, true,  0,     prepare_optional, run_optional},
-    {"integer",    {INT("min"), INT("max")},                false, false, 0,     prepare_integer,  run_integer},
-    {"decimal",    {INT("min"), INT("max"), INT("scale")},  false, false, 0,     prepare_decimal,  run_decimal},
-    {"sequence",   {INT("start"), INT("step")},             false, false, 20,    NULL,             run_sequence},
-    {"now",        {{0}},                                   false, false, 24,    NULL,             run_now},
-    {"now_ms",     {{0}},                                   false, false, 20,    NULL,             run_now_ms},
-    {"now_seconds",{{0}},                                   false, false, 20,    NULL,             run_now_seconds},
-    {"capture",    {INT("slot"), INT("text")},              false, true,  0,     NULL,             run_capture},
-    {"script",     {INT("function")},                       false, false, 0,     NULL,             run_script},
-    {NULL,         {{0}},                                   false, false, 0,     NULL,             NULL},
+/* clang-format off */
+const kn_op_type kn_ops_basic[] = {
+    /* name        arguments                                takes         length prepare           run */
+    {"text",       {{0}},                                   0,            0,     NULL,             run_text},
+    {"uuid",       {{0}},                                   0,            36,    NULL,             run_uuid},
+    {"pick",       {{0}},                                   KN_OP_WORDS,  0,     prepare_words,    run_pick},
+    {"weighted",   {{0}},                                   KN_OP_WORDS,  0,     prepare_words,    run_weighted},
+    {"optional",   {DOUBLE("p")},                           KN_OP_BODY,   0,     prepare_optional, run_optional},
+    {"integer",    {INT("min"), INT("max")},                0,            0,     prepare_integer,  run_integer},
+    {"decimal",    {INT("min"), INT("max"), INT("scale")},  0,            0,     prepare_decimal,  run_decimal},
+    {"sequence",   {INT("start"), INT("step"), INT("jitter")}, 0,         20,    NULL,             run_sequence},
+    {"now",        {{0}},                                   0,            24,    NULL,             run_now},
+    {"now_ms",     {{0}},                                   0,            20,    NULL,             run_now_ms},
+    {"now_seconds",{{0}},                                   0,            20,    NULL,             run_now_seconds},
+    {"capture",    {INT("slot"), INT("text")},              KN_OP_BODY,   0,     NULL,             run_capture},
+    {"script",     {INT("function")},                       0,            0,     NULL,             run_script},
+    {NULL,         {{0}},                                   0,            0,     NULL,             NULL},
 };
 /* clang-format on */
 
 const kn_op_type *kn_op_type_find(const char *name) {
-    for (const kn_op_type *t = kn_op_types; t->name; t++)
-        if (strcmp(t->name, name) == 0)
-            return t;
+    static const kn_op_type *const families[] = {kn_ops_basic, kn_ops_control};
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        for (const kn_op_type *t = families[i]; t->name; t++)
+            if (strcmp(t->name, name) == 0)
+                return t;
     return NULL;
 }

@@ -27,17 +27,25 @@ typedef struct kn_words {
 
 typedef struct kn_op kn_op;
 
+enum { KN_OP_INLINE = 3 };
+
 struct kn_op { /* 64 bytes: one cache line */
     char *(*run)(kn_cursor *c, const kn_op *op, char *p);
     const char *prefix; /* the literal before it */
     uint32_t prefix_length;
     uint32_t span; /* operations to the next one: 1 and its body's */
     uint64_t key;  /* in a plan the stream, in a cursor the stream under its seed */
-    kn_op_arg args[KN_OP_ARGS];
+    kn_op_arg args[KN_OP_INLINE];
     const kn_words *words;
 };
 
-enum { KN_ARG_INT, KN_ARG_DOUBLE };
+/* An operation with more than KN_OP_INLINE arguments has the others in the place after it, which is
+ * not run; its body follows. */
+static inline kn_op_arg kn_op_more(const kn_op *op, unsigned i) {
+    return op[1].args[i - KN_OP_INLINE];
+}
+
+enum { KN_KIND_INT, KN_KIND_DOUBLE };
 
 struct kn_op_type {
     const char *name;
@@ -45,14 +53,26 @@ struct kn_op_type {
         const char *name; /* NULL ends */
         int kind;
     } args[KN_OP_ARGS];
-    bool words, body;
+    int takes;     /* KN_OP_WORDS, KN_OP_BODY, ... */
     size_t length; /* the longest text it writes, when prepare is NULL; its body adds its own */
-    /* Checks the arguments, may replace them by what run needs, and tells the longest text. */
+    /* Checks the arguments, may replace them by what run needs, and tells the longest text; op[1]
+     * holds the arguments that do not fit in. */
     bool (*prepare)(kn_op *op, size_t *length, kn_err *err);
     char *(*run)(kn_cursor *c, const kn_op *op, char *p);
 };
 
-extern const kn_op_type kn_op_types[]; /* ended by a row without a name */
+/* KN_OP_LOOP: the body runs up to `max` times, the second argument, each time followed by a byte.
+ */
+enum { KN_OP_WORDS = 1, KN_OP_BODY = 2, KN_OP_LOOP = 4 | KN_OP_BODY };
+
+/* The table of operations, by families; each ends with a row without a name. */
+extern const kn_op_type kn_ops_basic[], kn_ops_control[], kn_ops_random[], kn_ops_text[],
+    kn_ops_time[];
+
+#define KN_ARG_INT(name)                                                                           \
+    { name, KN_KIND_INT }
+#define KN_ARG_DOUBLE(name)                                                                        \
+    { name, KN_KIND_DOUBLE }
 
 const kn_op_type *kn_op_type_find(const char *name); /* NULL when there is none */
 
@@ -89,10 +109,27 @@ struct kn_cursor {
     kn_cursor_config config;
     int64_t iso_second; /* what iso holds */
     char iso[32];
-    kn_buf scratch; /* a script's answer */
-    kn_buf json;    /* the record that becomes a row of CSV */
+    uint64_t unique; /* the number that operations in unique take their parts of */
+    kn_buf scratch;  /* a script's answer */
+    kn_buf json;     /* the record that becomes a row of CSV */
     kn_buf kept;
 };
+
+static inline uint64_t kn_op_draw(const kn_cursor *c, const kn_op *op) {
+    return kn_rng_first(c->record_key, op->key);
+}
+
+/* The number of a word for a draw, uniform or by weight. One draw is both: its high part chooses
+ * the item, its low part item or alias. */
+static inline uint64_t kn_words_pick(const kn_words *w, uint64_t draw) {
+    unsigned __int128 product = (unsigned __int128)draw * w->count;
+    uint64_t i = (uint64_t)(product >> 64);
+    return w->threshold && (uint64_t)product >= w->threshold[i] ? w->alias[i] : i;
+}
+
+/* Makes room for n bytes at p and the rest of the record, where a script's answer made lengths
+ * unknown; p may move. NULL when it cannot. */
+char *kn_ops_room(kn_cursor *c, char *p, size_t n);
 
 /* Copies in blocks of 16: reads and writes up to 15 bytes more than n. */
 static inline char *kn_copy_blocks(char *p, const char *from, size_t n) {

@@ -7,13 +7,17 @@
 
 struct kn_plan_builder {
     kn_buf ops, literals, words, columns; /* kn_op, text, kn_words, uint32_t */
+    kn_buf lengths;                       /* size_t: the longest text of each capture */
     size_t pending;                       /* where the literal of the next operation starts */
     size_t max_length;
     uint32_t slots;
     int64_t kept;
     bool scripts, csv;
     int depth;
-    size_t open[KN_OP_DEPTH]; /* operations whose body is being written */
+    struct {
+        size_t op, length; /* its place, max_length at its start */
+        const kn_op_type *type;
+    } open[KN_OP_DEPTH]; /* operations whose body is being written */
 };
 
 enum { MAX_OPS = 1 << 20, MAX_TABLES = 1 << 20, MAX_SLOTS = 1 << 16 };
@@ -26,6 +30,7 @@ bool kn_plan_builder_new(kn_plan_builder **out, kn_err *err) {
     kn_buf_init(&b->literals, KN_PLAN_MAX);
     kn_buf_init(&b->words, MAX_TABLES * sizeof(kn_words));
     kn_buf_init(&b->columns, MAX_SLOTS * sizeof(uint32_t));
+    kn_buf_init(&b->lengths, MAX_SLOTS * sizeof(size_t));
     b->kept = -1;
     *out = b;
     return true;
@@ -49,6 +54,7 @@ void kn_plan_builder_destroy(kn_plan_builder *b) {
     kn_buf_free(&b->literals);
     kn_buf_free(&b->words);
     kn_buf_free(&b->columns);
+    kn_buf_free(&b->lengths);
     free(b);
 }
 
@@ -70,48 +76,85 @@ void kn_plan_literal(kn_plan_builder *b, kn_slice json) {
     kn_buf_slice(&b->literals, json);
 }
 
+/* Lengths add up to one more than the limit at most, so that they cannot overflow. */
+static void add_length(kn_plan_builder *b, size_t n) {
+    size_t left = KN_PLAN_MAX + 1 - b->max_length;
+    b->max_length += n < left ? n : left;
+}
+
 /* Appends an operation whose prefix is the pending literal. */
 static void append_op(kn_plan_builder *b, kn_op op) {
     op.prefix = (const char *)(uintptr_t)b->pending;
     op.prefix_length = (uint32_t)(b->literals.len - b->pending);
     op.span = 1;
     b->pending = b->literals.len;
-    b->max_length += op.prefix_length;
+    add_length(b, op.prefix_length);
     kn_buf_append(&b->ops, &op, sizeof op);
 }
 
-static bool check_slot(const kn_op *op, kn_err *err) {
-    int64_t slot = op->args[0].i;
-    return (slot >= 0 && slot < MAX_SLOTS) ||
-           kn_fail(err, KN_EINVAL, "capture %lld is not 0 to %d", (long long)slot, MAX_SLOTS - 1);
+static bool is(const kn_op_type *type, const char *name) {
+    return strcmp(type->name, name) == 0;
+}
+
+/* Notes a new capture, or finds how long one's text is. */
+static bool use_slot(kn_plan_builder *b, const kn_op_type *type, int64_t slot, size_t *length,
+                     kn_err *err) {
+    if (slot < 0 || slot >= MAX_SLOTS)
+        return kn_fail(err, KN_EINVAL, "capture %lld is not 0 to %d", (long long)slot,
+                       MAX_SLOTS - 1);
+    if (is(type, "capture")) {
+        while (b->slots <= (uint32_t)slot) {
+            kn_buf_append(&b->lengths, &(size_t){0}, sizeof(size_t));
+            b->slots++;
+        }
+        return kn_buf_check(&b->lengths, "the captures", err);
+    }
+    if ((uint32_t)slot >= b->slots)
+        return kn_fail(err, KN_EINVAL, "capture %lld is not made before it is used",
+                       (long long)slot);
+    if (is(type, "copy"))
+        *length = ((size_t *)(void *)b->lengths.p)[slot];
+    return true;
+}
+
+static bool is_wide(const kn_op_type *type) {
+    return type->args[KN_OP_INLINE].name != NULL;
 }
 
 bool kn_plan_op(kn_plan_builder *b, const kn_op_request *request, kn_err *err) {
     const kn_op_type *type = request->type;
-    kn_op op = {.run = type->run, .key = request->stream};
+    kn_op op[2] = {{.run = type->run, .key = request->stream}, {.span = 1}};
     size_t length = type->length;
-    memcpy(op.args, request->args, sizeof op.args);
-    if (type->words) {
+    memcpy(op[0].args, request->args, sizeof op[0].args);
+    memcpy(op[1].args, request->args + KN_OP_INLINE, sizeof op[1].args);
+    if (type->takes & KN_OP_WORDS) {
         if (request->words >= count_words(b))
             return kn_fail(err, KN_EINVAL, "%s has no words", type->name);
-        op.words = (kn_words *)(void *)b->words.p + request->words;
+        op[0].words = (kn_words *)(void *)b->words.p + request->words;
     }
-    if (type->prepare && !type->prepare(&op, &length, err))
+    if (type->prepare && !type->prepare(op, &length, err))
         return false;
-    if (strcmp(type->name, "capture") == 0) {
-        if (!check_slot(&op, err))
-            return false;
-        if ((uint32_t)op.args[0].i >= b->slots)
-            b->slots = (uint32_t)op.args[0].i + 1;
-    }
-    b->scripts = b->scripts || strcmp(type->name, "script") == 0;
-    if (type->body && b->depth == KN_OP_DEPTH)
+    if (strcmp(type->args[0].name ? type->args[0].name : "", "slot") == 0 &&
+        !use_slot(b, type, op[0].args[0].i, &length, err))
+        return false;
+    b->scripts = b->scripts || is(type, "script");
+    if (type->takes & KN_OP_BODY && b->depth == KN_OP_DEPTH)
         return kn_fail(err, KN_ELIMIT, "nested deeper than %d", KN_OP_DEPTH);
-    op.words = type->words ? (const kn_words *)(uintptr_t)(request->words + 1) : NULL;
-    append_op(b, op);
-    b->max_length += length;
-    if (type->body)
-        b->open[b->depth++] = count_ops(b) - 1;
+    if (op[0].words)
+        op[0].words = (const kn_words *)(uintptr_t)(request->words + 1);
+    size_t at = count_ops(b);
+    append_op(b, op[0]);
+    if (is_wide(type)) {
+        kn_buf_append(&b->ops, &op[1], sizeof op[1]);
+        if (kn_buf_ok(&b->ops))
+            ((kn_op *)(void *)b->ops.p)[at].span = 2;
+    }
+    add_length(b, length);
+    if (type->takes & KN_OP_BODY) {
+        b->open[b->depth].op = at;
+        b->open[b->depth].length = b->max_length;
+        b->open[b->depth++].type = type;
+    }
     return true;
 }
 
@@ -120,8 +163,17 @@ void kn_plan_end(kn_plan_builder *b) {
         append_op(b, (kn_op){.run = kn_op_type_find("text")->run});
     if (b->depth == 0 || !kn_buf_ok(&b->ops))
         return;
-    size_t i = b->open[--b->depth];
-    ((kn_op *)(void *)b->ops.p)[i].span = (uint32_t)(count_ops(b) - i);
+    b->depth--;
+    const kn_op_type *type = b->open[b->depth].type;
+    kn_op *op = (kn_op *)(void *)b->ops.p + b->open[b->depth].op;
+    size_t before = b->open[b->depth].length, body = b->max_length - before;
+    op->span = (uint32_t)(count_ops(b) - b->open[b->depth].op);
+    if ((type->takes & KN_OP_LOOP) == KN_OP_LOOP) {
+        uint64_t times = (uint64_t)op->args[1].i;
+        b->max_length = before;
+        add_length(b, times > KN_PLAN_MAX ? KN_PLAN_MAX : (body + 1) * times);
+    } else if (is(type, "capture") && kn_buf_ok(&b->lengths))
+        ((size_t *)(void *)b->lengths.p)[op->args[0].i] = body;
 }
 
 void kn_plan_keep(kn_plan_builder *b, uint32_t slot) {
@@ -162,8 +214,7 @@ bool kn_plan_finish(kn_plan_builder *b, kn_plan **out, kn_err *err) {
         !kn_buf_check(&b->columns, "the schema's columns", err))
         return false;
     if (b->max_length > KN_PLAN_MAX)
-        return kn_fail(err, KN_ELIMIT, "a record could be %zu bytes long; the most is %d",
-                       b->max_length, KN_PLAN_MAX);
+        return kn_fail(err, KN_ELIMIT, "a record could be longer than %d bytes", KN_PLAN_MAX);
     if (!check_slots(b, err))
         return false;
     kn_plan *plan = calloc(1, sizeof *plan);

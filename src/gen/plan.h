@@ -45,6 +45,10 @@ bool kn_cursor_captured(const kn_cursor *cursor, uint32_t slot, kn_slice *json, 
 /* The time of the record that is being made, in ms since 1970. */
 int64_t kn_cursor_now_ms(kn_cursor *cursor);
 
+/* What the draws of this moment are keyed by: the record, or the item of an array that is being
+ * made. */
+uint64_t kn_cursor_draw_key(const kn_cursor *cursor);
+
 /* Writes the content of a JSON string of ours (without quotes) as the text it stands for: at most
  * content.n bytes; out may be where content is. Returns its length. */
 size_t kn_plan_unescape(char *out, kn_slice content);
@@ -72,7 +76,7 @@ typedef union kn_op_arg {
     double d;
 } kn_op_arg;
 
-enum { KN_OP_ARGS = 3, KN_OP_DEPTH = 64, KN_PLAN_MAX = 1 << 26 };
+enum { KN_OP_ARGS = 6, KN_OP_DEPTH = 64, KN_PLAN_MAX = 1 << 26 };
 
 typedef struct kn_op_request {
     const kn_op_type *type;

@@ -182,7 +182,7 @@ refused(function() return fake.weighted { a = "b" } end, "the weight of string \
 refused(function() return fake.weighted {} end, "weighted is empty")
 refused(function() return fake.weighted { { 1 } } end, "choice 1 must be { value, weight }, not a table")
 refused(function() return fake.optional(fake.integer(2, 1)) end, "min 2 is greater than max 1")
-refused(function() return fake.optional(nil) end, "constant needs a value")
+refused(function() return fake.optional(nil) end, "value must be a provider or a constant, not nil")
 refused(function() return fake.concat() end, "concat needs a part")
 refused(function() return fake.concat("a", {}) end, "part 2 must be a string, not a table")
 refused(function() return fake.concat(fake.optional("a")) end, "part 1 may be absent")
@@ -190,7 +190,7 @@ refused(function() return fake.concat("a", fake.integer(2, 1)) end, "min 2 is gr
 refused(function() return fake.template("{nope}") end, "the template names {nope}, which has no value")
 refused(function() return fake.template("{") end, "the template has a { without a name and }")
 refused(function() return fake.sentence(0) end, "n must be 1 to 100, not 0")
-refused(function() return fake.now("rfc") end, 'the format must be "iso", "epoch" or "epoch_ms", not string "rfc"')
+refused(function() return fake.now("rfc") end, 'format must be "iso", "epoch" or "epoch_ms", not string "rfc"')
 
 tap.raises(function() return fake.frist_name() end,
   'fake.t.lua:' .. debug.getinfo(1,

@@ -1,16 +1,37 @@
---- What a provider is: a description of a value, that kinessis.schema compiles.
+--- What a provider is: a description of a value, that kinessis.schema compiles; and how the catalogues
+--- declare them.
 ---
 --- A provider is a table of one of these forms, all with `type` (Glue) and, when it yields text that
 --- belongs between quotes, `text = true`:
----   { op = name, <arguments> }         an operation of the plan (src/gen/ops.c); `words`, `weights`
----   { op = "optional", body = value }  an operation with a body
+---   { op = name, <arguments> }         an operation of the plan (src/gen/ops*.c); `words`, `weights`
+---   { op = name, body = value }        an operation with a body: a value, or text where it is text
+---   { op = name, cases = { value } }   one that runs one of several
 ---   { parts = { text or provider } }   one string made of several
+---   { fields = fields }                an object
 ---   { resolve = function(record) }     decided with the record in view: returns a provider;
 ---                                      record.stream(role) is the draws of a field with that role
---- `role` names what the value is in its record, so that others can agree with it.
+---   { bind = function(record) }        the same when the schema is checked, so that its type can
+---                                      follow from other fields: record.find(name)
+--- `role` names what the value is in its record, so that others can agree with it. Values with the same
+--- `draw` (any table) in one field share their draws. `apart = true`: the body runs on draws of its own,
+--- and does not see the roles around it.
 ---
 --- A provider is made even when its arguments are wrong: it then carries `problem`, and the schema
 --- that uses it raises that with the path of the field and the line of the call.
+---
+--- A catalogue is a table of declarations, from which `fake.<name>`, its checks, docs/providers.md and
+--- `kinessis help fake` follow:
+---   hex_color = {
+---     "a colour as HTML writes it",                     what the value is
+---     arguments = { { "upper", "boolean", false, "capital letters" } },
+---     type = "string",                                  all types that it can have
+---     example = "fake.hex_color()", shows = "^#%x+$",   and the pattern of what it makes
+---     make = function(upper) ... end,                   returns one of the forms above
+---   }
+--- An argument is { name, kind, default, text, least =, most =, of = }; a name that ends in ? may be left
+--- out; the last one may be "...". Kinds: integer, number, string, boolean, choice (one of the list
+--- `of`), value (a provider or a constant), any (the maker checks). Providers among the arguments that
+--- depend on other fields are bound before `make` sees them, unless `own = true`.
 local blame = require "kinessis.blame"
 
 local provider = {}
@@ -28,21 +49,6 @@ end
 
 function provider.new(description)
   return setmetatable(description, Provider)
-end
-
---- Makes the function that scripts call: it runs `make` and remembers what was called, and whose line
---- did: `name`, `arguments` (as of table.pack), `where`.
-function provider.define(name, make)
-  return function(...)
-    local made, value = pcall(make, ...)
-    if not made then
-      if getmetatable(value) ~= Problem then error(value, 0) end
-      value = { problem = value.text }
-    end
-    value = provider.new(value)
-    value.name, value.arguments, value.where = name, table.pack(...), blame.where()
-    return value
-  end
 end
 
 local function check_range(name, v, least, most)
@@ -78,13 +84,139 @@ function provider.string(name, v)
   return v
 end
 
---- The provider in value (itself, a part, a body) that carries a problem, or nil.
-function provider.broken(value)
-  if value.problem then return value end
-  for _, part in ipairs(value.parts or { value.body }) do
-    local broken = provider.is(part) and provider.broken(part)
-    if broken then return broken end
+--- A provider, or a constant as one.
+function provider.value(name, v)
+  if provider.is(v) then return v end
+  if type(v) == "function" then
+    provider.refuse("%s is a function: write fake.derive(function, type)", name)
+  elseif v == nil then
+    provider.refuse("%s must be a provider or a constant, not nil", name)
   end
+  local constant = require("kinessis.fake").constant(v)
+  if constant.problem then provider.refuse("%s", (constant.problem:gsub("^the value ", name .. " ", 1))) end
+  return constant
+end
+
+local readers = {
+  integer = function(name, v, a) return provider.integer(name, v, a[3], a.least, a.most) end,
+  number = function(name, v, a) return provider.number(name, v, a[3], a.least, a.most) end,
+  string = function(name, v, a)
+    if v == nil then v = a[3] end
+    return provider.string(name, v)
+  end,
+  boolean = function(name, v, a)
+    if v == nil then v = a[3] end
+    if type(v) ~= "boolean" then provider.refuse("%s must be true or false, not %s", name, blame.show(v)) end
+    return v
+  end,
+  choice = function(name, v, a)
+    if v == nil then v = a[3] end
+    for _, known in ipairs(a.of) do
+      if v == known then return v end
+    end
+    local last = #a.of
+    provider.refuse('%s must be "%s" or "%s", not %s%s', name, table.concat(a.of, '", "', 1, last - 1), a.of[last],
+      blame.show(v), type(v) == "string" and blame.suggestion(v, a.of) or "")
+  end,
+  value = provider.value,
+  any = function(_, v) return v end,
+}
+
+local function read_arguments(name, declared, given)
+  local count = #declared
+  local rest = count > 0 and declared[count][1] == "..."
+  if given.n > count and not rest then
+    provider.refuse("%s takes %s, not %d", name,
+      count == 0 and "no arguments" or count == 1 and "one argument" or count .. " arguments", given.n)
+  end
+  for i, argument in ipairs(declared) do
+    if rest and i == count then break end
+    local label = argument[1]:gsub("%?$", "")
+    if given[i] ~= nil or label == argument[1] then
+      given[i] = readers[argument[2]](label, given[i], argument)
+    end
+    given.n = math.max(given.n, i)
+  end
+  return given
+end
+
+-- Calls visit with each provider in the arguments, and in plain tables among them; what it returns takes
+-- the provider's place in the copy that is returned.
+local function replace_providers(value, visit, depth)
+  if provider.is(value) then return visit(value) end
+  if type(value) ~= "table" or getmetatable(value) or depth > 8 then return value end
+  local copy = {}
+  for key, item in pairs(value) do copy[key] = replace_providers(item, visit, depth + 1) end
+  return copy
+end
+
+local function make_value(name, declaration, given)
+  local broken, unbound
+  local refers = {}
+  replace_providers(declaration.own and {} or given, function(value)
+    if value.problem then broken = broken or value end
+    if value.bind then unbound = true end
+    for field in pairs(value.refers or {}) do refers[field] = true end
+    return value
+  end, 0)
+  if broken then return { problem = broken.problem, where = broken.where } end
+  local function make(arguments)
+    arguments = read_arguments(name, declaration.arguments or {}, arguments)
+    return declaration.make(table.unpack(arguments, 1, arguments.n))
+  end
+  if not unbound then
+    local made = make(table.move(given, 1, given.n, 1, { n = given.n }))
+    made.refers = made.refers or next(refers) and refers or nil
+    return made
+  end
+  return {
+    refers = refers,
+    bind = function(record)
+      local bound = replace_providers(given, function(value)
+        return value.bind and value.bind(record) or value
+      end, 0)
+      local made = provider.new(make(bound))
+      return made.bind and made.bind(record) or made
+    end,
+  }
+end
+
+--- Makes the function that scripts call: it checks the arguments, makes the value, and remembers what
+--- was called, and whose line did: `name`, `arguments` (as of table.pack), `where`.
+function provider.define(name, declaration)
+  return function(...)
+    local given = table.pack(...)
+    local made, value = pcall(make_value, name, declaration, given)
+    if not made then
+      if getmetatable(value) ~= Problem then error(value, 0) end
+      value = { problem = value.text }
+    end
+    value = provider.new(value)
+    value.name, value.arguments, value.where = name, given, value.where or blame.where()
+    return value
+  end
+end
+
+--- Decides what depends on the record's other fields: the provider itself, or what it is here. What is
+--- wrong is returned as text after nil.
+function provider.bind(value, record)
+  if not value.bind then return value end
+  local bound, result = pcall(value.bind, record)
+  if bound then return result end
+  if getmetatable(result) ~= Problem then error(result, 0) end
+  return nil, result.text
+end
+
+--- Whether the value, or one in it, is an operation of that name.
+function provider.contains(value, op)
+  if value.op == op then return true end
+  for _, part in ipairs(value.parts or value.cases or { value.body }) do
+    if provider.is(part) and provider.contains(part, op) then return true end
+  end
+  for _, field in ipairs(value.fields or {}) do
+    if field.node and provider.contains(field.node, op) then return true end
+  end
+  return false
 end
 
 --- A choice from words that all are text.

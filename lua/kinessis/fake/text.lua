@@ -5,79 +5,105 @@ local words = require "kinessis.fake.en_US"
 
 local text = {}
 
---- uuid(): a random UUID, version 4 (RFC 9562).
-function text.uuid()
-  return { op = "uuid", type = "string", text = true }
-end
+text.word = {
+  "a common English word",
+  type = "string",
+  example = "fake.word()", shows = '^"%l+"$',
+  make = function() return provider.pick(words.word) end,
+}
 
---- word(): a common English word.
-function text.word()
-  return provider.pick(words.word)
-end
+local capitalised = {}
+for i, word in ipairs(words.word) do capitalised[i] = word:sub(1, 1):upper() .. word:sub(2) end
 
---- sentence(n = 6): n words (1 to 100), the first one capitalised, and a full stop.
-function text.sentence(n)
-  n = provider.integer("n", n, 6, 1, 100)
-  local capitalised = {}
-  for i, word in ipairs(words.word) do capitalised[i] = word:sub(1, 1):upper() .. word:sub(2) end
-  local parts = { provider.new(provider.pick(capitalised)) }
-  for _ = 2, n do
-    parts[#parts + 1] = " "
-    parts[#parts + 1] = provider.new(provider.pick(words.word))
+-- Appends n words, the first one capitalised where first is its list.
+local function add_words(parts, n, first)
+  for i = 1, n do
+    if i > 1 then parts[#parts + 1] = " " end
+    parts[#parts + 1] = provider.new(provider.pick(i == 1 and first or words.word))
   end
-  parts[#parts + 1] = "."
-  return { parts = parts, type = "string", text = true }
 end
 
+text.sentence = {
+  "n words, the first one capitalised, and a full stop",
+  arguments = { { "n", "integer", 6, least = 1, most = 100 } },
+  type = "string",
+  example = "fake.sentence(4)", shows = '^"%u%l* %l+ %l+ %l+%."$',
+  make = function(n)
+    local parts = {}
+    add_words(parts, n, capitalised)
+    parts[#parts + 1] = "."
+    return { parts = parts, type = "string", text = true }
+  end,
+}
+
+local nested = { array = true, map = true, struct = true }
+
+-- What can stand inside of a string: text, and numbers and booleans that are always there.
 local function check_part(i, part)
-  if provider.is(part) then
-    if part.op == "optional" then
-      provider.refuse("part %s may be absent, which a string cannot show", i)
-    end
-    return part
-  elseif math.type(part) then
-    return tostring(part)
+  if math.type(part) then return tostring(part) end
+  if not provider.is(part) then return provider.string("part " .. i, part) end
+  if part.op == "optional" then
+    provider.refuse("part %s may be absent, which a string cannot show", i)
+  elseif part.op == "script" or nested[part.type:match "^%a+"] or part.type == "string" and not part.text then
+    provider.refuse("part %s is not plain text: a function, an array or an object cannot stand in a string", i)
   end
-  return provider.string("part " .. i, part)
+  return part
 end
 
---- concat(part, ...): one string out of strings, numbers and providers.
-function text.concat(...)
-  local parts = table.pack(...)
-  if parts.n == 0 then provider.refuse("concat needs a part") end
-  for i = 1, parts.n do parts[i] = check_part(i, parts[i]) end
-  return { parts = parts, type = "string", text = true }
-end
+text.concat = {
+  "one string out of strings, numbers and providers",
+  arguments = { { "...", "any", nil, "the parts" } },
+  type = "string",
+  example = 'fake.concat("order-", fake.integer(100, 999))', shows = '^"order%-%d%d%d"$',
+  make = function(...)
+    local parts = table.pack(...)
+    if parts.n == 0 then provider.refuse("concat needs a part") end
+    for i = 1, parts.n do parts[i] = check_part(i, parts[i]) end
+    return { parts = parts, type = "string", text = true }
+  end,
+}
 
---- template("{first_name} #{n}", { n = fake.integer(1, 9) }): the text with each {name} replaced by the
---- value of that name, or by the provider fake.<name>(). "{{" stands for "{".
-function text.template(form, values)
+-- The value of {name} in a template.
+local function value_of(name, values)
   local fake = require "kinessis.fake"
-  provider.string("the template", form)
-  if values ~= nil and type(values) ~= "table" then
-    provider.refuse("the values must be a table, not %s", blame.show(values))
-  end
-  local parts, at = {}, 1
-  while at <= #form do
-    local open = form:find("{", at, true) or #form + 1
-    if open > at then parts[#parts + 1] = form:sub(at, open - 1) end
-    if form:sub(open, open + 1) == "{{" then
-      parts[#parts + 1], at = "{", open + 2
-    elseif open <= #form then
-      local name, after = form:match("^{([%w_]+)}()", open)
-      if not name then provider.refuse("the template has a { without a name and }: %s", blame.show(form:sub(open))) end
-      local value = values and values[name]
-      if value == nil then
-        if not rawget(fake, name) then provider.refuse("the template names {%s}, which has no value", name) end
-        value = fake[name]()
-        if value.problem then provider.refuse("{%s}: %s", name, value.problem) end
-      end
-      parts[#parts + 1], at = check_part("{" .. name .. "}", value), after
-    else
-      at = open
+  local value = values and values[name]
+  if value == nil then
+    if name == "catalogue" or not rawget(fake, name) then
+      provider.refuse("the template names {%s}, which has no value", name)
     end
+    value = fake[name]()
+    if value.problem then provider.refuse("{%s}: %s", name, value.problem) end
   end
-  return { parts = parts, type = "string", text = true }
+  return check_part("{" .. name .. "}", value)
 end
+
+text.template = {
+  'the text with each {name} replaced by the value of that name, or by fake.<name>(); "{{" stands for "{"',
+  arguments = { { "form", "string" }, { "values", "any", nil, "a table of providers and constants" } },
+  type = "string",
+  example = 'fake.template("{word}-{n}", { n = fake.integer(1, 9) })', shows = '^"%l+%-%d"$',
+  make = function(form, values)
+    if values ~= nil and type(values) ~= "table" then
+      provider.refuse("the values must be a table, not %s", blame.show(values))
+    end
+    local parts, at = {}, 1
+    while at <= #form do
+      local open = form:find("{", at, true) or #form + 1
+      if open > at then parts[#parts + 1] = form:sub(at, open - 1) end
+      if form:sub(open, open + 1) == "{{" then
+        parts[#parts + 1], at = "{", open + 2
+      elseif open <= #form then
+        local name, after = form:match("^{([%w_]+)}()", open)
+        if not name then
+          provider.refuse("the template has a { without a name and }: %s", blame.show(form:sub(open)))
+        end
+        parts[#parts + 1], at = value_of(name, values), after
+      else
+        at = open
+      end
+    end
+    return { parts = parts, type = "string", text = true }
+  end,
+}
 
 return text

@@ -1,5 +1,4 @@
 --- Time.
-local blame = require "kinessis.blame"
 local provider = require "kinessis.fake.provider"
 
 local time = {}
@@ -10,16 +9,17 @@ local formats = {
   epoch_ms = { op = "now_ms", type = "bigint" },
 }
 
---- now(format = "iso"): when the record is made. "iso": 2022-02-02T15:17:07.123Z, which Firehose reads
---- as a timestamp; "epoch": seconds since 1970; "epoch_ms": milliseconds. With a simulated clock it is
---- the time that this clock gives to the record, so that the same seed gives the same bytes.
-function time.now(format)
-  if format == nil then format = "iso" end
-  local found = formats[format]
-  if not found then
-    provider.refuse('the format must be "iso", "epoch" or "epoch_ms", not %s', blame.show(format))
-  end
-  return { op = found.op, type = found.type, text = found.text }
-end
+time.now = {
+  'when the record is made. "iso": 2022-02-02T15:17:07.123Z, which Firehose reads as a timestamp; "epoch": seconds '
+    .. 'since 1970; "epoch_ms": milliseconds. With a simulated clock it is the time that this clock gives to the '
+    .. "record, so that the same seed gives the same bytes",
+  arguments = { { "format", "choice", "iso", of = { "iso", "epoch", "epoch_ms" } } },
+  type = "timestamp, bigint",
+  example = "fake.now()", shows = '^"[%d-]+T[%d:.]+Z"$',
+  make = function(format)
+    local found = formats[format]
+    return { op = found.op, type = found.type, text = found.text }
+  end,
+}
 
 return time
