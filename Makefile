@@ -4,6 +4,11 @@
 # PREFIX=dir       where `make install` puts it (default: /usr/local)
 # DUCKDB_PREFIX=d  an installed DuckDB: d/include/duckdb.h and d/lib/libduckdb.so
 
+MAKEFLAGS += --no-print-directory -j$(shell nproc 2>/dev/null || echo 1)
+
+# make V=1 prints the commands.
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
+
 BUILD   ?= build
 PREFIX  ?= /usr/local
 VERSION := 0.1.0
@@ -28,11 +33,14 @@ DUCKDB_INCLUDE := node_modules/duckdb/src/duckdb/src/include
 DUCKDB_LIBRARY := $(firstword $(wildcard $(CURDIR)/node_modules/@duckdb/node-bindings-*/libduckdb.so))
 endif
 
-CPPFLAGS += -Isrc -I$(BUILD)/gen -isystem $(DUCKDB_INCLUDE) $(shell pkg-config --cflags $(PACKAGES)) \
+PACKAGE_CPPFLAGS := $(shell pkg-config --cflags $(PACKAGES))
+PACKAGE_LDLIBS   := $(shell pkg-config --libs $(PACKAGES))
+
+CPPFLAGS += -Isrc -isystem $(DUCKDB_INCLUDE) $(PACKAGE_CPPFLAGS) \
             -DKN_VERSION='"$(VERSION)"' -DKN_DUCKDB_BUILD='"$(DUCKDB_LIBRARY)"'
 CFLAGS   += $(CSTD) $(WARNINGS) $(OPTIMIZE) $(SANITIZE) -pthread -MMD -MP
 LDFLAGS  += $(SANITIZE) -pthread -rdynamic
-LDLIBS   += $(shell pkg-config --libs $(PACKAGES)) -ldl -lm
+LDLIBS   += $(PACKAGE_LDLIBS) -ldl -lm
 
 SOURCES  := $(filter-out src/main.c,$(wildcard src/*/*.c))
 OBJECTS  := $(SOURCES:src/%.c=$(BUILD)/%.o)
@@ -50,41 +58,41 @@ help:                    ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1	\2/p' Makefile
 
 $(BUILD)/kinessis: $(BUILD)/main.o $(BUILD)/embedded.o $(LIBRARY)
-	$(CC) $(LDFLAGS) -o $@ $(BUILD)/main.o $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
+	$(call say,LINK,$@)$(CC) $(LDFLAGS) -o $@ $(BUILD)/main.o $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
 
 $(LIBRARY): $(OBJECTS)
 	@rm -f $@
-	$(AR) rcs $@ $(OBJECTS)
+	$(call say,AR,$@)$(AR) rcs $@ $(OBJECTS)
 
 $(BUILD)/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 # The Lua library and the scenarios travel inside the binary: one assembler file includes their bytes.
 $(BUILD)/embedded.S: tools/embed.sh $(EMBEDDED)
 	@mkdir -p $(@D)
-	sh tools/embed.sh $(EMBEDDED) > $@
+	@sh tools/embed.sh $(EMBEDDED) > $@
 
 $(BUILD)/embedded.o: $(BUILD)/embedded.S
-	$(CC) -c -o $@ $<
+	$(call say,AS,$<)$(CC) -c -o $@ $<
 
 $(BUILD)/tests/%.t: tests/c/%.c $(LIBRARY) $(BUILD)/embedded.o tests/c/tap.h
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/c $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) -Itests/c $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
 
 programs: $(BUILD)/kinessis $(TESTS_C)   ## build the program and the C tests
 
 test: programs           ## run every test (TAP, one prove); T="paths" narrows it
-	BUILD="$(BUILD)" tests/run $(T)
+	@BUILD="$(BUILD)" tests/run $(T)
 
 check:                   ## formatting, lint, layering
-	sh tools/check.sh
+	@sh tools/check.sh
 
 format:                  ## format the C sources
 	clang-format -i $$(git ls-files 'src/*.[ch]' 'tests/*.[ch]' 'tools/*.[ch]')
 
 demo: $(BUILD)/kinessis  ## the tutorial's journey, on the lake
-	$(BUILD)/kinessis demo
+	@$(BUILD)/kinessis demo
 
 bench: $(BUILD)/kinessis ## measure, as ratios to limits and rivals
 	BUILD="$(BUILD)" sh tests/bench/run.sh
@@ -116,7 +124,7 @@ fuzz-smoke: fuzz         ## run every fuzz target for FUZZ_SECONDS (10)
 
 $(BUILD)/%.fuzz: tests/fuzz/%.c $(LIBRARY) $(BUILD)/embedded.o
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
+	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
 
 install: $(BUILD)/kinessis  ## install under PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/kinessis $(DESTDIR)$(PREFIX)/share/doc/kinessis
