@@ -6,8 +6,9 @@
 
 MAKEFLAGS += --no-print-directory -j$(shell nproc 2>/dev/null || echo 1)
 
-# make V=1 prints the commands.
-say = $(if $(V),,@printf '  %-5s %s\n' $(1) $(2);)
+# One line a file; make V=1 prints the commands, make -s nothing.
+silent := $(findstring s,$(firstword -$(MAKEFLAGS)))
+say = $(if $(V),,@$(if $(silent),,printf '  %-5s %s\n' $(1) $(2);))
 
 BUILD   ?= build
 PREFIX  ?= /usr/local
@@ -119,7 +120,7 @@ fuzzers: $(FUZZERS)
 
 fuzz-smoke: fuzz         ## run every fuzz target for FUZZ_SECONDS (10)
 	@for target in $(FUZZERS:$(BUILD)/%=$(BUILD)/fuzz/%); do \
-	  echo "$$target"; "$$target" -max_total_time=$(or $(FUZZ_SECONDS),10) -print_final_stats=0 \
+	  echo "$$target"; "$$target" -max_total_time=$(or $(FUZZ_SECONDS),10) -print_final_stats=0 -print_funcs=0 \
 	    -artifact_prefix=$(BUILD)/fuzz/ -verbosity=0 || exit 1; done
 
 $(BUILD)/%.fuzz: tests/fuzz/%.c $(LIBRARY) $(BUILD)/embedded.o
