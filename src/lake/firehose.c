@@ -253,7 +253,10 @@ bool kn_delivery_change(kn_firehose *f, const char *name, kn_delivery_changer *c
 }
 
 bool kn_firehose_sql(kn_firehose *f, kn_sql **out, kn_err *err) {
-    kn_sql_options options = {.folder = kn_objects_spool(kn_lake_objects(f->lake))};
+    /* On two threads a COPY is no sooner done beside the puts, and the one that waits for the other
+     * spins. */
+    kn_sql_options options = {.folder = kn_objects_spool(kn_lake_objects(f->lake)),
+                              .single_thread = true};
     pthread_mutex_lock(&f->lock);
     bool ok = f->sql || kn_sql_open(&options, &f->sql, err);
     *out = f->sql;

@@ -178,6 +178,8 @@ bool kn_sql_open(const kn_sql_options *options, kn_sql **out, kn_err *err) {
     sql->api = api;
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         api->duckdb_set_config(config, settings[i][0], settings[i][1]);
+    if (options && options->single_thread)
+        api->duckdb_set_config(config, "threads", "1");
     if (api->duckdb_open_ext(NULL, &sql->database, config, &reason) == DuckDBError) {
         kn_fail(err, KN_EINVAL, "DuckDB does not open: %s", reason ? reason : "no reason given");
         goto out;

@@ -17,6 +17,7 @@ typedef struct kn_sql_options {
     const char *folder;    /* the only one that SQL text may read and write; NULL: none */
     const char *temporary; /* where big sorts and joins spill; NULL: they fail instead */
     const char *setup;     /* statements to run before the configuration is locked, or NULL */
+    bool single_thread;    /* each statement on its caller's thread alone, instead of two */
 } kn_sql_options;
 
 /* No file, folder, network or extension is within reach of SQL text but options->folder (and what
