@@ -8,7 +8,6 @@
 #include "lake/kinesis.h"
 
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { ROWS_MAX = 2000000 }; /* of one object: what many tiny records may take in memory */
@@ -30,13 +29,8 @@ typedef struct batch {
 
 static bool take_record(void *context, const kn_journal_record *record) {
     batch *b = context;
-    char sequence[64];
-    if (b->delivery->source)
-        kn_kinesis_sequence_number(b->backlog->source_ms, b->source->shard, record->index,
-                                   record->arrival_ms, sequence);
-    else
-        snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)record->index);
-    b->ok = kn_output_record(b->output, record, sequence, b->err);
+    kn_origin origin = {b->delivery->source ? b->backlog->source_ms : 0, b->source->shard};
+    b->ok = kn_output_record(b->output, record, &origin, b->err);
     if (!b->ok)
         return false;
     b->next[b->source->shard] = record->index + 1;

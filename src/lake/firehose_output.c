@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "lake/convert.h"
 #include "lake/glue.h"
+#include "lake/kinesis.h"
 #include "lake/objects.h"
 #include "lake/prefix.h"
 #include "lake/sql_parquet.h"
@@ -251,8 +252,14 @@ static void note_arrival(file *f, int64_t ms) {
         f->oldest_ms = ms;
 }
 
-static bool put_failure(kn_output *o, const kn_journal_record *record, const char *sequence,
+static bool put_failure(kn_output *o, const kn_journal_record *record, const kn_origin *origin,
                         const kn_convert_failure *failure, kn_err *err) {
+    char sequence[64];
+    if (origin->created_ms)
+        kn_kinesis_sequence_number(origin->created_ms, origin->shard, record->index,
+                                   record->arrival_ms, sequence);
+    else
+        snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)record->index);
     if (!o->bad.path[0] && !open_file(o, &o->bad, false, err))
         return false;
     char *catalog = json_dumps(o->catalog, JSON_COMPACT);
@@ -300,13 +307,13 @@ static bool flush_rows(kn_output *o, kn_err *err) {
     return ok;
 }
 
-static bool put_rows(kn_output *o, const kn_journal_record *record, const char *sequence,
+static bool put_rows(kn_output *o, const kn_journal_record *record, const kn_origin *origin,
                      kn_err *err) {
     kn_convert_failure failure;
     const kn_column *rows = kn_convert_rows(o->convert);
     size_t before = rows->rows;
     if (!kn_convert_record(o->convert, record->data, &failure))
-        return put_failure(o, record, sequence, &failure, err);
+        return put_failure(o, record, origin, &failure, err);
     o->rows += rows->rows - before;
     o->chunk_bytes += record->data.n;
     note_arrival(&o->data, record->arrival_ms);
@@ -323,9 +330,9 @@ static bool put_bytes(kn_output *o, const kn_journal_record *record, kn_err *err
     return write_file(&o->data, record->data, err) && write_file(&o->data, o->delimiter, err);
 }
 
-bool kn_output_record(kn_output *o, const kn_journal_record *record, const char *sequence,
+bool kn_output_record(kn_output *o, const kn_journal_record *record, const kn_origin *origin,
                       kn_err *err) {
-    return o->convert ? put_rows(o, record, sequence, err) : put_bytes(o, record, err);
+    return o->convert ? put_rows(o, record, origin, err) : put_bytes(o, record, err);
 }
 
 /* --- the end ------------------------------------------------------------------------------ */

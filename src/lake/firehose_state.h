@@ -154,9 +154,14 @@ KN_MUST_CHECK bool kn_output_open(kn_firehose *firehose, const kn_delivery *deli
                                   const json_t *doc, const unsigned char *id, kn_output **out,
                                   kn_err *err);
 void kn_output_close(kn_output *output); /* removes files that were not adopted */
-/* sequence: of the record, for the error object. */
+/* Where a record comes from: its sequence number, which an error object tells. */
+typedef struct kn_origin {
+    int64_t created_ms; /* of the source stream; 0: the record was put directly */
+    unsigned shard;
+} kn_origin;
+
 KN_MUST_CHECK bool kn_output_record(kn_output *output, const kn_journal_record *record,
-                                    const char *sequence, kn_err *err);
+                                    const kn_origin *origin, kn_err *err);
 uint64_t kn_output_rows(const kn_output *output);
 uint64_t kn_output_failed(const kn_output *output);
 /* Completes the files; no transaction may be open. */

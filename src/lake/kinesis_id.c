@@ -47,8 +47,24 @@ bool kn_hash_parse(kn_slice text, kn_hash_key *hash) {
     return true;
 }
 
+#define SEQUENCE_DIGITS 56
 #define SECONDS_MASK ((UINT64_C(1) << 36) - 1)
-#define CHUNK 1000000000000000000u /* 18 decimal digits at a time */
+/* Writes the number of 32-bit limbs, least first, in decimal; the limbs are used up. Each division
+ * is one of 64 bits by a constant. */
+static void print_limbs(uint32_t *limbs, int n, char *end) {
+    while (n > 0) {
+        uint64_t rest = 0;
+        for (int i = n - 1; i >= 0; i--) {
+            rest = rest << 32 | limbs[i];
+            limbs[i] = (uint32_t)(rest / 1000000000);
+            rest %= 1000000000;
+        }
+        for (int digit = 0; digit < 9; digit++, rest /= 10)
+            *--end = (char)('0' + rest % 10);
+        while (n > 0 && limbs[n - 1] == 0)
+            n--;
+    }
+}
 
 void kn_sequence_print(const kn_sequence *sequence, char out[64]) {
     uint64_t created = (uint64_t)sequence->created_s & SECONDS_MASK;
@@ -59,23 +75,18 @@ void kn_sequence_print(const kn_sequence *sequence, char out[64]) {
         sequence->number >> 48 | (uint64_t)(sequence->shard & 15) << 16 | created << 20 |
             UINT64_C(2) << 56,
     };
-    uint64_t chunks[4];
-    for (int c = 0; c < 4; c++) {
-        kn_hash_key rest = 0;
-        for (int w = 2; w >= 0; w--) {
-            rest = rest << 64 | words[w];
-            words[w] = (uint64_t)(rest / CHUNK);
-            rest %= CHUNK;
-        }
-        chunks[c] = (uint64_t)rest;
-    }
-    snprintf(out, 64, "%" PRIu64 "%018" PRIu64 "%018" PRIu64 "%018" PRIu64, chunks[3], chunks[2],
-             chunks[1], chunks[0]);
+    uint32_t limbs[6];
+    char digits[63]; /* of which 56 are used: the number has 186 bits */
+    for (int i = 0; i < 6; i++)
+        limbs[i] = (uint32_t)(words[i / 2] >> 32 * (i % 2));
+    print_limbs(limbs, 6, digits + sizeof digits);
+    memcpy(out, digits + sizeof digits - SEQUENCE_DIGITS, SEQUENCE_DIGITS);
+    out[SEQUENCE_DIGITS] = '\0';
 }
 
 bool kn_sequence_parse(kn_slice text, kn_sequence *sequence) {
     uint64_t words[3] = {0};
-    if (text.n != 56)
+    if (text.n != SEQUENCE_DIGITS)
         return false;
     for (size_t i = 0; i < text.n; i++) {
         if (text.p[i] < '0' || text.p[i] > '9')
