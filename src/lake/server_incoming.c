@@ -97,8 +97,11 @@ bool kn_incoming_fields_done(kn_incoming *in) {
     const kn_server_config *config = &in->shared->config;
     in->limit = config->body_limit(config->context, request);
     const char *length = kn_http_get(request, "content-length");
-    request->too_large = length && strtoull(length, NULL, 10) > in->limit;
-    return true;
+    uint64_t announced = length ? strtoull(length, NULL, 10) : 0;
+    request->too_large = announced > in->limit;
+    /* One allocation instead of many copies; its pages are touched only when the body comes. */
+    return request->too_large || announced > BODY_IN_MEMORY ||
+           kn_buf_reserve(&in->body, (size_t)announced);
 }
 
 bool kn_incoming_refuse_now(const kn_incoming *in) {
