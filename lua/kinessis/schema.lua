@@ -1,4 +1,5 @@
---- schema(name, fields): what a record looks like; the order of fields is the order in the JSON.
+--- schema(name, fields, options): what a record looks like; the order of fields is the order in the
+--- JSON. options.locale is where its people and places are from ("de_DE"; see docs/locales.md).
 ---
 ---     local person = kinessis.schema("person", {
 ---       { "uuid", fake.uuid() },
@@ -13,6 +14,7 @@
 --- string unless declared.
 ---
 --- The schema is checked here, and compiled (src/gen/plan.h) when it is first run.
+local agree = require "kinessis.agree"
 local blame = require "kinessis.blame"
 local cjson = require "cjson"
 local core = require "kinessis.core.plan"
@@ -183,22 +185,29 @@ end
 
 -- ---- compiling ----
 
--- A copy of a provider for one field, with the stream that each of its draws comes from.
--- scope.roles: role -> stream of the first value with that role in this object.
-local function instantiate(node, scope, field)
+local instantiate_fields
+
+-- A copy of a provider for one field, with the stream that each of its draws comes from. place: the
+-- scope (kinessis.agree), the field, the use that it is inside of, and in a text its counts of uses.
+local function instantiate(node, place)
+  local field = place.field
+  local function inside(inner, changes)
+    return instantiate(inner, setmetatable(changes or {}, { __index = place }))
+  end
   if node.resolve then
-    return { resolve = node.resolve, text = node.text, field = field }
+    return { resolve = node, text = node.text, place = place, use = place.use or place.scope:use(node, place.counts) }
   end
   local copy = {}
   for key, value in pairs(node) do copy[key] = value end
   if node.fields then
-    copy.path = field.path
+    copy.nodes = instantiate_fields(node.fields, field.path, place.scope:object(field.path))
     return copy
   end
   if node.parts then
+    local counts = place.counts or {}
     copy.parts = {}
     for i, part in ipairs(node.parts) do
-      copy.parts[i] = type(part) == "string" and part or instantiate(part, scope, field)
+      copy.parts[i] = type(part) == "string" and part or inside(part, { counts = counts })
     end
     return copy
   end
@@ -206,105 +215,106 @@ local function instantiate(node, scope, field)
   if not shared then field.draws = field.draws + 1 end
   copy.stream = node.stream or shared or ("%s#%d"):format(field.path, field.draws)
   if node.draw then field.shared[node.draw] = copy.stream end
-  if node.role and not scope.roles[node.role] then scope.roles[node.role] = copy.stream end
-  if node.body then copy.body = instantiate(node.body, { roles = {} }, field) end
+  if node.body then
+    local apart = node.apart and agree.record(copy.stream, place.scope.root.locale)
+    copy.body = inside(node.body, apart and { scope = apart, counts = apart.counts })
+  end
   if node.cases then
     copy.cases = {}
-    for i, case in ipairs(node.cases) do copy.cases[i] = instantiate(case, { roles = {} }, field) end
+    local uses = node.uses or {}
+    for i, case in ipairs(node.cases) do copy.cases[i] = inside(case, { use = uses[i] or place.use }) end
   end
   if node.op == "script" then copy.path = field.path end
   return copy
 end
 
-local function role_stream(scope, role)
-  return scope.roles[role] or scope.parent and role_stream(scope.parent, role)
+-- What each field will write: a list of nodes, or for an object the list of its own. All of them are
+-- made before the first is emitted, so that values agree with what follows them too.
+function instantiate_fields(fields, path, scope)
+  local nodes = {}
+  for i, field in ipairs(fields) do
+    local about = { path = path .. "." .. field.name, draws = 0, shared = {} }
+    if field.node then
+      nodes[i] = instantiate(field.node, { scope = scope, field = about })
+    elseif field.fn then
+      nodes[i] = { op = "script", fn = field.fn, path = about.path, stream = about.path .. "#1",
+        empty_array = field.type:sub(1, 6) == "array<" }
+    else
+      nodes[i] = instantiate_fields(field.fields, about.path, scope:object(about.path))
+    end
+  end
+  return nodes
 end
 
 local emit_content, emit_value, emit_fields
 
 -- The code of a body: a value, or the content of the string that the provider around it writes.
-local function body_of(node, body, scope)
+local function body_of(plan, node, body)
   local code = {}
-  if node.apart then scope = { roles = {}, plan = scope.plan } end
   local emit = node.text and emit_content or emit_value
-  emit(code, body, scope)
+  emit(plan, code, body)
   return code
 end
 
 -- Appends what the provider writes: where it is text, the content of a string.
-function emit_content(code, node, scope)
-  if node.from then node.slot = scope.plan.slot_of[node.from] end
+function emit_content(plan, code, node)
+  if node.from then node.slot = plan.slot_of[node.from] end
   if node.resolve then
-    local record = { stream = function(role) return role_stream(scope, role) end }
-    emit_content(code, instantiate(node.resolve(record), { roles = {} }, node.field), scope)
+    local place = { scope = node.place.scope, field = node.place.field, use = node.use }
+    emit_content(plan, code, instantiate(agree.resolve(node.resolve, node.use), place))
   elseif node.fields then
-    emit_fields(scope.plan:inside(), code, node.fields, node.path, "", scope)
+    emit_fields(plan:inside(), code, node.fields, node.nodes, "")
   elseif node.parts then
     for _, part in ipairs(node.parts) do
       if type(part) == "string" then
         code[#code + 1] = core.escape(part):sub(2, -2)
       else
-        emit_content(code, part, scope)
+        emit_content(plan, code, part)
       end
     end
   elseif node.cases then
     node.body = {}
-    for i, case in ipairs(node.cases) do node.body[i] = { op = "case", body = body_of(node, case, scope) } end
+    for i, case in ipairs(node.cases) do node.body[i] = { op = "case", body = body_of(plan, node, case) } end
     code[#code + 1] = node
   elseif node.body then
-    node.body = body_of(node, node.body, scope)
+    node.body = body_of(plan, node, node.body)
     code[#code + 1] = node
   else
     code[#code + 1] = node
   end
 end
 
-function emit_value(code, node, scope)
+function emit_value(plan, code, node)
   if node.text then code[#code + 1] = '"' end
-  emit_content(code, node, scope)
+  emit_content(plan, code, node)
   if node.text then code[#code + 1] = '"' end
 end
 
 -- Appends the value of a field inside of a capture.
-local function emit_captured(code, node, scope, slot)
+local function emit_captured(plan, code, node, slot)
   local body = {}
   if node.text then code[#code + 1] = '"' end
-  emit_content(body, node, scope)
+  emit_content(plan, body, node)
   code[#code + 1] = { op = "capture", slot = slot, text = node.text and 1 or 0, body = body }
   if node.text then code[#code + 1] = '"' end
 end
 
-local function is_list(kind)
-  return kind:sub(1, 6) == "array<"
-end
-
-function emit_fields(plan, code, fields, path, prefix, parent)
-  local scope = { roles = {}, parent = parent, plan = plan }
-  local nodes = {}
-  for i, field in ipairs(fields) do
-    local about = { path = path .. "." .. field.name, draws = 0, shared = {} }
-    if field.node then
-      nodes[i] = instantiate(field.node, scope, about)
-    elseif field.fn then
-      nodes[i] = { op = "script", fn = field.fn, path = about.path, stream = about.path .. "#1",
-        empty_array = is_list(field.type) }
-    end
-  end
+function emit_fields(plan, code, fields, nodes, prefix)
   code[#code + 1] = "{"
   for i, field in ipairs(fields) do
     code[#code + 1] = (i > 1 and "," or "") .. core.escape(field.name) .. ":"
     local key = prefix .. field.name
     if field.fields then
       plan.captures[key] = true
-      emit_fields(plan, code, field.fields, path .. "." .. field.name, key .. "\0", scope)
+      emit_fields(plan, code, field.fields, nodes[i], key .. "\0")
     elseif plan.every or plan.wanted == key or field.referenced then
       local slot = plan:new_slot()
       plan.captures[key] = slot
       plan.columns[#plan.columns + 1] = slot
-      emit_captured(code, nodes[i], scope, slot)
+      emit_captured(plan, code, nodes[i], slot)
       plan.slot_of[field] = slot
     else
-      emit_value(code, nodes[i], scope)
+      emit_value(plan, code, nodes[i])
     end
   end
   code[#code + 1] = "}"
@@ -407,7 +417,8 @@ function Schema:plan(kept, format)
   local plan = setmetatable({ captures = {}, columns = { csv = csv }, slot_of = {}, count = { slots = 0 }, wanted = key,
     every = csv or calls_scripts(self.fields) }, Plan)
   local code = {}
-  emit_fields(plan, code, self.fields, self.name, "")
+  local nodes = instantiate_fields(self.fields, self.name, agree.record(self.name, self.locale))
+  emit_fields(plan, code, self.fields, nodes, "")
   local made, result = pcall(core.new, code, key and plan.captures[key], context_maker(plan.captures),
     plan.every and plan.columns or nil)
   if not made then fail(self.where, self.name, "%s", result) end
@@ -458,7 +469,23 @@ function schema.is(value)
   return getmetatable(value) == Schema
 end
 
-function schema.new(name, fields)
+-- The locale among the options of a schema, or nil.
+local function check_options(options, name, where)
+  if options == nil then return nil end
+  if type(options) ~= "table" then fail(where, name, "the options must be a table, not %s", blame.show(options)) end
+  for key in pairs(options) do
+    if key ~= "locale" then
+      fail(where, name, "a schema has no option %s%s", blame.show(key),
+        type(key) == "string" and blame.suggestion(key, { "locale" }) or "")
+    end
+  end
+  if options.locale == nil then return nil end
+  local found, problem = require("kinessis.locale").find(options.locale)
+  if not found then fail(where, name, "%s", problem) end
+  return found
+end
+
+function schema.new(name, fields, options)
   local where = blame.where()
   if type(name) ~= "string" or name == "" or not utf8.len(name) then
     fail(where, "?", "the name must be a string, not %s", name == "" and "empty" or blame.show(name))
@@ -470,6 +497,7 @@ function schema.new(name, fields)
   return setmetatable({
     name = name,
     fields = check_fields(fields, name, where, 0),
+    locale = check_options(options, name, where),
     where = where,
     plans = { [false] = {}, [true] = {} }, -- csv -> kept -> plan
   }, Schema)

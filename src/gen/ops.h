@@ -66,8 +66,8 @@ struct kn_op_type {
 enum { KN_OP_WORDS = 1, KN_OP_BODY = 2, KN_OP_LOOP = 4 | KN_OP_BODY };
 
 /* The table of operations, by families; each ends with a row without a name. */
-extern const kn_op_type kn_ops_basic[], kn_ops_control[], kn_ops_random[], kn_ops_text[],
-    kn_ops_time[];
+extern const kn_op_type kn_ops_basic[], kn_ops_control[], kn_ops_random[], kn_ops_row[],
+    kn_ops_text[], kn_ops_time[];
 
 #define KN_ARG_INT(name)                                                                           \
     { name, KN_KIND_INT }

@@ -8,13 +8,12 @@
 ---   { op = name, cases = { value } }   one that runs one of several
 ---   { parts = { text or provider } }   one string made of several
 ---   { fields = fields }                an object
----   { resolve = function(record) }     decided with the record in view: returns a provider;
----                                      record.stream(role) is the draws of a field with that role
+---   { resolve = function(record) }     decided with the record in view: returns a provider. These are
+---                                      the values about people and places: fake/about.lua
 ---   { bind = function(record) }        the same when the schema is checked, so that its type can
 ---                                      follow from other fields: record.find(name)
---- `role` names what the value is in its record, so that others can agree with it. Values with the same
---- `draw` (any table) in one field share their draws. `apart = true`: the body runs on draws of its own,
---- and does not see the roles around it.
+--- Values with the same `draw` (any table) in one field share their draws. `apart = true`: the body runs
+--- on draws of its own, and does not see the people and places around it.
 ---
 --- A provider is made even when its arguments are wrong: it then carries `problem`, and the schema
 --- that uses it raises that with the path of the field and the line of the call.
@@ -220,8 +219,8 @@ function provider.contains(value, op)
 end
 
 --- A choice from words that all are text.
-function provider.pick(words, role)
-  return { op = "pick", words = words, type = "string", text = true, role = role }
+function provider.pick(words)
+  return { op = "pick", words = words, type = "string", text = true }
 end
 
 return provider
