@@ -4,6 +4,7 @@
 
 #include "aws/batch.h"
 #include "aws/call.h"
+#include "aws/error.h"
 #include "base/time.h"
 
 #include <stdlib.h>
@@ -110,12 +111,32 @@ static void send_parcel(stream_sink *s, parcel *p, int delay_ms) {
 static void send_filling(stream_sink *s) {
     parcel *p = s->filling;
     s->filling = NULL;
-    if (p)
+    if (p && p->batch.count)
         send_parcel(s, p, 0);
+    else if (p) /* the records meant for it were refused */
+        recycle(s, p);
 }
 
+static bool may_send_again(const stream_sink *s, const parcel *p) {
+    return !s->broken && p->round + 1 < (s->max_attempts ? s->max_attempts : ROUNDS);
+}
+
+static void send_again(stream_sink *s, parcel *p) {
+    kn_count(&s->sink.stats->retried, p->batch.count);
+    /* At least 1 ms, so that it is sent from poll and not from within the callback. */
+    send_parcel(s, p, 1 + kn_aws_backoff_ms(s->client, p->round++));
+}
+
+/* By all attempts of the call. */
 static void on_refused(stream_sink *s, parcel *p, const kn_err *why) {
     kn_err err = *why;
+    if (kn_aws_is_throttle(err.aws_code) || err.http_status == 429) {
+        if (may_send_again(s, p))
+            send_again(s, p);
+        else
+            give_up(s, p, &err);
+        return;
+    }
     if (!kn_aws_client_reached(s->client))
         kn_fail_within(&err, "no server answers at %s", kn_aws_client_url(s->client));
     break_with(s, &err);
@@ -139,9 +160,7 @@ static void on_answer(void *context, const kn_aws_result *result) {
     }
     kn_batch_outcome outcome;
     kn_err err;
-    int rounds = s->max_attempts ? s->max_attempts : ROUNDS;
-    bool repeat = !s->broken && p->round + 1 < rounds;
-    if (!kn_batch_settle(&p->batch, result->reply->body, repeat, &outcome, &err)) {
+    if (!kn_batch_settle(&p->batch, result->reply->body, may_send_again(s, p), &outcome, &err)) {
         on_refused(s, p, &err);
         return;
     }
@@ -149,13 +168,10 @@ static void on_answer(void *context, const kn_aws_result *result) {
     kn_count(&stats->bytes, outcome.bytes);
     kn_count(&stats->throttled, outcome.throttled);
     count_failed(s, outcome.failed, &outcome.error);
-    if (p->batch.count == 0) {
+    if (p->batch.count == 0)
         recycle(s, p);
-        return;
-    }
-    kn_count(&stats->retried, p->batch.count);
-    /* At least 1 ms, so that it is sent from poll and not from within this callback. */
-    send_parcel(s, p, 1 + kn_aws_backoff_ms(s->client, p->round++));
+    else
+        send_again(s, p);
 }
 
 /* Lets requests progress. False once a fatal error came: the run must stop. */

@@ -9,7 +9,9 @@
  * What is sent again: a request that found no connection, or got a throttle or a 5xx (the call does
  * that, signed anew); of an answered request only the records that failed with a code worth
  * repeating. Both wait with full jitter. A record that failed for good is counted in stats->failed
- * and the first reason kept. The run is stopped (put, poll or drain fail) when the service refuses
+ * and the first reason kept. A stream that is throttled, record by record or whole requests, slows
+ * the run down and does not stop it: its records are sent again in many rounds, minutes long, and
+ * then fail. The run is stopped (put, poll or drain fail) when the service refuses
  * the request itself (no such stream, access denied, ...) or could not be reached by all attempts
  * of a request: every record not delivered is then counted as failed.
  *

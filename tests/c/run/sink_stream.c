@@ -203,6 +203,12 @@ static void refuses_records(void) {
     tap_ok(strstr(r->stats.first_error.message, "record 1: a record of 1048578 bytes") != NULL,
            "it is named: %s", r->stats.first_error.message);
     end(r, 3);
+
+    r = calloc(1, sizeof *r);
+    start(r, KN_STREAM_KINESIS, (kn_sink_stream_config){0});
+    tap_ok(r->sink->type->put(r->sink, &record, &r->err) && drain(r, 0), "one that is alone too");
+    tap_is_int(r->stats.requests, 0, "no request is sent for it");
+    end(r, 1);
 }
 
 static void retries_requests(void) {
@@ -213,6 +219,28 @@ static void retries_requests(void) {
     tap_is_int(arrived_once(r, 600), 600, "each arrived once");
     tap_is_int(r->stats.requests, 5, "three refused requests were sent again");
     tap_is_int(r->stats.retried, r->stats.throttled, "records of refused requests are counted");
+    end(r, 600);
+}
+
+static void outlasts_throttles(void) {
+    run *r = calloc(1, sizeof *r);
+    r->stream.throttle_requests = 3; /* more than the attempts of one call */
+    r->aws.max_attempts = 2;
+    start(r, KN_STREAM_KINESIS, (kn_sink_stream_config){.requests_in_flight = 1});
+    tap_ok(put_many(r, 500) && drain(r, 0),
+           "a request throttled by all its attempts is sent again");
+    tap_is_int(arrived_once(r, 500), 500, "each arrived once");
+    tap_is_int(r->stats.retried, 1500, "every send beyond the first is counted");
+    tap_is_int(r->stats.throttled, 1500, "and was throttled");
+    end(r, 500);
+
+    r = calloc(1, sizeof *r);
+    r->stream.throttle_requests = 1;
+    r->aws.max_attempts = 1;
+    start(r, KN_STREAM_KINESIS, (kn_sink_stream_config){.requests_in_flight = 1});
+    tap_ok(put_many(r, 600) && drain(r, 0), "a throttle never ends the run");
+    tap_ok(r->stats.failed == 500 && r->stats.delivered == 100, "only its records fail");
+    tap_is_str(r->stats.first_error.aws_code, "LimitExceededException", "and why");
     end(r, 600);
 }
 
@@ -302,6 +330,7 @@ int main(void) {
     fails_for_good();
     refuses_records();
     retries_requests();
+    outlasts_throttles();
     stops();
     dead_endpoint();
     ends_in_time();
