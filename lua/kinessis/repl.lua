@@ -68,6 +68,9 @@ function Session:guard(f, ...)
   local result = table.pack(core.call(f, ...))
   if not result[1] then
     self:complain(result[2])
+    local stop = self.stop_query
+    self.stop_query = nil
+    if stop then self:guard(stop) end
     return nil
   end
   return table.move(result, 2, result.n, 1, { n = result.n - 1 })
@@ -127,7 +130,10 @@ local commands = {
   end },
   { ".query", "SQL", "run SQL through Athena", function(self, statement)
     if statement == "" then error(sys.error("usage", ".query SQL: which statement?"), 0) end
-    local result, err = require("kinessis.sql").run(self:target(), statement, {})
+    local result, err = require("kinessis.sql").run(self:target(), statement, {
+      on_start = function(stop) self.stop_query = stop end,
+    })
+    self.stop_query = nil
     if not result then error(err, 0) end
     io.stdout:write(require("kinessis.commands.query").draw(result))
   end },

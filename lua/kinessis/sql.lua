@@ -43,6 +43,9 @@ local function request(api, target, statement, options)
   local workgroup = options.workgroup
   if not workgroup then workgroup, err = default_workgroup(api, target, database) end
   if err then return nil, err end
+  if target.kind == "lake" and not (database or workgroup or options.output_location) then
+    return nil, sys.error("state", target.describe .. " has no database yet: `kinessis run FILE` makes one")
+  end
   return {
     QueryString = statement,
     QueryExecutionContext = database and { Database = database } or nil,
@@ -57,7 +60,10 @@ local function wait(api, id)
   while true do
     local reply, err = api.athena:get_query_execution { QueryExecutionId = id }
     if not reply then return nil, err end
-    local status = reply.QueryExecution.Status
+    local status = type(reply.QueryExecution) == "table" and reply.QueryExecution.Status
+    if type(status) ~= "table" then
+      return nil, sys.error("malformed", "athena GetQueryExecution: the reply has no QueryExecution with a Status")
+    end
     if status.State == "SUCCEEDED" then return reply.QueryExecution end
     if status.State == "FAILED" or status.State == "CANCELLED" then
       return nil, sys.error("aws", status.StateChangeReason or "the query was " .. status.State:lower())
@@ -69,8 +75,14 @@ end
 
 local function values_of(row, columns)
   local values = {}
+  local data = row.Data or {}
+  local only = #data == 1 and #columns > 1 and data[1].VarCharValue
+  if only then -- DESCRIBE answers with lines of text, their columns padded and divided by tabs
+    for text in only:gmatch "[^\t]+" do values[#values + 1] = text:match "^(.-) *$" end
+    return values
+  end
   for i = 1, #columns do
-    local datum = (row.Data or {})[i]
+    local datum = data[i]
     values[i] = datum and datum.VarCharValue
   end
   return values
@@ -109,7 +121,8 @@ local function read_pages(api, execution, on_page)
 end
 
 --- @param target from target.open()
---- @param options { database =, workgroup =, output_location = "s3://..." }; on the lake each has a default
+--- @param options { database =, workgroup =, output_location = "s3://..." }; on the lake each has a default.
+---   on_start is called with a function that stops the query: for callers that Ctrl-C breaks out of pages
 --- @param on_page called with (names, types, rows, is_first) for each page; rows are lists of texts, nil is NULL
 --- @return the QueryExecution; or nil and an error
 function sql.pages(target, statement, options, on_page)
@@ -120,6 +133,9 @@ function sql.pages(target, statement, options, on_page)
   local started
   started, err = api.athena:start_query_execution(start)
   if not started then return nil, err end
+  if options and options.on_start then
+    options.on_start(function() return api.athena:stop_query_execution { QueryExecutionId = started.QueryExecutionId } end)
+  end
   local execution
   execution, err = wait(api, started.QueryExecutionId)
   if not execution then return nil, err end

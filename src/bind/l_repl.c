@@ -5,6 +5,7 @@
  * collected editor:read("> ")     -> a line without its newline; nil and "end" or "interrupt"
  *     editor:add(line)      -> true, or nil and an error: it is in the history file
  *     repl.call(f, ...)     -> true and the results; false and an error: Ctrl-C interrupts f
+ *     repl.interrupted()    -> whether Ctrl-C did so in the last call
  *
  * Ctrl-C raises "interrupted" in the running chunk at its next instruction, and again at every
  * instruction after it until the chunk has ended, so that no pcall of the chunk survives it. C
@@ -77,6 +78,11 @@ static int l_repl_call(lua_State *L) {
     lua_pushboolean(L, status == LUA_OK);
     lua_replace(L, 1);
     return lua_gettop(L);
+}
+
+static int l_repl_interrupted(lua_State *L) {
+    lua_pushboolean(L, kn_repl_interrupted());
+    return 1;
 }
 
 /* Upvalue 1: coroutine.create or coroutine.wrap. */
@@ -300,8 +306,11 @@ int kn_open_repl(lua_State *L) {
         {"read", l_editor_read}, {"add", l_editor_add}, {"close", l_editor_close}, {NULL, NULL}};
     static const luaL_Reg metamethods[] = {
         {"__gc", l_editor_close}, {"__close", l_editor_close}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {
-        {"editor", l_repl_editor}, {"call", l_repl_call}, {"watch", l_repl_watch}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"editor", l_repl_editor},
+                                         {"call", l_repl_call},
+                                         {"interrupted", l_repl_interrupted},
+                                         {"watch", l_repl_watch},
+                                         {NULL, NULL}};
     luaL_newmetatable(L, EDITOR);
     luaL_setfuncs(L, metamethods, 0);
     luaL_newlib(L, methods);

@@ -10,6 +10,7 @@ says() { cat "$out" "$err"; grep -qF -e "$1" "$err"; }
 code() { expected=$1; shift; actual=0; query "$@" || actual=$?; same "$actual" "$expected"; }
 
 ok "before anything is made there is no table" code 1 "SELECT count(*) FROM person"
+ok "and what makes one is said" says "has no database yet: \`kinessis run FILE\` makes one"
 "$KINESSIS" run scripts/quickstart.lua --amount 1200 --quiet --seed 7 >"$lake_folder/records" 2>"$err"
 ok "records were sent" same "$(wc -l <"$lake_folder/records" | tr -d ' ')" 1200
 
@@ -33,6 +34,8 @@ check_formats() {
     ok "$1: no rows are an empty array" same "$(cat "$out")" "[]"
     query "SHOW TABLES"
     ok "$1: DDL has no header row to lose" grep -q "person" "$out"
+    query --format jsonl "DESCRIBE person"
+    ok "$1: the columns of DESCRIBE are apart" same "$(head -n 1 "$out" | jq -r '.col_name + " " + .data_type')" "uuid string"
 }
 check_formats "in this process"
 lake_start

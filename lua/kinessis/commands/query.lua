@@ -1,7 +1,9 @@
 --- kinessis query SQL: Athena's answer as a table, CSV or JSON.
+local interrupts = require "kinessis.core.repl"
 local options = require "kinessis.options"
 local report = require "kinessis.report"
 local sql = require "kinessis.sql"
+local sys = require "kinessis.core.sys"
 local target = require "kinessis.target"
 
 local numeric = { tinyint = true, smallint = true, integer = true, bigint = true, float = true, double = true,
@@ -85,6 +87,15 @@ local query = {
   draw = draw,
 }
 
+--- After Ctrl-C: a query that nobody waits for would run on, and cost.
+local function give_up(stop)
+  local stopped, err
+  if stop then stopped, err = stop() end
+  if err then sys.log("warning", "The query may still run: " .. tostring(err)) end
+  sys.log("info", stopped and "Interrupted: the query was stopped." or "Interrupted.")
+  return 130
+end
+
 function query.run(arguments, given)
   local statement = arguments[1]
   if statement == "-" then statement = io.read "a" end
@@ -92,9 +103,12 @@ function query.run(arguments, given)
   if statement == "" then options.usage "SQL: the statement is empty" end
   local where <close>, err = target.from(given)
   if not where then return nil, err end
-  local writer = writers[given.format]()
-  local execution
-  execution, err = sql.pages(where, statement, given, writer.page)
+  local writer, stop = writers[given.format](), nil
+  given.on_start = function(stop_query) stop = stop_query end
+  local ended, execution
+  ended, execution, err = interrupts.call(sql.pages, where, statement, given, writer.page)
+  if not ended and interrupts.interrupted() then return give_up(stop) end
+  if not ended then return nil, execution end
   if not execution then return nil, err end
   writer.finish()
   return 0
