@@ -1,17 +1,17 @@
---- A field as a Lua function: an order whose total follows from the fields before it.
+--- A field as a Lua function: a sale whose total follows from the fields before it.
 ---
 ---     kinessis generate scripts/function.lua -n 5
 ---
 --- A function costs what a Lua call costs; the other fields stay compiled. ctx.random is the record's
---- own generator: with it, the same seed makes the same orders.
+--- own generator: with it, the same seed makes the same sales.
 local kinessis = require "kinessis"
 local fake = kinessis.fake
 
-local order = kinessis.schema("order", {
-  { "order_id",   fake.uuid() },
-  { "ordered_at", fake.now() },
-  { "quantity",   fake.integer(1, 5) },
-  { "cents",      fake.integer(199, 9999) },
+local sale = kinessis.schema("sale", {
+  { "sale_id",  fake.uuid() },
+  { "sold_at",  fake.now() },
+  { "quantity", fake.integer(1, 5) },
+  { "cents",    fake.integer(199, 9999) },
   { "total", function(ctx)
     return ctx.record.quantity * ctx.record.cents / 100
   end, type = "double" },
@@ -22,7 +22,7 @@ local order = kinessis.schema("order", {
 })
 
 return kinessis.scenario {
-  records = order,
+  records = sale,
   amount  = 1000,
-  to      = kinessis.stream { name = "orders", partition_key = "order_id" },
+  to      = kinessis.stream { name = "sales", partition_key = "sale_id" },
 }
