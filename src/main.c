@@ -2,9 +2,11 @@
  * Exit codes: 0 done, 1 failed, 2 usage. */
 #include "bind/host.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 /* (argc, argv) -> exit code: require("kinessis.cli").main{ "run", "file.lua", ... } */
 static int run_command_line(lua_State *L) {
@@ -33,7 +35,16 @@ static bool call_command_line(lua_State *L, int argc, char **argv, int *exit_cod
     return true;
 }
 
+/* A closed standard descriptor would be given to the next file that is opened, and records printed
+ * into that file. These are open, but the wrong way round: using them still fails. */
+static void reserve_standard_descriptors(void) {
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            _exit(1);
+}
+
 int main(int argc, char **argv) {
+    reserve_standard_descriptors();
     signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of its write */
     /* Credentials are in memory: no core files. (Not PR_SET_DUMPABLE, which would keep debuggers
      * and the leak checker out as well.) */

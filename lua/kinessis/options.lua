@@ -73,7 +73,7 @@ local function read_number(text)
   local digits, suffix = text:match("^(%-?[%d_.]+[eE]?[+-]?%d*)([kMG]?)$")
   if not digits or digits:find("__", 1, true) or digits:find("_$") or digits:find("^%-?_") then return nil end
   local value = tonumber((digits:gsub("_", "")))
-  if not value then return nil end
+  if not value or math.abs(value) == math.huge then return nil end
   return suffix == "" and value or value * scale[suffix]
 end
 

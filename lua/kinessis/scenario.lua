@@ -76,6 +76,11 @@ end
 
 local function new(_, given)
   check("scenario", given, rules, 3)
+  local key = given.to and given.to.partition_key
+  local problem = key and given.records:lacks(key)
+  if problem then
+    check.raise(("scenario.to.partition_key: schema %s: %s"):format(given.records.name, problem), 3)
+  end
   local self = setmetatable({}, Scenario)
   for key, value in pairs(given) do self[key] = value end
   self.amount = math.tointeger(given.amount)

@@ -396,6 +396,14 @@ local function context_maker(captures)
   end
 end
 
+--- @return what is wrong with a path of a field ("address.city") that holds a value, or nil
+function Schema:lacks(path)
+  if type(path) ~= "string" then return "the name of a field is expected, not " .. blame.show(path) end
+  if find_key(self.fields, path, "") then return nil end
+  return ("there is no field %q that holds a value%s"):format(path,
+    blame.suggestion(path, list_paths(self.fields, "", {})))
+end
+
 --- The compiled plan (a userdata for the run). kept is the path of the field whose text each record
 --- also gives apart: the partition key. format is "json" (the default) or "csv".
 function Schema:plan(kept, format)
@@ -403,17 +411,11 @@ function Schema:plan(kept, format)
   local plans = self.plans[csv]
   local found = plans[kept or false]
   if found then return found end
-  local key
   if kept ~= nil then
-    if type(kept) ~= "string" then
-      fail(blame.where(), self.name, "the field to keep must be a string, not %s", blame.show(kept))
-    end
-    key = find_key(self.fields, kept, "")
-    if not key then
-      fail(blame.where(), self.name, "there is no field %q to keep%s", kept,
-        blame.suggestion(kept, list_paths(self.fields, "", {})))
-    end
+    local problem = self:lacks(kept)
+    if problem then fail(blame.where(), self.name, "%s", problem) end
   end
+  local key = kept and find_key(self.fields, kept, "")
   local plan = setmetatable({ captures = {}, columns = { csv = csv }, slot_of = {}, count = { slots = 0 }, wanted = key,
     every = csv or calls_scripts(self.fields) }, Plan)
   local code = {}

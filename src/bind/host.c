@@ -78,8 +78,7 @@ static int first_user_level(lua_State *L) {
     return 1;
 }
 
-/* The length of the traceback text without the lines of ours at its end (all of it when every line
- * is ours). */
+/* The length of the traceback text without the lines of ours at its end; 0 when every line is. */
 static size_t user_lines(const char *text) {
     size_t length = 0;
     for (const char *line = strstr(text, "\n\t"), *next; line; line = next) {
@@ -88,17 +87,23 @@ static size_t user_lines(const char *text) {
             !starts(line + 2, "(..."))
             length = next ? (size_t)(next - text) : strlen(text);
     }
-    return length ? length : strlen(text);
+    return length;
 }
 
-/* Replaces the value at index 1 with text and a traceback. */
+/* Replaces the value at index 1 with text and a traceback. Where no line of a user's is on the
+ * stack, our lines are shown for an error of ours only. */
 static int push_traceback(lua_State *L) {
     const char *message = lua_tostring(L, 1);
     if (!message)
         message = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
     luaL_traceback(L, L, NULL, first_user_level(L));
     const char *trace = lua_tostring(L, -1);
-    lua_pushlstring(L, trace, user_lines(trace));
+    size_t length = user_lines(trace);
+    if (!length && !starts(message, LIBRARY)) {
+        lua_pushstring(L, message);
+        return 1;
+    }
+    lua_pushlstring(L, trace, length ? length : strlen(trace));
     lua_pushfstring(L, "%s\n%s", message, lua_tostring(L, -1));
     return 1;
 }

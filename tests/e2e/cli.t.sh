@@ -69,6 +69,23 @@ echo 'error({})' >"$cd_folder/table.lua"
 ok "lua: an error that is a table" run_is 1 err "(error object is a table value)" lua "$cd_folder/table.lua"
 ok "lua: no such file" run_is 1 err "none.lua" lua "$cd_folder/none.lua"
 
+cat >"$cd_folder/key.lua" <<'LUA'
+local kinessis = require "kinessis"
+return kinessis.scenario {
+  records = kinessis.schema("n", { { "n", 1 } }), to = kinessis.stream { name = "s", partition_key = "m" },
+}
+LUA
+ok "run: a mistake is found before anything is made" run_is 1 err 'key.lua:2: scenario.to.partition_key: schema n: there is no field "m"' \
+    run "$cd_folder/key.lua" --data "$cd_folder/none"
+ok "run: and told in one line, without lines of ours" same "$(wc -l <"$cd_folder/err" | tr -d ' ')" 1
+ok "run: no lake was made" test ! -e "$cd_folder/none"
+
+# Were stdout's descriptor free, the lake would open a file there, and the records would go into it.
+closed() { "$KINESSIS" run scripts/quickstart.lua --data "$cd_folder/closed" >&- 2>"$cd_folder/err"; }
+ok "a closed stdout takes no records" same "$(closed; echo $?)" 1
+ok "and is told" grep -q "cannot write to stdout" "$cd_folder/err"
+ok "nor does any file" same "$(grep -rl '"uuid":"' "$cd_folder/closed" | grep -v /kinesis/)" ""
+
 full() { ! "$KINESSIS" help >/dev/full 2>"$cd_folder/err" && grep -q "cannot write to stdout" "$cd_folder/err"; }
 ok "a full disk under stdout is an error" full
 gone() { { "$KINESSIS" lua "$cd_folder/many.lua" 2>"$cd_folder/err"; } | head -n 1 >/dev/null; [ ! -s "$cd_folder/err" ]; }

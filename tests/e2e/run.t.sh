@@ -34,6 +34,12 @@ run "$folder/nowhere.lua" 2>"$log"
 ok "a scenario that goes nowhere is exit code 1" same $? 1
 ok "and is told what it lacks" has 'nowhere.lua: has neither `to` nor `print`'
 
+sed 's/return ctx.index/return print/' "$folder/only_print.lua" >"$folder/wrong.lua"
+run "$folder/wrong.lua" >/dev/null 2>"$log"
+ok "a field that returns what has no JSON is exit code 1" same $? 1
+ok "and named in one line, the last" eval "tail -n 1 '$log' |
+    grep -q 'schema n.n, record 0: .*wrong.lua:3: the function returned a function; it may return'"
+
 # ---- pace ----
 
 begin=$(date +%s%N)
@@ -123,6 +129,8 @@ ok "the reason is told" has "127.0.0.1"
 
 run scripts/quickstart.lua --rate 0 2>"$log"
 ok "a rate of 0 is exit code 2" same $? 2
+run scripts/quickstart.lua --rate 1e400 2>"$log"
+ok "a rate beyond all numbers too" same $? 2
 run scripts/quickstart.lua --target moon 2>"$log"
 ok "an unknown target is exit code 2" same $? 2
 ok "and the valid ones are named" has "lake, aws"

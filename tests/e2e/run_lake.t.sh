@@ -65,6 +65,20 @@ ok "delivered is what was printed ($n)" grep -q "INFO - $n messages delivered to
 read_back
 ok "and each is in the stream once" cmp "$folder/read" "$folder/expected"
 
+# The lake dies under the run, whose own error must not be hidden by that of the flush.
+mkdir "$folder/own"
+sed 's/return ctx.index end/if ctx.index == 7 then os.execute("kill -9 " .. os.getenv "LAKE") error "boom" end return 1 end/' \
+    "$folder/people.lua" >"$folder/boom.lua"
+"$KINESSIS" lake --port 0 --data "$folder/own" >"$folder/ready" &
+other=$!
+tries=0
+until [ -s "$folder/ready" ] || [ $tries -gt 500 ]; do tries=$((tries + 1)); sleep 0.02; done
+LAKE=$other timeout 60 "$KINESSIS" run "$folder/boom.lua" -n 10 --data "$folder/own" 2>"$log"
+ok "a lake that dies under a run is exit code 1" same $? 1
+wait $other 2>/dev/null
+ok "the script's error is told" grep -q "boom.lua:5: boom" "$log"
+ok "and the lake's" grep -q "ERROR - lake Flush" "$log"
+
 sed 's/"people", partition/"absent", partition/' "$folder/people.lua" >"$folder/absent.lua"
 AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=y AWS_REGION=us-east-1 \
     "$KINESSIS" run "$folder/absent.lua" -n 1000 --target "$lake_url" >/dev/null 2>"$log"

@@ -234,9 +234,9 @@ local loop = {}
 loop[1] = { "again", loop }
 mistake(loop, ".again.again", "a table in itself")
 tap.raises(function() schema(nil, {}) end, "schema ?: the name must be a string, not nil", "no name")
-tap.raises(function() person:plan("uid") end, 'there is no field "uid" to keep; did you mean "uuid"?',
+tap.raises(function() person:plan("uid") end, 'there is no field "uid" that holds a value; did you mean "uuid"?',
   "a kept field that is not there")
-tap.raises(function() person:plan(1) end, "the field to keep must be a string, not 1", "or not a name")
+tap.raises(function() person:plan(1) end, "the name of a field is expected, not 1", "or not a name")
 tap.raises(function() mixed:plan("inner") end, "there is no field", "an object cannot be kept")
 
 -- ---- random schemas: none crashes, each record is JSON, each sample repeats ----

@@ -40,6 +40,12 @@ local function sinks_of(scenario, values, where)
   return sinks
 end
 
+--- 1234.5 -> "1,234", 0.5 -> "0.5"
+local function show_rate(records, seconds)
+  local value = records / math.max(seconds, 1e-3)
+  return value > 0 and value < 10 and ("%.1f"):format(value) or count(value // 1)
+end
+
 --- How the run ended, in log lines. What is not certain to have arrived is never called delivered.
 --- @return whether every record that was generated was delivered
 local function tell(summary, where, label)
@@ -54,7 +60,7 @@ local function tell(summary, where, label)
   log("info", "%d messages delivered to %s.", sent.delivered, label)
   log("info", "%s generated, %s delivered, %s retried, %s failed in %.2f s (%s records/s).", count(summary.generated),
     count(sent.delivered), count(sent.retried), count(lost), summary.seconds,
-    count(sent.delivered / math.max(summary.seconds, 1e-3) // 1))
+    show_rate(sent.delivered, summary.seconds))
   if sent.throttled > 0 then log("warning", "%s sends were throttled.", count(sent.throttled)) end
   if lost > 0 then
     log("error", "%s of %s messages were not delivered%s", count(lost), count(summary.generated),
@@ -80,13 +86,14 @@ local function go(scenario, values, where)
   })
   if not summary then return nil, err end
   local all = tell(summary, where, where and scenario.to.label or values.dry_run and "nowhere" or "stdout")
-  if where then
-    local flushed
-    flushed, err = where:flush()
-    if not flushed then return nil, err end
-  end
+  local flushed, flush_error = true, nil
+  if where then flushed, flush_error = where:flush() end
   local first = summary.sinks[1].first_error
-  if summary.error and tostring(summary.error) ~= tostring(first) then return nil, summary.error end -- not told yet
+  if summary.error and tostring(summary.error) ~= tostring(first) then -- not told yet
+    if not flushed then log("error", "%s", tostring(flush_error)) end
+    return nil, summary.error
+  end
+  if not flushed then return nil, flush_error end
   return all and not summary.error and 0 or 1
 end
 
