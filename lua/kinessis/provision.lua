@@ -47,6 +47,9 @@ end
 
 local partition_key = "datehour"
 
+--- The table's partition key: the hour, as a folder.
+provision.partition_key = partition_key
+
 local function location(stack)
   return ("s3://%s/%s"):format(stack.bucket, stack.delivery_stream.prefix)
 end

@@ -18,6 +18,7 @@ static const luaL_Reg libraries[] = {
     {"cjson", luaopen_cjson},
     {"kinessis.core.repl", kn_open_repl},
     {"kinessis.core.aws", kn_open_aws},
+    {"kinessis.core.convert", kn_open_convert},
     {"kinessis.core.lake", kn_open_lake},
     {"kinessis.core.plan", kn_open_plan},
     {"kinessis.core.run", kn_open_run},

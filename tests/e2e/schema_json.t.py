@@ -37,6 +37,12 @@ return kinessis.scenario { records = kinessis.schema("edges", {
   { "list", function(ctx) local t = {} for i = 1, ctx.random(0, 3) do t[i] = i end return t end, type = "array<int>" },
   { "void", function(ctx) if ctx.random() < 0.5 then return 0.5 end end, type = "double" },
   { "object", function() return { a = "x" } end, type = "struct<a:string>" },
+  { "many", fake.array_of(fake.nullable(fake.object { { "k", fake.integer(1, 3) } }, 0.3), 0, 4) },
+  { "map", fake.map({ "a", "b" }, fake.decimal(0, 1, 1), 0, 2) }, { "some", fake.sample({ 1, 2, 3 }, 0, 2) },
+  { "again", fake.ref "maybe" }, { "turn", fake.cycle { "x", "y" } }, { "pool", fake.pool(fake.uuid(), 5) },
+  { "either", fake.nullable(fake.one_of { fake.uuid(), "none" }, 0.2) },
+  { "by", fake.switch("maybe", { a = fake.integer(5, 6), b = 7 }) },
+  { "made", fake.derive(function(ctx) if ctx.index % 2 == 0 then return ctx.index end end, "bigint") },
 } ) }
 """
 
@@ -90,5 +96,10 @@ spoil(validator, record, lambda r: r.update(never="b"), "what has no weight")
 spoil(validator, record, lambda r: r.update(sure=False), "what has no chance")
 spoil(validator, record, lambda r: r.update(n=None), "null where there is always a value")
 spoil(validator, record, lambda r: r["deep"]["deeper"].update(deepest=1), "a wrong value deep inside")
+spoil(validator, record, lambda r: r.update(map={"c": 0.5}), "a key that a map does not have")
+spoil(validator, record, lambda r: r.update(many=[None] * 5), "a list that is too long")
+spoil(validator, record, lambda r: r.update(many=[{"k": 4}]), "a wrong value in a list")
+spoil(validator, record, lambda r: r.update(either="some"), "what none of the choices makes")
+spoil(validator, record, lambda r: r.update(again="c"), "a reference to what cannot be chosen")
 spoil(validator, record, lambda r: r.update(list=["1"]), "a wrong element of a list")
 tap.done()

@@ -1,6 +1,7 @@
 --- kinessis schema ACTION FILE: what follows from the one schema.
 local options = require "kinessis.options"
 local report = require "kinessis.report"
+local target = require "kinessis.target"
 
 -- The actions on a scenario: each returns the text to print, or nil and an error.
 local actions = {}
@@ -30,7 +31,39 @@ actions["json-schema"] = function(scenario)
   return require("kinessis.schema.json_schema").of(scenario.records)
 end
 
-local names = { "show", "ddl", "glue", "tfvars", "json-schema" }
+local names = { "show", "ddl", "glue", "tfvars", "json-schema", "check" }
+
+-- The options that an action takes; given to another they are a mistake.
+local own_options = { table = "check", samples = "check" }
+
+local function refuse_others(action, values)
+  for name, owner in pairs(own_options) do
+    if values[name] ~= nil and action ~= owner then
+      options.usage("--%s goes with schema %s, not with %s", name, owner, action)
+    end
+  end
+end
+
+-- The target is opened only when a table is looked up there.
+local function open_target(values)
+  if values.table then return target.from(values) end
+end
+
+--- Prints the findings. @return 1 when there are problems
+local function check(path, values)
+  local samples = require "kinessis.schema.samples"
+  local checks = require "kinessis.schema.check"
+  local _ <close> = samples.trap() -- before the script can keep a function of os or math
+  local scenario, err = require("kinessis.scenario").load(path)
+  if not scenario then return nil, err end
+  local where <close>, unreached = open_target(values)
+  if unreached then return nil, unreached end
+  local result
+  result, err = checks.run(scenario, { samples = values.samples or 1000, table = values.table, target = where })
+  if not result then return nil, err end
+  io.stdout:write(checks.text(result))
+  return checks.count(result, "problem") > 0 and 1 or 0
+end
 
 return {
   description = [[
@@ -39,16 +72,26 @@ ddl          the table as Athena's CREATE EXTERNAL TABLE
 glue         the table as Glue's TableInput: aws glue create-table --table-input file://...
 tfvars       the columns as Terraform's columns.auto.tfvars.json
 json-schema  JSON Schema (2020-12) of the records
+check        what would go wrong on the way to SQL, with remedies; exits 1 on problems
 ]],
   arguments = {
     { "ACTION", table.concat(names, ", "), parse = options.choice(names) },
     { "FILE", "the scenario" },
   },
-  run = function(arguments)
-    local scenario, err = require("kinessis.scenario").load(arguments[2])
+  options = {
+    { "--table", "DB.NAME", "check: against this table of --target, not the one that a run makes",
+      parse = function(text) return require("kinessis.schema.check").parse_table(text) end },
+    { "--samples", "N", "check: how many records to look at (default: 1000)", parse = options.integer(1, 1000000) },
+    table.unpack(target.options),
+  },
+  run = function(arguments, values)
+    local action, path = arguments[1], arguments[2]
+    refuse_others(action, values)
+    if action == "check" then return check(path, values) end
+    local scenario, err = require("kinessis.scenario").load(path)
     if not scenario then return nil, err end
     local text
-    text, err = actions[arguments[1]](scenario)
+    text, err = actions[action](scenario)
     if not text then return nil, err end
     io.stdout:write(text)
     return 0

@@ -201,7 +201,10 @@ end
 function provider.bind(value, record)
   if not value.bind then return value end
   local bound, result = pcall(value.bind, record)
-  if bound then return result end
+  if bound then
+    result.name, result.arguments = result.name or value.name, result.arguments or value.arguments
+    return result
+  end
   if getmetatable(result) ~= Problem then error(result, 0) end
   return nil, result.text
 end

@@ -50,6 +50,8 @@ end
 
 -- ---- from the provider ----
 
+local nullable, of_node, of_field
+
 -- Formats of text by the provider's name.
 local formats = { uuid = "uuid", email = "email", ipv4 = "ipv4", ipv6 = "ipv6", url = "uri", domain = "hostname" }
 
@@ -82,9 +84,43 @@ local function choices(node)
   return { { "type", kind }, { "enum", json.list(list) } }
 end
 
+-- Any of several providers.
+local function any_of(node)
+  local list = {}
+  for i, case in ipairs(node.cases) do list[i] = of_node(case, case.type) end
+  return { { "anyOf", json.list(list) } }
+end
+
+-- The values of an array or object lie between brackets: { "[", operation, "]" }.
+local function many(node, kind, bounds)
+  return { { "type", kind }, { "min" .. bounds, node.min }, { "max" .. bounds, node.max } }
+end
+
 local operations = {
   pick = choices,
   weighted = choices,
+  cycle = choices,
+  choose = any_of,
+  switch = any_of,
+  pool = function(node) return of_node(node.body, node.body.type) end,
+  copy = function(node) return of_field(node.from) end,
+  script = function(node) return nullable(of_type(types.parse(node.type))) end,
+  ["repeat"] = function(node)
+    local document = many(node, "array", "Items")
+    document[4] = { "items", of_node(node.body, node.body.type) }
+    return document
+  end,
+  sample = function(node)
+    local document = many(node, "array", "Items")
+    document[4] = { "items", choices(node) or {} }
+    return document
+  end,
+  map = function(node)
+    local document = many(node, "object", "Properties")
+    document[4] = { "propertyNames", choices(node) or {} }
+    document[5] = { "additionalProperties", of_node(node.body, node.body.type) }
+    return document
+  end,
   integer = function(node) return exactly(node.min, node.max) end,
   decimal = function(node)
     return { { "type", "number" }, { "minimum", scaled(node.min, node.scale) },
@@ -94,8 +130,9 @@ local operations = {
   now = function() return { { "type", "string" }, { "format", "date-time" } } end,
 }
 
-local function nullable(document)
+function nullable(document)
   for _, member in ipairs(document) do
+    if member[1] == "anyOf" then table.insert(member[2], { { "type", "null" } }) end
     if member[1] == "type" then
       local kinds = type(member[2]) == "table" and table.move(member[2], 1, #member[2], 1, {}) or { member[2] }
       kinds[#kinds + 1] = "null"
@@ -107,9 +144,20 @@ local function nullable(document)
   return document
 end
 
-local function of_node(node, glue_type)
+local of_fields
+
+-- A value that is not one operation: an object, a text, an array.
+local function of_parts(node)
+  if node.fields then return of_fields(node.fields) end
+  if node.text or not node.parts then return nil end
+  if #node.parts == 1 and type(node.parts[1]) == "string" then return { { "const", json.bare(node.parts[1]) } } end
+  local inner = node.parts[2]
+  return #node.parts == 3 and inner.op and operations[inner.op] and operations[inner.op](inner)
+end
+
+function of_node(node, glue_type)
   if node.op == "optional" then return nullable(of_node(node.body, glue_type)) end
-  local made = operations[node.op] and operations[node.op](node)
+  local made = of_parts(node) or operations[node.op] and operations[node.op](node)
   local format = node.format or formats[node.name]
   if not made and node.text then
     made = { { "type", "string" } }
@@ -118,10 +166,8 @@ local function of_node(node, glue_type)
   return made or of_type(types.parse(glue_type))
 end
 
-local of_fields
-
 -- The type that a user declared counts where the provider leaves it open.
-local function of_field(field)
+function of_field(field)
   if field.fields then return of_fields(field.fields) end
   if field.fn then return nullable(of_type(types.parse(field.type))) end -- a function may return nil
   return of_node(field.node, field.type)

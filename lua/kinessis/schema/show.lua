@@ -55,7 +55,7 @@ end
 
 --- What makes a field: "fake.integer(1, 9)", a constant, a function with its place, or "object".
 function show.source_of(field)
-  if field.fields then return "object" end
+  if field.fields or field.node and field.node.fields then return "object" end
   if field.fn then return show.function_text(field.fn) end
   return cut(text_of(field.node))
 end
@@ -64,7 +64,8 @@ end
 function show.walk(fields, visit, prefix)
   for _, field in ipairs(fields) do
     visit((prefix or "") .. field.name, field)
-    if field.fields then show.walk(field.fields, visit, (prefix or "") .. field.name .. ".") end
+    local inner = field.fields or field.node and field.node.fields
+    if inner then show.walk(inner, visit, (prefix or "") .. field.name .. ".") end
   end
 end
 
