@@ -65,8 +65,11 @@ bool kn_fail_within(kn_err *err, const char *fmt, ...) {
     va_start(args, fmt);
     int n = vsnprintf(err->message, sizeof err->message, fmt, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof err->message)
-        snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s", inner);
+    size_t used = n < 0 ? 0 : (size_t)n;
+    if (used + 3 < sizeof err->message) {
+        size_t room = sizeof err->message - used - 3; /* the colon, the space, the NUL */
+        snprintf(err->message + used, sizeof err->message - used, ": %.*s", (int)room, inner);
+    }
     return false;
 }
 
