@@ -203,12 +203,7 @@ static bool enter(kn_objects *objects, bool *mine, kn_err *err) {
 }
 
 static bool end(kn_objects *objects, bool mine, bool ok, kn_err *err) {
-    if (!mine)
-        return ok;
-    if (ok)
-        return kn_store_commit(objects->store, err);
-    kn_store_rollback(objects->store);
-    return false;
+    return mine ? kn_store_end(objects->store, ok, err) : ok;
 }
 
 bool kn_objects_bucket_remove(kn_objects *objects, const char *bucket, kn_err *err) {

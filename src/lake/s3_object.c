@@ -267,10 +267,7 @@ bool kn_s3_adopt_content(kn_s3_call *call, kn_s3_content *content, json_t *meta,
 bool kn_s3_store_content(kn_s3_call *call, kn_s3_content *content, json_t *meta, kn_err *err) {
     if (!kn_store_begin(call->store, err))
         return false;
-    if (kn_s3_adopt_content(call, content, meta, err))
-        return kn_store_commit(call->store, err);
-    kn_store_rollback(call->store);
-    return false;
+    return kn_store_end(call->store, kn_s3_adopt_content(call, content, meta, err), err);
 }
 
 bool kn_s3_put_object(kn_s3_call *call, kn_err *err) {

@@ -337,6 +337,13 @@ void kn_store_rollback(kn_store *store) {
     end_transaction(store);
 }
 
+bool kn_store_end(kn_store *store, bool ok, kn_err *err) {
+    if (ok)
+        return kn_store_commit(store, err);
+    kn_store_rollback(store);
+    return false;
+}
+
 bool kn_store_in_transaction(kn_store *store) {
     pthread_mutex_lock(&store->lock); /* waits for another thread's transaction to end */
     bool mine = store->in_transaction;

@@ -50,8 +50,10 @@ KN_MUST_CHECK bool kn_store_scan(kn_store *store, const char *kind, const char *
 
 /* A transaction belongs to the thread that began it; they do not nest. */
 KN_MUST_CHECK bool kn_store_begin(kn_store *store, kn_err *err);
-KN_MUST_CHECK bool kn_store_commit(kn_store *store, kn_err *err);
+KN_MUST_CHECK bool kn_store_commit(kn_store *store, kn_err *err); /* ended, also when it fails */
 void kn_store_rollback(kn_store *store);
+/* The one or the other: returns whether ok was true and the commit succeeded. */
+KN_MUST_CHECK bool kn_store_end(kn_store *store, bool ok, kn_err *err);
 
 /* Whether this thread has a transaction open. */
 bool kn_store_in_transaction(kn_store *store);

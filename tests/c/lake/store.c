@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -200,6 +201,32 @@ static void test_version(void) {
            "a store of a newer version is refused: %s", err.message);
 }
 
+/* A full disk, by the limit on the size of files: a commit is written when it is made. */
+static void test_failing_commit(void) {
+    kn_store *store = open_store();
+    struct rlimit limit, before;
+    getrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, SIG_IGN);
+    tap_ok(put(store, "kept", 1) && kn_store_begin(store, &err) && put(store, "lost", 1),
+           "a transaction begins");
+    limit = before;
+    limit.rlim_cur = 64;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    bool ended = kn_store_end(store, true, &err);
+    setrlimit(RLIMIT_FSIZE, &before);
+    tap_ok(!ended && err.code == KN_EIO, "its commit fails: %s", err.message);
+    tap_ok(!kn_store_in_transaction(store), "and has ended it");
+    tap_is_int(get(store, "lost"), -1, "without a trace");
+    tap_is_int(get(store, "kept"), 1, "what was there is");
+    tap_ok(kn_store_begin(store, &err) && put(store, "again", 2) &&
+               kn_store_end(store, true, &err) && get(store, "again") == 2,
+           "the next one succeeds once there is room");
+    tap_ok(kn_store_begin(store, &err) && put(store, "again", 3) &&
+               !kn_store_end(store, false, &err) && get(store, "again") == 2,
+           "ended without success it is rolled back");
+    kn_store_close(store);
+}
+
 int main(void) {
     if (!mkdtemp(folder))
         return 1;
@@ -208,6 +235,7 @@ int main(void) {
     test_scans();
     test_transactions();
     test_kill();
+    test_failing_commit();
     test_version();
     if (!kn_file_remove_tree(folder, &err))
         printf("# %s\n", err.message);
