@@ -150,11 +150,8 @@ static bool insert_rows(kn_store *store, const char *name, const json_t *doc,
     bool ok =
         kn_store_insert(store, KN_FIREHOSE_STREAM, name, doc, &inserted, err) &&
         (inserted || kn_fail(err, KN_ESTATE, "delivery stream %s was not loaded", name)) &&
-        kn_positions_save(store, json_string_value(json_object_get(doc, "Id")), positions, err) &&
-        kn_store_commit(store, err);
-    if (!ok)
-        kn_store_rollback(store);
-    return ok;
+        kn_positions_save(store, json_string_value(json_object_get(doc, "Id")), positions, err);
+    return kn_store_end(store, ok, err);
 }
 
 bool kn_delivery_create(kn_firehose *f, const char *name, const json_t *doc,
@@ -171,8 +168,9 @@ bool kn_delivery_create(kn_firehose *f, const char *name, const json_t *doc,
         kn_fail_aws(err, 400, "LimitExceededException",
                     "You have already consumed your firehose quota of %d hoses.", STREAMS_MAX);
     else
-        ok = insert_rows(kn_lake_store(f->lake), name, doc, positions, err) &&
-             delivery_new(f, name, doc, &d, err);
+        ok = delivery_new(f, name, doc, &d, err) &&
+             insert_rows(kn_lake_store(f->lake), name, doc, positions, err) &&
+             kn_positions_load(kn_lake_store(f->lake), d->id, &d->positions, err);
     if (ok) {
         pthread_mutex_lock(&f->lock);
         ok = table_insert(f, d, err);
@@ -189,11 +187,8 @@ static bool delete_rows(kn_store *store, const kn_delivery *d, kn_err *err) {
     if (!kn_store_begin(store, err))
         return false;
     bool ok = kn_store_delete(store, KN_FIREHOSE_STREAM, d->name, NULL, err) &&
-              kn_store_delete(store, KN_FIREHOSE_POSITION, d->id, NULL, err) &&
-              kn_store_commit(store, err);
-    if (!ok)
-        kn_store_rollback(store);
-    return ok;
+              kn_store_delete(store, KN_FIREHOSE_POSITION, d->id, NULL, err);
+    return kn_store_end(store, ok, err);
 }
 
 /* A delivery under way ends first; records that are still buffered go, as on AWS they may. */
@@ -207,7 +202,7 @@ bool kn_delivery_delete(kn_firehose *f, const char *name, kn_err *err) {
         return false;
     }
     pthread_mutex_lock(&d->delivering);
-    bool ok = delete_rows(kn_lake_store(f->lake), d, err);
+    bool ok = d->deleted = delete_rows(kn_lake_store(f->lake), d, err);
     pthread_mutex_unlock(&d->delivering);
     pthread_mutex_lock(&f->lock);
     if (ok) {

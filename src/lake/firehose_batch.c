@@ -75,10 +75,8 @@ static bool commit(kn_firehose *f, const batch *b, uint64_t *objects, kn_err *er
     if (!kn_store_begin(store, err))
         return false;
     bool ok = kn_output_adopt(b->output, objects, err) &&
-              kn_positions_save(store, b->delivery->id, &moved, err) && kn_store_commit(store, err);
-    if (!ok)
-        kn_store_rollback(store);
-    return ok;
+              kn_positions_save(store, b->delivery->id, &moved, err);
+    return kn_store_end(store, ok, err);
 }
 
 static bool prepare(batch *b, const kn_positions *positions, kn_err *err) {
@@ -113,9 +111,13 @@ static bool name_batch(const kn_delivery *d, const kn_backlog *backlog, unsigned
     return ok;
 }
 
-/* The delivered part of the stream's own journal is no longer needed. */
-static bool trim(const kn_delivery *d, kn_err *err) {
-    return !d->journal || kn_journal_trim(d->journal, d->positions.next[0], err);
+/* The delivered part of the stream's own journal is no longer needed. That it stays is no failure
+ * of the delivery: the next one tries again. */
+static void trim(const kn_delivery *d) {
+    kn_err err;
+    if (d->journal && !kn_journal_trim(d->journal, d->positions.next[0], &err))
+        kn_log(KN_LOG_WARNING, "delivery stream %s: delivered records cannot be removed: %s",
+               d->name, err.message);
 }
 
 bool kn_firehose_deliver(kn_firehose *f, kn_delivery *d, const kn_backlog *backlog, uint64_t limit,
@@ -140,7 +142,8 @@ bool kn_firehose_deliver(kn_firehose *f, kn_delivery *d, const kn_backlog *backl
     d->positions.next = b.next;
     d->positions.count = b.count;
     b.next = NULL;
-    ok = trim(d, err);
+    trim(d);
+    ok = true;
 out:
     kn_output_close(b.output);
     free(b.next);

@@ -39,6 +39,7 @@ typedef struct kn_delivery {
     unsigned users;
 
     pthread_mutex_t delivering; /* guards the rest */
+    bool deleted;               /* its last users deliver nothing more */
     kn_positions positions;
     uint64_t limit;   /* bytes of a batch, made smaller while memory does not suffice; 0: none */
     int64_t retry_ms; /* after a failure: not before then; 0: the last delivery went well */

@@ -47,39 +47,57 @@ static bool stopping(kn_firehose *f) {
     return stop;
 }
 
-/* Delivers while something is due; the caller holds delivering. */
-static void look(kn_firehose *f, kn_delivery *d) {
+/* Delivers one batch, if it is due, so that a busy stream does not keep the others waiting; true
+ * when there is more than that. The caller holds delivering. */
+static bool look(kn_firehose *f, kn_delivery *d) {
+    int64_t now = kn_time_now_ms();
+    if (d->deleted || (now < d->retry_ms && d->retry_ms - now <= WAIT_MOST_MS))
+        return false;
     json_t *doc = kn_delivery_doc(f, d);
     const json_t *destination = json_object_get(doc, "Destination");
     uint64_t size = kn_firehose_buffer_bytes(destination), limit = batch_limit(d, size);
     int64_t age = kn_firehose_buffer_ms(destination);
-    bool due = kn_time_now_ms() >= d->retry_ms || d->retry_ms - kn_time_now_ms() > WAIT_MOST_MS;
-    while (due && !stopping(f)) {
-        kn_backlog backlog;
-        kn_delivered done = {0};
-        kn_err err;
-        bool ok = kn_backlog_read(f, d, &backlog, &err);
-        due = ok && backlog.oldest_ms &&
-              (backlog.bytes >= size || backlog.oldest_ms + age <= kn_time_now_ms());
-        if (due)
-            ok = kn_firehose_deliver(f, d, &backlog, limit, &done, &err);
-        kn_backlog_free(&backlog);
-        if (!ok) {
-            note_failure(d, limit, &err);
-            due = false;
-        } else if (due || d->retry_ms) {
-            note_success(d);
-        }
-    }
+    kn_backlog backlog;
+    kn_delivered done = {0};
+    kn_err err;
+    bool ok = kn_backlog_read(f, d, &backlog, &err);
+    bool due = ok && backlog.oldest_ms && (backlog.bytes >= size || backlog.oldest_ms + age <= now);
+    if (due)
+        ok = kn_firehose_deliver(f, d, &backlog, limit, &done, &err);
+    bool more = ok && due && backlog.bytes > limit;
+    kn_backlog_free(&backlog);
     json_decref(doc);
+    if (!ok)
+        note_failure(d, limit, &err);
+    else if (due || d->retry_ms)
+        note_success(d);
+    return more;
+}
+
+/* Looks at every stream; true when one of them has more to deliver at once. */
+static bool look_at_all(kn_firehose *f) {
+    kn_delivery **streams;
+    size_t n;
+    kn_err err;
+    bool more = false;
+    if (!kn_delivery_hold_all(f, &streams, &n, &err)) {
+        kn_log(KN_LOG_WARNING, "firehose: %s", err.message);
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!stopping(f) && pthread_mutex_trylock(&streams[i]->delivering) == 0) {
+            more = look(f, streams[i]) || more; /* one that cannot be locked is flushing */
+            pthread_mutex_unlock(&streams[i]->delivering);
+        }
+        kn_delivery_release(f, streams[i]);
+    }
+    free(streams);
+    return more;
 }
 
 static void *run(void *context) {
     kn_firehose *f = context;
-    kn_delivery **streams;
-    size_t n;
-    kn_err err;
-    for (;;) {
+    for (bool more = false;; more = look_at_all(f)) {
         pthread_mutex_lock(&f->lock);
         struct timespec until;
         clock_gettime(CLOCK_MONOTONIC, &until);
@@ -88,24 +106,13 @@ static void *run(void *context) {
         until.tv_nsec %= 1000000000L;
         while (!f->stopping && f->count == 0)
             pthread_cond_wait(&f->wake, &f->lock);
-        while (!f->stopping && pthread_cond_timedwait(&f->wake, &f->lock, &until) != ETIMEDOUT)
+        while (!more && !f->stopping &&
+               pthread_cond_timedwait(&f->wake, &f->lock, &until) != ETIMEDOUT)
             continue;
         bool stop = f->stopping;
         pthread_mutex_unlock(&f->lock);
         if (stop)
             return NULL;
-        if (!kn_delivery_hold_all(f, &streams, &n, &err)) {
-            kn_log(KN_LOG_WARNING, "firehose: %s", err.message);
-            continue;
-        }
-        for (size_t i = 0; i < n; i++) {
-            if (pthread_mutex_trylock(&streams[i]->delivering) == 0) { /* else it is flushing */
-                look(f, streams[i]);
-                pthread_mutex_unlock(&streams[i]->delivering);
-            }
-            kn_delivery_release(f, streams[i]);
-        }
-        free(streams);
     }
 }
 
@@ -142,6 +149,10 @@ static bool cut_backlog(kn_backlog *backlog, const kn_backlog *target) {
 bool kn_firehose_flush(kn_firehose *f, kn_delivery *d, kn_delivered *total, kn_err *err) {
     kn_backlog target;
     pthread_mutex_lock(&d->delivering);
+    if (d->deleted) {
+        pthread_mutex_unlock(&d->delivering);
+        return true;
+    }
     json_t *doc = kn_delivery_doc(f, d);
     uint64_t size = kn_firehose_buffer_bytes(json_object_get(doc, "Destination"));
     json_decref(doc);

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "lake/objects.h"
 
 #include <dirent.h>
@@ -20,15 +21,19 @@ static bool open_lake(void) {
     return kn_lake_open(&config, &lake, &err);
 }
 
-static bool create(const char *name, const char *bucket) {
+static bool create_interval(const char *name, const char *bucket, int seconds) {
     kn_positions none = {0};
     json_t *doc = json_pack("{s:s, s:i, s:i, s:i, s:{s:s, s:s, s:{s:i, s:i}}, s:{}}", "Id", name,
                             "Created", 1, "Updated", 1, "Version", 7, "Destination", "RoleARN",
                             "arn:aws:iam::0:role/r", "BucketARN", bucket, "BufferingHints",
-                            "SizeInMBs", 1, "IntervalInSeconds", 900, "Tags");
+                            "SizeInMBs", 1, "IntervalInSeconds", seconds, "Tags");
     bool ok = doc && kn_delivery_create(kn_lake_firehose(lake), name, doc, &none, &err);
     json_decref(doc);
     return ok;
+}
+
+static bool create(const char *name, const char *bucket) {
+    return create_interval(name, bucket, 900);
 }
 
 static bool put(kn_delivery *d, const char *data, size_t n) {
@@ -132,6 +137,67 @@ static void test_reopened(void) {
     kn_delivery_release(f, d);
 }
 
+static void *delete_stream(void *name) {
+    kn_err failure;
+    return kn_delivery_delete(kn_lake_firehose(lake), name, &failure) ? name : NULL;
+}
+
+/* Who still holds a stream while it is deleted must not deliver for it: that would leave its
+ * position in the store for ever. */
+static void test_deleted_in_use(void) {
+    kn_firehose *f = kn_lake_firehose(lake);
+    kn_delivered done = {0};
+    pthread_t thread;
+    void *deleted = NULL;
+    json_t *position = NULL;
+    tap_ok(create("going", "arn:aws:s3:::batches"), "a stream");
+    kn_delivery *d = hold("going"), *other;
+    bool ok = put(d, "one", 3) &&
+              pthread_create(&thread, NULL, delete_stream, (void *)(uintptr_t) "going") == 0;
+    if (!tap_ok(ok, "is held while it is deleted"))
+        return;
+    while (kn_delivery_hold(f, "going", &other, &err)) {
+        kn_delivery_release(f, other);
+        kn_sleep_ms(1);
+    }
+    tap_ok(kn_firehose_flush(f, d, &done, &err) && done.records == 0, "it delivers no more");
+    tap_ok(kn_store_get(kn_lake_store(lake), KN_FIREHOSE_POSITION, "going", &position, &err) &&
+               !position,
+           "and leaves no position");
+    json_decref(position);
+    kn_delivery_release(f, d);
+    pthread_join(thread, &deleted);
+    tap_ok(deleted != NULL, "it goes with its last user");
+}
+
+/* A stream with much to deliver does not keep the others waiting until it is done. */
+static void test_fair(void) {
+    kn_firehose *f = kn_lake_firehose(lake);
+    static char block[1 << 20];
+    bool ok = kn_objects_bucket_make(kn_lake_objects(lake), "quiet", &err) &&
+              create_interval("busy", "arn:aws:s3:::batches", 0) &&
+              create_interval("quiet", "arn:aws:s3:::quiet", 0);
+    if (!tap_ok(ok, "two streams that buffer for no time"))
+        return;
+    kn_delivery *busy = hold("busy"), *quiet = hold("quiet");
+    pthread_mutex_lock(&busy->delivering); /* the delivery thread waits */
+    pthread_mutex_lock(&quiet->delivering);
+    for (int i = 0; ok && i < 60; i++)
+        ok = put(busy, block, sizeof block);
+    tap_ok(ok && put(quiet, "one", 3), "one gets sixty batches, the other a record");
+    pthread_mutex_unlock(&quiet->delivering);
+    pthread_mutex_unlock(&busy->delivering);
+    size_t count = 0;
+    for (int i = 0; i < 20000 && !(count = objects("quiet").count); i++)
+        kn_sleep_ms(1);
+    pthread_mutex_lock(&busy->delivering);
+    tap_ok(count == 1 && (!busy->positions.count || busy->positions.next[0] < 60),
+           "which is delivered before the sixty are");
+    pthread_mutex_unlock(&busy->delivering);
+    kn_delivery_release(f, busy);
+    kn_delivery_release(f, quiet);
+}
+
 int main(void) {
     if (!mkdtemp(folder))
         return 1;
@@ -140,6 +206,8 @@ int main(void) {
         test_failure();
         test_batches();
         test_reopened();
+        test_deleted_in_use();
+        test_fair();
         kn_lake_close(lake);
     }
     return kn_file_remove_tree(folder, &err) ? tap_done() : 1;
