@@ -7,6 +7,7 @@
 #include "lake/route.h"
 #include "net/xml.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -145,6 +146,15 @@ static void bucket_of_host(const kn_http_request *request, kn_buf *out) {
     }
 }
 
+/* Every % of the query begins an escape, and none is a NUL: parameters are used as C strings. */
+static bool check_query(const char *query, kn_err *err) {
+    for (const char *p = strchr(query, '%'); p; p = strchr(p + 3, '%'))
+        if (!isxdigit((unsigned char)p[1]) || !isxdigit((unsigned char)p[2]) ||
+            strncmp(p, "%00", 3) == 0)
+            return kn_fail_aws(err, 400, "InvalidURI", "Couldn't parse the specified URI.");
+    return true;
+}
+
 static bool split_path(const kn_http_request *request, kn_buf *bucket, kn_buf *key, kn_err *err) {
     const char *path = request->path + (request->path[0] == '/');
     bucket_of_host(request, bucket);
@@ -192,7 +202,7 @@ void kn_s3_answer(kn_lake *lake, const kn_http_request *request, kn_http_respons
     kn_buf_init(&bucket, 4096);
     kn_buf_init(&key, 16 << 10);
     kn_err err = {0};
-    bool ok = split_path(request, &bucket, &key, &err);
+    bool ok = check_query(request->query, &err) && split_path(request, &bucket, &key, &err);
     if (ok) {
         kn_s3_call call = {
             .objects = kn_lake_objects(lake),

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #define KEYS_MAX 1000
+#define PARAMETER_MAX 1024 /* as a key */
 
 static void element_time(kn_buf *out, const char *name, int64_t ms) {
     char text[32];
@@ -195,8 +196,13 @@ static bool read_parameters(kn_s3_call *call, listing *l, kn_err *err) {
     kn_http_query(query, "delimiter", &l->delimiter);
     kn_http_query(query, "encoding-type", &l->encoding);
     kn_http_query(query, l->v2 ? "start-after" : "marker", l->v2 ? &l->after : &l->marker);
+    const kn_buf *texts[] = {&l->prefix, &l->delimiter, &l->encoding, &l->after, &l->marker};
     bool ok = true;
-    if (l->v2 && kn_http_query(query, "continuation-token", &token) &&
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (!kn_buf_ok(texts[i]))
+            ok = kn_fail_aws(err, 400, "InvalidArgument",
+                             "A parameter of the list has more than %d bytes", PARAMETER_MAX);
+    if (ok && l->v2 && kn_http_query(query, "continuation-token", &token) &&
         (!token.len || !kn_base64_decode(&l->token, kn_buf_view(&token))))
         ok = kn_fail_aws(err, 400, "InvalidArgument",
                          "The continuation token provided is incorrect");
@@ -254,7 +260,8 @@ static bool list(kn_s3_call *call, bool v2, kn_err *err) {
     kn_buf *buffers[11];
     listing_buffers(&l, buffers);
     for (size_t i = 0; buffers[i]; i++)
-        kn_buf_init(buffers[i], 8192);
+        kn_buf_init(buffers[i], PARAMETER_MAX);
+    kn_buf_init(&l.token, 2 * PARAMETER_MAX);
     kn_buf_init(&l.contents, KN_HTTP_RESPONSE_MAX);
     kn_buf_init(&l.prefixes, KN_HTTP_RESPONSE_MAX);
     bool ok = read_parameters(call, &l, err);
