@@ -91,9 +91,9 @@ void kn_json_base64(kn_json *j, kn_slice bytes) {
     kn_buf_char(j->out, '"');
 }
 
-/* Length of the valid UTF-8 sequence at p (at most n bytes), or 0. RFC 3629: no surrogates, no
- * overlong. */
-static size_t utf8_length(const unsigned char *p, size_t n) {
+/* RFC 3629: no surrogates, no overlong. */
+size_t kn_utf8_length(const char *text, size_t n) {
+    const unsigned char *p = (const unsigned char *)text;
     unsigned char c = p[0];
     size_t len = c < 0x80 ? 1 : c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
     if (len == 0 || len > n)
@@ -146,7 +146,7 @@ void kn_json_escape(kn_buf *out, kn_slice s) {
         i += kn_json_plain((kn_slice){s.p + i, s.n - i});
         if (i == s.n)
             break;
-        size_t len = utf8_length(p + i, s.n - i);
+        size_t len = kn_utf8_length(s.p + i, s.n - i);
         if (len > 1) {
             i += len;
             continue;

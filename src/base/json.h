@@ -38,6 +38,9 @@ void kn_json_base64(kn_json *j, kn_slice bytes); /* a string of base64 */
 /* How many bytes at the start of s are printable ASCII that a JSON string holds as it is. */
 size_t kn_json_plain(kn_slice s);
 
+/* Length of the valid UTF-8 sequence at p, of at most n bytes (n > 0); 0 when there is none. */
+size_t kn_utf8_length(const char *p, size_t n);
+
 /* Appends s as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD. */
 void kn_json_escape(kn_buf *out, kn_slice s);
 

@@ -5,6 +5,7 @@
  * members, constraints, then the operation's own rules. CBOR is not spoken. */
 #include "lake/route.h"
 
+#include "base/json.h"
 #include "base/log.h"
 #include "lake/validate.h"
 
@@ -122,12 +123,15 @@ static void answer_error(kn_http_response *response, const kn_err *err) {
         kn_log(KN_LOG_ERROR, "lake: %s", err->message);
     kn_buf_clear(&response->body);
     kn_http_set(response, "x-amzn-ErrorType", "%s", code);
-    json_t *body = json_pack("{ss, ss*, ss*}", "__type", code, "message", err->message, "Message",
-                             err->message);
-    char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    kn_buf_cstr(&response->body, text ? text : "{\"__type\":\"InternalFailure\"}");
-    free(text);
-    json_decref(body);
+    kn_json j = kn_json_to(&response->body); /* a message may be cut within a character */
+    kn_json_begin(&j, '{');
+    kn_json_key(&j, "__type");
+    kn_json_cstr(&j, code);
+    kn_json_key(&j, "message");
+    kn_json_cstr(&j, err->message);
+    kn_json_key(&j, "Message");
+    kn_json_cstr(&j, err->message);
+    kn_json_end(&j, '}');
 }
 
 static const kn_op *find_op(const kn_service *service, const char *target) {

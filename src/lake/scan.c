@@ -18,21 +18,6 @@ bool kn_scan_at_end(kn_scan *s) {
     return s->p == s->end;
 }
 
-/* Length of the UTF-8 sequence of two to four bytes at p, or 0 (RFC 3629). */
-static size_t utf8_length(const unsigned char *p, size_t n) {
-    unsigned char c = p[0];
-    size_t len = c < 0xC2 ? 0 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : c < 0xF5 ? 4 : 0;
-    if (len == 0 || len > n)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-    if ((c == 0xE0 && p[1] < 0xA0) || (c == 0xED && p[1] > 0x9F) || (c == 0xF0 && p[1] < 0x90) ||
-        (c == 0xF4 && p[1] > 0x8F))
-        return 0;
-    return len;
-}
-
 static int hex_value(char c) {
     return c >= '0' && c <= '9'   ? c - '0'
            : c >= 'a' && c <= 'f' ? c - 'a' + 10
@@ -78,7 +63,7 @@ static bool take_string(kn_scan *s, kn_token *t) {
         } else if ((unsigned char)*p < 0x20) {
             return problem(s, "Illegal unquoted character in a string");
         } else {
-            size_t n = utf8_length((const unsigned char *)p, (size_t)(s->end - p));
+            size_t n = kn_utf8_length(p, (size_t)(s->end - p));
             if (n == 0)
                 return problem(s, "Invalid UTF-8 in a string");
             s->p += n;

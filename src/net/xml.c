@@ -1,6 +1,8 @@
 /* See xml.h. */
 #include "net/xml.h"
 
+#include "base/json.h"
+
 #include <expat.h>
 #include <stdlib.h>
 
@@ -35,6 +37,8 @@ static void stop(reader *r, const char *why) {
 static void XMLCALL on_start(void *user, const char *name, const char **attributes) {
     (void)attributes;
     reader *r = user;
+    if (r->refused)
+        return;
     if (r->depth == DEPTH_MAX || r->count++ == ELEMENTS_MAX) {
         stop(r, r->depth == DEPTH_MAX ? "elements nested too deeply" : "too many elements");
         return;
@@ -69,6 +73,8 @@ static void XMLCALL on_start(void *user, const char *name, const char **attribut
 static void XMLCALL on_end(void *user, const char *name) {
     (void)name;
     reader *r = user;
+    if (r->refused) /* expat still tells the end of the empty element that was refused */
+        return;
     block *b = r->open[--r->depth];
     b->element.text = kn_buf_view(&b->text);
 }
@@ -157,7 +163,12 @@ void kn_xml_escape(kn_buf *out, kn_slice text) {
             kn_buf_cstr(out, "&quot;");
         else if (c < 0x20 && c != '\t' && c != '\n')
             kn_buf_printf(out, "&#x%X;", c);
-        else
+        else if (c < 0x80)
             kn_buf_char(out, (char)c);
+        else {
+            size_t n = kn_utf8_length(text.p + i, text.n - i);
+            kn_buf_append(out, n ? text.p + i : "\xEF\xBF\xBD", n ? n : 3);
+            i += n ? n - 1 : 0;
+        }
     }
 }

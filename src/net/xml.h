@@ -27,7 +27,7 @@ const kn_xml_element *kn_xml_child(const kn_xml_element *element, const char *na
 /* Its text, or NULL when there is no such child. */
 const char *kn_xml_text(const kn_xml_element *element, const char *name);
 
-/* Appends text with & < > " and control characters escaped. */
+/* Appends text with & < > " and control characters escaped. Invalid UTF-8 becomes U+FFFD. */
 void kn_xml_escape(kn_buf *out, kn_slice text);
 
 #endif

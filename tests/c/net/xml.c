@@ -61,6 +61,9 @@ static void attacks(void) {
     kn_buf_clear(&deep);
     kn_xml_escape(&deep, KN_SLICE("<a b=\"&\">\r\n\x01"));
     tap_is_str(deep.p, "&lt;a b=&quot;&amp;&quot;&gt;&#xD;\n&#x1;", "escaped");
+    kn_buf_clear(&deep);
+    kn_xml_escape(&deep, KN_SLICE("\xc3\xa9 \xff \xc3"));
+    tap_is_str(deep.p, "\xc3\xa9 \xef\xbf\xbd \xef\xbf\xbd", "letters stay, other bytes do not");
     kn_buf_free(&deep);
 }
 
