@@ -16,7 +16,8 @@ bool kn_glue_key(kn_buf *key, const char *database, const char *table, kn_err *e
         kn_buf_char(key, '\x1f');
         kn_glue_lower(key, table);
     }
-    return kn_buf_check(key, "the name", err);
+    return kn_buf_ok(key) ||
+           kn_fail_aws(err, 400, "InvalidInputException", "The name of a table is too long");
 }
 
 bool kn_glue_partition_key(kn_buf *key, const char *database, const char *table,

@@ -164,13 +164,21 @@ static bool fail_type(const kn_member *m, const json_t *value, kn_err *err) {
         m->type == KN_BLOB && json_is_string(value) ? "other text" : json_type_word(value));
 }
 
-static bool check_types(const kn_member *members, const json_t *object, kn_err *err) {
+static bool check_types(const kn_member *members, json_t *object, kn_err *err) {
     for (const kn_member *m = members; m && m->name; m++) {
-        const json_t *value = json_object_get(object, m->name);
-        if (!value || json_is_null(value))
+        json_t *value = json_object_get(object, m->name);
+        if (!value)
             continue;
+        if (json_is_null(value)) {
+            json_object_del(object, m->name);
+            continue;
+        }
         if (!type_fits(m, value))
             return fail_type(m, value, err);
+        if (m->type == KN_INTEGER && json_is_real(value) &&
+            json_object_set_new(object, m->name,
+                                json_integer((json_int_t)json_real_value(value))) != 0)
+            return kn_fail(err, KN_ENOMEM, "%s: out of memory", m->name);
         if (!m->members)
             continue;
         if (m->type == KN_OBJECT && !check_types(m->members, value, err))
@@ -306,7 +314,7 @@ static void check_below(checker *c, const kn_member *m, const json_t *value) {
 static void check_members(checker *c, const kn_member *members, const json_t *object) {
     for (const kn_member *m = members; m->name && c->complaints < COMPLAINTS_MAX; m++) {
         const json_t *value = json_object_get(object, m->name);
-        if (!value || json_is_null(value)) {
+        if (!value) {
             if (m->required)
                 complain(c, m, NULL, "Member must not be null");
             continue;
@@ -323,8 +331,8 @@ static void check_members(checker *c, const kn_member *members, const json_t *ob
     }
 }
 
-bool kn_validate(kn_patterns *patterns, const kn_member *members, const char *code,
-                 const json_t *input, kn_err *err) {
+bool kn_validate(kn_patterns *patterns, const kn_member *members, const char *code, json_t *input,
+                 kn_err *err) {
     if (!members)
         return true;
     if (!check_types(members, input, err))
