@@ -103,6 +103,23 @@ static bool execute(const kn_athena_job *job, kn_sql_connection *c, const kn_ath
     return ok;
 }
 
+/* An object is s3://bucket/key to whoever asked, wherever its file may be. */
+static void hide_folder(const char *root, kn_err *err) {
+    char text[sizeof err->message];
+    size_t n = strlen(root), at = 0;
+    for (const char *p = err->message; *p && at + 6 < sizeof text;) {
+        if (strncmp(p, root, n) == 0 && p[n] == '/') {
+            memcpy(text + at, "s3://", 5);
+            at += 5;
+            p += n + 1;
+        } else {
+            text[at++] = *p++;
+        }
+    }
+    text[at] = '\0';
+    memcpy(err->message, text, at + 1);
+}
+
 static bool run_query(const kn_athena_job *job, kn_athena_outcome *outcome, kn_err *err) {
     char temporary[4096];
     snprintf(temporary, sizeof temporary, "%s/athena.%s",
@@ -127,8 +144,10 @@ static bool run_query(const kn_athena_job *job, kn_athena_outcome *outcome, kn_e
     kn_sql_disconnect(c);
     kn_sql_close(sql);
     kn_buf_free(&text);
-    if (!ok)
+    if (!ok) {
         kn_athena_reason(err);
+        hide_folder(options.folder, err);
+    }
     return ok;
 }
 

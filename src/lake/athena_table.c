@@ -329,6 +329,20 @@ static bool append_empty(view *v, kn_err *err) {
 
 /* --- objects --- */
 
+/* DuckDB takes a path for a pattern: it must match nothing but itself. */
+static void quote_path(kn_buf *out, const char *path) {
+    kn_buf_char(out, '\'');
+    for (; *path; path++) {
+        if (*path == '\'')
+            kn_buf_cstr(out, "''");
+        else if (strchr("*?[", *path))
+            kn_buf_printf(out, "[%c]", *path);
+        else
+            kn_buf_char(out, *path);
+    }
+    kn_buf_char(out, '\'');
+}
+
 static bool add_object(void *context, const kn_object *object) {
     view *v = context;
     const char *slash = strrchr(object->key, '/'), *name = slash ? slash + 1 : object->key;
@@ -349,7 +363,7 @@ static bool add_object(void *context, const kn_object *object) {
     }
     if (v->files.len)
         kn_buf_cstr(&v->files, ", ");
-    kn_sql_quote_string(&v->files, kn_slice_cstr(object->path));
+    quote_path(&v->files, object->path);
     *v->bytes += object->size;
     return kn_buf_ok(&v->files);
 }

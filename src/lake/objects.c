@@ -82,6 +82,8 @@ typedef enum { NAME_PLAIN, NAME_ODD, NAME_CLIMBS } name_kind;
 
 static name_kind classify(const char *key) {
     name_kind kind = strncmp(key, HASHED, strlen(HASHED)) == 0 ? NAME_ODD : NAME_PLAIN;
+    if (strchr(key, '\\') && strpbrk(key, "*?["))
+        kind = NAME_ODD; /* DuckDB has no pattern that matches just this */
     int depth = 0;
     for (const char *part = key;;) {
         size_t n = strcspn(part, "/");

@@ -191,6 +191,19 @@ def formats(j):
     tap.equal(j.run("SELECT * FROM empty"), [["a"]], "a table without objects")
 
 
+def names(j):
+    """An object's name that looks like a pattern stands for itself, and errors name objects, not files."""
+    keys = ["a*", "a1", "[x]", "x", "q?", "qq", "back\\slash", "back\\*[s]", "it's", "{a,b}", "**", "s/**/z", "s/[a-z]/y", "s/b/y"]
+    for n, key in enumerate(keys):
+        j.s3.put_object(Bucket="data", Key=f"names/{key}.json", Body=b'{"n": %d}\n' % n)
+    j.table("names", [("n", "int")], "s3://data/names/", JSON)
+    tap.equal(j.run("SELECT n FROM names ORDER BY n")[1:], [[str(n)] for n in range(len(keys))], "names like patterns")
+    j.s3.put_object(Bucket="data", Key="damaged/x.json", Body=b"nonsense {")
+    j.table("damaged", [("n", "int")], "s3://data/damaged/", JSON)
+    reason = j.wait(j.start("SELECT n FROM damaged"))["Status"]["StateChangeReason"]
+    tap.ok("s3://data/damaged/x.json" in reason and j.pond.folder not in reason, "a damaged object is named as such", reason)
+
+
 def partitions(j):
     for key, value in (("2022/02/02/15", 1), ("2022/02/02/16", 2), ("1999/01/01/00", 3)):
         j.s3.put_object(Bucket="data", Key=f"events/{key}/x.json", Body=json.dumps({"a": value}).encode())
@@ -333,6 +346,6 @@ with lake.Lake() as pond:
         journey.s3.create_bucket(Bucket=bucket)
     with open("tests/data/people.parquet", "rb") as file:
         journey.s3.put_object(Bucket="data", Key="people/p.parquet", Body=file.read())
-    for part in (catalog, types, queries, formats, partitions, paging, failures, cancelling, workgroups, persistence):
+    for part in (catalog, types, queries, formats, names, partitions, paging, failures, cancelling, workgroups, persistence):
         part(journey)
 tap.done()
