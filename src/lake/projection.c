@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { COLUMNS_MAX = 32, TEXT_MAX = 1 << 20 };
+enum { NOW_MOST = 100000, COLUMNS_MAX = 32, TEXT_MAX = 1 << 20 };
 
 typedef enum { ENUM, INTEGER, DATE, INJECTED } column_type;
 
@@ -168,7 +168,7 @@ static bool read_now(const char *text, int64_t now_ms, int64_t *ms) {
     if (!text[3])
         return true;
     long n = strtol(text + 3, &end, 10);
-    if ((text[3] != '+' && text[3] != '-') || end == text + 4 || labs(n) > 1000000)
+    if ((text[3] != '+' && text[3] != '-') || end == text + 4 || n < -NOW_MOST || n > NOW_MOST)
         return false;
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         size_t length = strlen(units[i].name);
@@ -177,6 +177,8 @@ static bool read_now(const char *text, int64_t now_ms, int64_t *ms) {
             continue;
         kn_civil c = kn_civil_from_ms(now_ms);
         long months = c.year * 12L + c.month - 1 + n * units[i].months;
+        if (months < 12) /* before the year 1 */
+            return false;
         c.year = (int)(months / 12);
         c.month = (int)(months % 12) + 1;
         *ms = (units[i].months ? kn_civil_to_ms(&c) : now_ms) + n * units[i].ms;
@@ -424,7 +426,8 @@ static bool in_range(const column *c, const char *text, size_t n) {
     switch (c->type) {
     case INTEGER:
         value = strtoll(text, NULL, 10);
-        return value >= c->low && value <= c->high && (value - c->low) % c->interval == 0 &&
+        return value >= c->low && value <= c->high &&
+               ((uint64_t)value - (uint64_t)c->low) % (uint64_t)c->interval == 0 &&
                (c->digits == 0 || n == (size_t)c->digits);
     case DATE:
         return read_date(c->format, text, n, &value) && value >= c->low && value <= c->high;

@@ -33,6 +33,10 @@ static int64_t now(void) {
     "\"projection.n.digits\": \"2\", \"projection.kind\": \"\", "                                  \
     "\"projection.kind.type\": \"enum\", \"projection.kind.values\": \"a, b.c\", "                 \
     "\"projection.id.type\": \"injected\""
+#define WHOLE                                                                                      \
+    "\"projection.n.type\": \"integer\", \"projection.n.interval\": \"2\", "                       \
+    "\"projection.n.range\": \"-9223372036854775808, 9223372036854775807\""
+#define ONE "{\"Name\": \"n\", \"Type\": \"bigint\"}"
 #define THREE                                                                                      \
     "{\"Name\": \"kind\", \"Type\": \"string\"}, {\"Name\": \"n\", \"Type\": \"int\"}, "           \
     "{\"Name\": \"id\", \"Type\": \"string\"}"
@@ -58,6 +62,8 @@ static void check_match(void) {
         {NUMBERS, THREE, "s3://b/t/kind=bxc/n=12/id=q/x", false},
         {NUMBERS, THREE, "s3://b/t/kind=a/n=13/id=q/x", false},
         {NUMBERS, THREE, "s3://b/t/kind=a/n=7/id=q/x", false},
+        {WHOLE, ONE, "s3://b/t/n=9223372036854775806/x", true},
+        {WHOLE, ONE, "s3://b/t/n=9223372036854775807/x", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         kn_projection *p = NULL;
@@ -103,6 +109,8 @@ static void check_errors(void) {
         {"\"projection.datehour.type\": \"injected\", \"storage.location.template\": "
          "\"s3://b/${hour}/\"",
          DATEHOUR, "${hour}"},
+        {FIREHOSE("NOW-9223372036854775808YEARS,NOW"), DATEHOUR, "projection.datehour.range"},
+        {FIREHOSE("NOW-90000YEARS,NOW"), DATEHOUR, "projection.datehour.range"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         kn_projection *p = NULL;
