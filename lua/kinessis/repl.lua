@@ -6,6 +6,7 @@
 local core = require "kinessis.core.repl"
 local kinessis = require "kinessis"
 local pretty = require "kinessis.pretty"
+local provider = require "kinessis.fake.provider"
 local sys = require "kinessis.core.sys"
 local target = require "kinessis.target"
 
@@ -37,7 +38,17 @@ local function show_samples(schema, count)
   end
 end
 
+--- A provider by what it makes; one that cannot stand in a schema raises why.
+local function show_provider(value)
+  local schema = kinessis.schema(value.name or "provider", { { "value", value } })
+  io.stdout:write(("-- provider of %s; for example:\n"):format(schema:columns()[1].type))
+  for _, record in ipairs(schema:sample(samples)) do
+    io.stdout:write(record:match '^{"value":(.*)}$', "\n")
+  end
+end
+
 local function show(value)
+  if provider.is(value) then return show_provider(value) end
   local schema = schema_of(value)
   if not schema then
     io.stdout:write(pretty(value), "\n")
@@ -78,12 +89,13 @@ end
 
 --- @return the chunk's function; or nil and what is wrong, "more" when the text is only a beginning
 local function compile(text)
-  local chunk = load("return " .. text, "=stdin", "t")
+  local chunk, as_expression = load("return " .. text, "=stdin", "t")
   if chunk then return chunk end
   local message
   chunk, message = load(text, "=stdin", "t")
-  if not chunk and message:find "<eof>$" then return nil, "more" end
-  return chunk, message
+  if chunk then return chunk end
+  local more = message:find "<eof>$" or as_expression:find "<eof>$"
+  return nil, more and "more" or message
 end
 
 function Session:run(chunk)

@@ -100,6 +100,9 @@ ok "repl: what is wrong" grep -q "neither .* is a schema" "$cd_folder/err"
 echo '.sample 2' >"$cd_folder/input"
 samples() { "$KINESSIS" repl scripts/quickstart.lua <"$cd_folder/input" | jq -s 'length'; }
 ok "repl: samples of a scenario are JSON" same "$(samples)" 2
+printf '6 *\n7\nfake.integer(5, 5)\n' >"$cd_folder/input"
+ok "repl: an expression over two lines, a provider by what it makes" \
+    same "$(repl; tr '\n' ' ' <"$cd_folder/out")" "42 -- provider of int; for example: 5 5 5 "
 printf 'fake.uuid()\nschema("s", { { "a", fake.integer(1, 1) } })\n' >"$cd_folder/input"
 ok "repl: a schema shows samples" repl
 ok "repl: as records" same "$(grep -c '^{"a":1}$' "$cd_folder/out")" 3
