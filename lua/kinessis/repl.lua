@@ -5,6 +5,7 @@
 --- terminal, chunks are read from it without prompts, and the exit code tells whether one failed.
 local core = require "kinessis.core.repl"
 local kinessis = require "kinessis"
+local did_you_mean = require("kinessis.options").did_you_mean
 local pretty = require "kinessis.pretty"
 local provider = require "kinessis.fake.provider"
 local sys = require "kinessis.core.sys"
@@ -132,6 +133,15 @@ local commands = {
   { ".load", "FILE", "run a scenario's file; its value becomes `script`", function(_, path)
     if path == "" then error(sys.error("usage", ".load FILE: which file?"), 0) end
     show(load_script(path))
+  end },
+  { ".fake", "[NAME]", "the providers of values, or one of them explained", function(_, name)
+    local document = require "kinessis.fake.document"
+    if name == "" then return io.stdout:write(document.list()) end
+    local text, names = document.explain(name:gsub("^fake%.", ""))
+    if not text then
+      error(sys.error("usage", ("unknown provider %s%s"):format(name, did_you_mean(name, names))), 0)
+    end
+    io.stdout:write(text)
   end },
   { ".sample", "[N]", "N records of `_` or of `script`", function(_, text)
     local count = text == "" and 1 or math.tointeger(tonumber(text))

@@ -7,6 +7,7 @@
 #define KN_GEN_OPS_H
 
 #include "base/rng.h"
+#include "base/time.h"
 #include "gen/plan.h"
 
 /* Texts to choose from, in one block padded for copies in blocks. */
@@ -109,6 +110,8 @@ struct kn_cursor {
     kn_cursor_config config;
     int64_t iso_second; /* what iso holds */
     char iso[32];
+    int64_t civil_ms; /* what civil holds, with its zone */
+    kn_civil civil;
     uint64_t unique; /* the number that operations in unique take their parts of */
     kn_buf scratch;  /* a script's answer */
     kn_buf json;     /* the record that becomes a row of CSV */

@@ -132,7 +132,7 @@ combinator.ref = {
 }
 
 combinator.derive = {
-  "what the function returns for the record: a Lua function as a provider, so that it can stand in arrays and choices",
+  "what the function returns for the record: a Lua function as a provider, for arrays and choices",
   arguments = {
     { "fn", "any", nil, "a function of ctx: docs/scripting.md" }, { "type", "string", "string", "its Glue type" },
   },
@@ -142,7 +142,9 @@ combinator.derive = {
   make = function(fn, kind)
     if type(fn) ~= "function" then provider.refuse("fn must be a function, not %s", blame.show(fn)) end
     local parsed = types.parse(kind)
-    if not parsed then provider.refuse("%s is not a type%s", blame.show(kind), blame.suggestion(kind, types.names())) end
+    if not parsed then
+      provider.refuse("%s is not a type%s", blame.show(kind), blame.suggestion(kind, types.names()))
+    end
     return { op = "script", fn = fn, type = types.glue(parsed), empty_array = parsed.kind == "array" }
   end,
 }

@@ -47,7 +47,7 @@ number.sequence = {
     { "jitter", "integer", 0, least = 0 },
   },
   type = "bigint",
-  example = "fake.sequence(100, 10)", shows = "^1%d0$",
+  example = "fake.sequence(100, 10)", shows = "^%d+0$",
   make = function(start, step, jitter)
     return { op = "sequence", start = start, step = step, jitter = jitter, type = "bigint" }
   end,
