@@ -6,7 +6,7 @@
 ---     }, 3)
 ---
 --- What is wrong raises with the path of the field and the user's line. A rule's function gets the
---- value and returns what is wrong with it, or nil.
+--- value and returns what is wrong with it, or nil; and, where it is in a field of it, that field.
 local check = {}
 
 local function show(value)
@@ -66,8 +66,8 @@ local function find_mistake(path, given, rules)
       if hint == "" then hint = ": there are " .. table.concat(names, ", ") end
       return ("%s.%s: no such field%s"):format(path, key, hint)
     end
-    local wrong = rule[1](given[key])
-    if wrong then return ("%s.%s: %s"):format(path, key, wrong) end
+    local wrong, below = rule[1](given[key])
+    if wrong then return ("%s.%s%s: %s"):format(path, key, below or "", wrong) end
   end
   for _, name in ipairs(names) do
     if rules[name].required and given[name] == nil then
@@ -75,6 +75,16 @@ local function find_mistake(path, given, rules)
     end
   end
   return nil
+end
+
+--- A table of fields with rules of their own.
+function check.table(rules)
+  return function(value)
+    local mistake = find_mistake("", value, rules)
+    if not mistake then return nil end
+    local below, wrong = mistake:match("^([%w_.]*): (.*)$")
+    return wrong, below
+  end
 end
 
 --- The line of the user's file that is being run, where the stack cannot tell (see scenario.load).

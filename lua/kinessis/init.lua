@@ -7,6 +7,8 @@
 local parts = {
   schema = "kinessis.schema",                   -- schema(name, fields): what a record looks like
   fake = "kinessis.fake",                       -- fake.uuid(), fake.email(), ...: providers of values
+  population = "kinessis.population",           -- population(name, size, fields): users, devices, ...
+  sessions = "kinessis.sessions",               -- sessions(name, {...}): runs of ordered events
   pace = "kinessis.pace",                       -- pace.rate(n), ...: how fast records arrive
   scenario = "kinessis.scenario",               -- scenario{...}: records, amount, pace, destination
   stream = "kinessis.stream",                   -- stream{...}: a Kinesis stream to send to

@@ -120,6 +120,7 @@ function run.go(scenario, values, with)
     workers = values.workers,
     clock_start = values.start or scenario.start,
     clock_step = values.step or scenario.step,
+    disorder = scenario.disorder,
     due = slower(with.due, share),
     progress = line and line.draw or nil,
   }

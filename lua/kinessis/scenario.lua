@@ -11,8 +11,10 @@
 ---       seed    = 42,                   -- else each run picks one and says which
 ---       start   = "2022-02-02T15:17:07Z", -- a simulated clock: record i happens i * step later
 ---       step    = 0.001,                -- seconds
+---       disorder = { late = { p = 0.01, by = "5m" }, duplicate = 0.001 }, -- kinessis.disorder
 ---     }
 local check = require "kinessis.check"
+local disorder = require "kinessis.disorder"
 local pace = require "kinessis.pace"
 local sys = require "kinessis.core.sys"
 
@@ -62,6 +64,7 @@ local rules = {
   seed = { check.integer(0, math.maxinteger) },
   start = { is_time },
   step = { is_step },
+  disorder = { disorder.mistake },
 }
 
 --- The plan of the records (kinessis.core.plan), told to keep the partition key; format is a schema's.
@@ -86,6 +89,7 @@ local function new(_, given)
   self.amount = math.tointeger(given.amount)
   self.seed = math.tointeger(given.seed)
   self.pace = pace.of(given.pace)
+  self.disorder = given.disorder and disorder.read(given.disorder)
   self.start = type(given.start) == "string" and sys.parse_iso(given.start) or given.start
   return self
 end

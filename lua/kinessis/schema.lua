@@ -190,6 +190,7 @@ local instantiate_fields
 -- A copy of a provider for one field, with the stream that each of its draws comes from. place: the
 -- scope (kinessis.agree), the field, the use that it is inside of, and in a text its counts of uses.
 local function instantiate(node, place)
+  if node.code then return node end
   local field = place.field
   local function inside(inner, changes)
     return instantiate(inner, setmetatable(changes or {}, { __index = place }))
@@ -259,7 +260,9 @@ end
 -- Appends what the provider writes: where it is text, the content of a string.
 function emit_content(plan, code, node)
   if node.from then node.slot = plan.slot_of[node.from] end
-  if node.resolve then
+  if node.code then
+    table.move(node.code, 1, #node.code, #code + 1, code)
+  elseif node.resolve then
     local place = { scope = node.place.scope, field = node.place.field, use = node.use }
     emit_content(plan, code, instantiate(agree.resolve(node.resolve, node.use), place))
   elseif node.fields then
@@ -324,6 +327,14 @@ local function calls_scripts(fields)
   for _, field in ipairs(fields) do
     if field.fn or field.fields and calls_scripts(field.fields) then return true end
     if field.node and provider.contains(field.node, "script") then return true end
+  end
+  return false
+end
+
+-- Some field is asked for by another one.
+local function has_references(fields)
+  for _, field in ipairs(fields) do
+    if field.referenced or field.fields and has_references(field.fields) then return true end
   end
   return false
 end
@@ -442,11 +453,13 @@ end
 
 --- n records (JSON strings), from index options.from (0), of options.seed (0). options.start is the
 --- time (seconds since 1970) of record 0 on the simulated clock and options.step the seconds between
---- records; without start, now is the wall clock. options.format is plan's.
+--- records; without start, now is the wall clock. options.format is plan's;
+--- options.disorder is of kinessis.disorder.read.
 function Schema:sample(n, options)
   options = options or {}
   local cursor <close> = self:plan(nil, options.format):cursor {
     seed = options.seed or 0, start = options.start, step = options.step,
+    disorder = options.disorder,
   }
   local records, from = {}, options.from or 0
   for i = 1, n or 1 do
@@ -485,6 +498,45 @@ local function check_options(options, name, where)
   local found, problem = require("kinessis.locale").find(options.locale)
   if not found then fail(where, name, "%s", problem) end
   return found
+end
+
+-- Adds what each field, and each object, writes alone. make() makes the nodes anew, since what is
+-- emitted is spent.
+local function add_attributes(attributes, plan, fields, make, prefix)
+  for i, field in ipairs(fields) do
+    local attribute = { name = prefix .. field.name, code = {}, type = field.type, text = false, node = field.node }
+    attributes[#attributes + 1] = attribute
+    attributes[attribute.name] = attribute
+    local node = make()[i]
+    if field.fields then
+      emit_fields(plan, attribute.code, field.fields, node, field.name .. "\0")
+      add_attributes(attributes, plan, field.fields, function() return make()[i] end, attribute.name .. ".")
+    else
+      attribute.text = node.text
+      emit_content(plan, attribute.code, node)
+    end
+  end
+end
+
+--- Fields that are used one by one, outside of their record (kinessis.population): a list, and by path,
+--- of { name, code, type, text, node }: the parts of a provider that has `code`, and the provider that was
+--- given. options are of schema.new.
+function schema.attributes(name, fields, options)
+  local where = blame.where()
+  if type(fields) ~= "table" or provider.is(fields) then
+    fail(where, name, "the fields must be a list of { name, value }, not %s", blame.show(fields))
+  end
+  local locale = check_options(options, name, where)
+  local checked = check_fields(fields, name, where, 0)
+  if has_references(checked) or calls_scripts(checked) then
+    fail(where, name, "an attribute stands alone: it can be no function, and refer to no other field")
+  end
+  local plan = setmetatable({ captures = {}, columns = {}, slot_of = {}, count = { slots = 0 } }, Plan)
+  local attributes = {}
+  add_attributes(attributes, plan, checked, function()
+    return instantiate_fields(checked, name, agree.record(name, locale))
+  end, "")
+  return attributes
 end
 
 function schema.new(name, fields, options)

@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "bind/host.h"
 #include "bind/libraries.h"
+#include "bind/pick.h"
 #include "bind/plan.h"
 #include "bind/script.h"
 #include "bind/script_value.h"
@@ -104,12 +105,25 @@ static uint32_t read_words(lua_State *L, builder_box *box, kn_err *err) {
     return table;
 }
 
-static void read_args(lua_State *L, kn_op_request *request) {
+/* The pick on top of the stack; returns its number. */
+static int64_t read_pick(lua_State *L, builder_box *box) {
+    kn_pick pick;
+    kn_err err;
+    uint32_t number;
+    kn_read_pick(L, &pick);
+    if (!kn_plan_pick(box->builder, &pick, &number, &err))
+        raise(L, &err);
+    return number;
+}
+
+static void read_args(lua_State *L, builder_box *box, kn_op_request *request) {
     const kn_op_type *type = request->type;
     for (int i = 0; i < KN_OP_ARGS && type->args[i].name; i++) {
-        int is_number;
+        int is_number = 1;
         lua_getfield(L, -1, type->args[i].name);
-        if (type->args[i].kind == KN_KIND_INT)
+        if (type->args[i].kind == KN_KIND_PICK)
+            request->args[i].i = read_pick(L, box);
+        else if (type->args[i].kind == KN_KIND_INT)
             request->args[i].i = lua_tointegerx(L, -1, &is_number);
         else
             request->args[i].d = lua_tonumberx(L, -1, &is_number);
@@ -150,7 +164,7 @@ static void read_op(lua_State *L, builder_box *box) {
         read_script(L, &request);
     } else {
         lua_settop(L, top);
-        read_args(L, &request);
+        read_args(L, box, &request);
     }
     if (request.type->takes & KN_OP_WORDS)
         request.words = read_words(L, box, &err);
@@ -331,8 +345,30 @@ static int64_t option_scaled(lua_State *L, const char *name, double scale, int64
     return v;
 }
 
-/* plan:cursor{ seed = 0, start = seconds, step = seconds } -> cursor; without start, now is the
- * wall clock */
+static double read_rate(lua_State *L, const char *name) {
+    lua_getfield(L, -1, name);
+    double rate = luaL_optnumber(L, -1, 0);
+    lua_pop(L, 1);
+    return rate;
+}
+
+void kn_read_disorder(lua_State *L, int index, kn_disorder *out) {
+    *out = (kn_disorder){0};
+    if (lua_getfield(L, index, "disorder") == LUA_TTABLE) {
+        double late_ms = read_rate(L, "late_ms"), shuffle = read_rate(L, "shuffle");
+        if (!(late_ms >= 0 && late_ms < 9e15 && shuffle >= 0 && shuffle <= 1 << 30))
+            luaL_error(L, "disorder is out of range");
+        *out = (kn_disorder){.late = read_rate(L, "late"),
+                             .late_ms = (int64_t)late_ms,
+                             .duplicate = read_rate(L, "duplicate"),
+                             .corrupt = read_rate(L, "corrupt"),
+                             .shuffle = (uint64_t)shuffle};
+    }
+    lua_pop(L, 1);
+}
+
+/* plan:cursor{ seed = 0, start = seconds, step = seconds, disorder = {} } -> cursor; without start,
+ * now is the wall clock */
 static int l_plan_cursor(lua_State *L) {
     kn_err err;
     kn_check_plan(L, 1);
@@ -343,6 +379,8 @@ static int l_plan_cursor(lua_State *L) {
     lua_settop(L, 2);
     config.clock_start_ms = option_scaled(L, "start", 1e3, -1);
     config.clock_step_us = (uint64_t)option_scaled(L, "step", 1e6, 0);
+    if (lua_istable(L, 2))
+        kn_read_disorder(L, 2, &config.disorder);
     cursor_box *box = lua_newuserdatauv(L, sizeof *box, 1);
     *box = (cursor_box){.config = config};
     kn_buf_init(&box->record, KN_PLAN_MAX * 2);

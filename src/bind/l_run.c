@@ -280,6 +280,7 @@ static void read_cursor(lua_State *L, binding *b) {
     b->cursor.seed = (uint64_t)integer_field(L, CONFIG, "seed", 0);
     b->cursor.clock_start_ms = start < 0 ? -1 : (int64_t)(start * 1000 + 0.5);
     b->cursor.clock_step_us = (uint64_t)(step * 1e6 + 0.5);
+    kn_read_disorder(L, CONFIG, &b->cursor.disorder);
     b->path = text_field(L, CONFIG, "path");
     b->kept = text_field(L, CONFIG, "kept");
     b->format = text_field(L, CONFIG, "format");

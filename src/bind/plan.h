@@ -17,4 +17,8 @@ const kn_plan *kn_check_plan(lua_State *L, int index);
 KN_MUST_CHECK bool kn_open_cursor(lua_State *L, int plan_index, const kn_cursor_config *config,
                                   kn_cursor **out, lua_State **thread, kn_err *err);
 
+/* Reads field "disorder" of the table at index, if there: { late =, late_ms =, duplicate =,
+ * corrupt =, shuffle = }, none of them needed. May raise. */
+void kn_read_disorder(lua_State *L, int index, kn_disorder *out);
+
 #endif

@@ -12,6 +12,17 @@ enum { MAX_ANSWER = 1 << 24 };
 
 static const int64_t last_ms = 253402300799999; /* 9999-12-31T23:59:59.999Z */
 
+static bool open_picks(kn_cursor *c, kn_err *err) {
+    const kn_plan *plan = c->plan;
+    c->picks = calloc(plan->pick_count + 1, sizeof *c->picks);
+    if (!c->picks)
+        return kn_fail(err, KN_ENOMEM, "out of memory");
+    for (size_t i = 0; i < plan->pick_count; i++)
+        if (!kn_pick_init(&c->picks[i], &plan->picks[i], c->seed_key, err))
+            return false;
+    return true;
+}
+
 bool kn_cursor_new(const kn_plan *plan, const kn_cursor_config *config, kn_cursor **out,
                    kn_err *err) {
     kn_cursor *c = calloc(1, sizeof *c);
@@ -29,6 +40,11 @@ bool kn_cursor_new(const kn_plan *plan, const kn_cursor_config *config, kn_curso
         kn_cursor_destroy(c);
         return kn_fail(err, KN_ENOMEM, "out of memory");
     }
+    if (!open_picks(c, err) ||
+        !kn_disorder_init(&c->disorder, &config->disorder, c->seed_key, err)) {
+        kn_cursor_destroy(c);
+        return false;
+    }
     memcpy(c->ops, plan->ops, plan->op_count * sizeof *c->ops);
     for (size_t i = 0; i < plan->op_count; i++)
         c->ops[i].key = kn_rng_stream_key(c->seed_key, c->ops[i].key);
@@ -42,6 +58,9 @@ void kn_cursor_destroy(kn_cursor *c) {
         return;
     if (c->config.release)
         c->config.release(c->config.call_context);
+    for (size_t i = 0; c->picks && i < c->plan->pick_count; i++)
+        kn_pick_free(&c->picks[i]);
+    free(c->picks);
     free(c->ops);
     free(c->spans);
     kn_buf_free(&c->scratch);
@@ -78,6 +97,8 @@ static bool make_json(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
     }
     c->record_key = kn_rng_record_key(c->seed_key, index);
     c->index = index;
+    c->moment = index > INT64_MAX ? INT64_MAX : (int64_t)index;
+    c->late_ms = kn_disorder_late_ms(&c->disorder, &c->config.disorder, index);
     c->now_known = false;
     c->out = out;
     c->err = err;
@@ -99,10 +120,22 @@ static bool make_json(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
 }
 
 bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
-    if (!c->plan->csv)
-        return make_json(c, index, out, err);
+    const kn_disorder *disorder = &c->config.disorder;
+    uint64_t position = index;
+    size_t start = out->len;
+    if (c->disorder.active)
+        index = kn_disorder_index(&c->disorder, disorder, position);
     kn_buf_clear(&c->json);
-    return make_json(c, index, &c->json, err) && kn_csv_write(c, &c->json, out, err);
+    if (!make_json(c, index, c->plan->csv ? &c->json : out, err) ||
+        (c->plan->csv && !kn_csv_write(c, &c->json, out, err)))
+        return false;
+    if (c->disorder.active) {
+        char *p = out->p + start;
+        out->len =
+            start + kn_disorder_corrupt(&c->disorder, disorder, position, p, out->len - start);
+        out->p[out->len] = '\0';
+    }
+    return true;
 }
 
 kn_slice kn_cursor_kept(const kn_cursor *c) {
@@ -126,14 +159,11 @@ int64_t kn_cursor_now_ms(kn_cursor *c) {
     if (c->now_known)
         return c->now_ms;
     if (c->config.clock_start_ms < 0)
-        c->now_ms = kn_time_now_ms();
+        c->now_ms = kn_time_now_ms() - c->late_ms;
     else {
-        uint64_t step = c->config.clock_step_us;
-        unsigned __int128 ms = (unsigned __int128)c->index * step / 1000;
-        int64_t left = last_ms - c->config.clock_start_ms;
-        c->now_ms = left < 0 || ms > (unsigned __int128)left
-                        ? last_ms
-                        : c->config.clock_start_ms + (int64_t)ms;
+        __int128 ms = (__int128)c->moment * (int64_t)c->config.clock_step_us / 1000 +
+                      c->config.clock_start_ms - c->late_ms;
+        c->now_ms = ms < 0 ? 0 : ms > last_ms ? last_ms : (int64_t)ms;
     }
     c->now_known = true;
     return c->now_ms;

@@ -245,7 +245,8 @@ const kn_op_type kn_ops_basic[] = {
 
 const kn_op_type *kn_op_type_find(const char *name) {
     static const kn_op_type *const families[] = {kn_ops_basic, kn_ops_control, kn_ops_random,
-                                                 kn_ops_text,  kn_ops_time,    kn_ops_row};
+                                                 kn_ops_text,  kn_ops_time,    kn_ops_row,
+                                                 kn_ops_entity};
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         for (const kn_op_type *t = families[i]; t->name; t++)
             if (strcmp(t->name, name) == 0)

@@ -8,6 +8,8 @@
 
 #include "base/rng.h"
 #include "base/time.h"
+#include "gen/disorder.h"
+#include "gen/entity.h"
 #include "gen/plan.h"
 
 /* Texts to choose from, in one block padded for copies in blocks. */
@@ -46,7 +48,7 @@ static inline kn_op_arg kn_op_more(const kn_op *op, unsigned i) {
     return op[1].args[i - KN_OP_INLINE];
 }
 
-enum { KN_KIND_INT, KN_KIND_DOUBLE };
+enum { KN_KIND_INT, KN_KIND_DOUBLE, KN_KIND_PICK /* the number of a kn_plan_pick */ };
 
 struct kn_op_type {
     const char *name;
@@ -68,7 +70,7 @@ enum { KN_OP_WORDS = 1, KN_OP_BODY = 2, KN_OP_LOOP = 4 | KN_OP_BODY };
 
 /* The table of operations, by families; each ends with a row without a name. */
 extern const kn_op_type kn_ops_basic[], kn_ops_control[], kn_ops_random[], kn_ops_row[],
-    kn_ops_text[], kn_ops_time[];
+    kn_ops_text[], kn_ops_time[], kn_ops_entity[];
 
 #define KN_ARG_INT(name)                                                                           \
     { name, KN_KIND_INT }
@@ -87,6 +89,8 @@ struct kn_plan {
     size_t op_count;
     kn_words *words;
     size_t word_count;
+    kn_pick *picks;
+    size_t pick_count;
     char *literals;
     size_t max_length;
     uint32_t slots;
@@ -99,8 +103,9 @@ struct kn_plan {
 
 struct kn_cursor {
     uint64_t record_key, index;
-    kn_buf *out; /* while a record is made */
-    int64_t now_ms;
+    int64_t moment; /* the index whose time it is; before the first record it is negative */
+    kn_buf *out;    /* while a record is made */
+    int64_t now_ms, late_ms;
     bool now_known;
     const kn_plan *plan;
     kn_op *ops; /* the plan's, with keys of this seed */
@@ -112,6 +117,8 @@ struct kn_cursor {
     char iso[32];
     int64_t civil_ms; /* what civil holds, with its zone */
     kn_civil civil;
+    kn_pick_state *picks; /* one for each of the plan's */
+    kn_disorder_state disorder;
     uint64_t unique; /* the number that operations in unique take their parts of */
     kn_buf scratch;  /* a script's answer */
     kn_buf json;     /* the record that becomes a row of CSV */

@@ -7,6 +7,7 @@
 
 struct kn_plan_builder {
     kn_buf ops, literals, words, columns; /* kn_op, text, kn_words, uint32_t */
+    kn_buf picks;                         /* kn_pick */
     kn_buf lengths;                       /* size_t: the longest text of each capture */
     size_t pending;                       /* where the literal of the next operation starts */
     size_t max_length;
@@ -30,6 +31,7 @@ bool kn_plan_builder_new(kn_plan_builder **out, kn_err *err) {
     kn_buf_init(&b->literals, KN_PLAN_MAX);
     kn_buf_init(&b->words, MAX_TABLES * sizeof(kn_words));
     kn_buf_init(&b->columns, MAX_SLOTS * sizeof(uint32_t));
+    kn_buf_init(&b->picks, KN_PICKS_MAX * sizeof(kn_pick));
     kn_buf_init(&b->lengths, MAX_SLOTS * sizeof(size_t));
     b->kept = -1;
     *out = b;
@@ -54,6 +56,7 @@ void kn_plan_builder_destroy(kn_plan_builder *b) {
     kn_buf_free(&b->literals);
     kn_buf_free(&b->words);
     kn_buf_free(&b->columns);
+    kn_buf_free(&b->picks);
     kn_buf_free(&b->lengths);
     free(b);
 }
@@ -70,6 +73,23 @@ bool kn_plan_words(kn_plan_builder *b, const kn_slice *words, const double *weig
         return kn_buf_check(&b->words, "the schema's word tables", err);
     }
     return true;
+}
+
+bool kn_plan_pick(kn_plan_builder *b, const kn_pick *pick, uint32_t *number, kn_err *err) {
+    const kn_pick *picks = (const kn_pick *)(const void *)b->picks.p;
+    size_t n = b->picks.len / sizeof *picks;
+    if (!kn_pick_check(pick, err))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (memcmp(&picks[i], pick, sizeof *pick) == 0) {
+            *number = (uint32_t)i;
+            return true;
+        }
+    if (n == KN_PICKS_MAX)
+        return kn_fail(err, KN_ELIMIT, "more than %d choices of entities", KN_PICKS_MAX);
+    *number = (uint32_t)n;
+    kn_buf_append(&b->picks, pick, sizeof *pick);
+    return kn_buf_check(&b->picks, "the schema's entities", err);
 }
 
 void kn_plan_literal(kn_plan_builder *b, kn_slice json) {
@@ -134,6 +154,10 @@ bool kn_plan_op(kn_plan_builder *b, const kn_op_request *request, kn_err *err) {
     }
     if (type->prepare && !type->prepare(op, &length, err))
         return false;
+    size_t picks = b->picks.len / sizeof(kn_pick);
+    if (type->args[0].name && type->args[0].kind == KN_KIND_PICK &&
+        (uint64_t)op[0].args[0].i >= picks)
+        return kn_fail(err, KN_EINVAL, "%s has no pick", type->name);
     if (strcmp(type->args[0].name ? type->args[0].name : "", "slot") == 0 &&
         !use_slot(b, type, op[0].args[0].i, &length, err))
         return false;
@@ -225,6 +249,7 @@ bool kn_plan_finish(kn_plan_builder *b, kn_plan **out, kn_err *err) {
                       .max_length = b->max_length,
                       .slots = b->slots,
                       .kept = b->kept,
+                      .pick_count = b->picks.len / sizeof(kn_pick),
                       .column_count = b->columns.len / sizeof(uint32_t),
                       .csv = b->csv,
                       .scripts = b->scripts};
@@ -232,7 +257,8 @@ bool kn_plan_finish(kn_plan_builder *b, kn_plan **out, kn_err *err) {
     plan->literals = kn_buf_take(&b->literals, NULL);
     plan->words = (kn_words *)(void *)kn_buf_take(&b->words, NULL);
     plan->columns = (uint32_t *)(void *)kn_buf_take(&b->columns, NULL);
-    if (!plan->ops || !plan->literals || !plan->words || !plan->columns) {
+    plan->picks = (kn_pick *)(void *)kn_buf_take(&b->picks, NULL);
+    if (!plan->ops || !plan->literals || !plan->words || !plan->columns || !plan->picks) {
         kn_plan_destroy(plan);
         return kn_fail(err, KN_ENOMEM, "out of memory");
     }
@@ -250,6 +276,7 @@ void kn_plan_destroy(kn_plan *plan) {
     free(plan->ops);
     free(plan->literals);
     free(plan->columns);
+    free(plan->picks);
     free(plan);
 }
 

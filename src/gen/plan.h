@@ -11,12 +11,22 @@ typedef struct kn_cursor kn_cursor; /* one thread's place to run it */
 
 /* ---- running ---- */
 
+/* Stated rates of disorder (gen/disorder.h); all 0: none. */
+typedef struct kn_disorder {
+    double late; /* share of records whose time is up to late_ms before their place's */
+    int64_t late_ms;
+    double duplicate; /* share of places that repeat a record from shortly before; at most 0.5 */
+    double corrupt;   /* share of places whose bytes are no JSON any more */
+    uint64_t shuffle; /* order is lost within windows of so many places */
+} kn_disorder;
+
 typedef struct kn_cursor_config {
     uint64_t seed;
     /* The simulated clock: record i happens at clock_start_ms + i * clock_step_us / 1000. When
      * clock_start_ms is negative, now is the wall clock. */
     int64_t clock_start_ms;
     uint64_t clock_step_us;
+    kn_disorder disorder; /* then an index is a position in the output */
     /* How the plan reaches a script's function: appends the field's JSON value. NULL when there is
      * none. */
     bool (*call)(void *context, uint32_t function, uint64_t index, kn_buf *out, kn_err *err);
@@ -94,6 +104,11 @@ KN_MUST_CHECK bool kn_plan_words(kn_plan_builder *builder, const kn_slice *words
                                  const double *weights, size_t n, uint32_t *table, kn_err *err);
 
 void kn_plan_literal(kn_plan_builder *builder, kn_slice json);
+/* A choice of entities (gen/entity.h), for operations that take one; equal ones have one number. */
+typedef struct kn_pick kn_pick;
+KN_MUST_CHECK bool kn_plan_pick(kn_plan_builder *builder, const kn_pick *pick, uint32_t *number,
+                                kn_err *err);
+
 KN_MUST_CHECK bool kn_plan_op(kn_plan_builder *builder, const kn_op_request *request, kn_err *err);
 void kn_plan_end(kn_plan_builder *builder);
 

@@ -8,6 +8,8 @@
 ---   { op = name, cases = { value } }   one that runs one of several
 ---   { parts = { text or provider } }   one string made of several
 ---   { fields = fields }                an object
+---   { code = list }                    compiled before (kinessis.population): `describes` is the provider
+---                                      that it stands for, `shown` how a script writes it
 ---   { resolve = function(record) }     decided with the record in view: returns a provider. These are
 ---                                      the values about people and places: fake/about.lua
 ---   { bind = function(record) }        the same when the schema is checked, so that its type can

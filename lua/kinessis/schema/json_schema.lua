@@ -156,7 +156,8 @@ local function of_parts(node)
 end
 
 function of_node(node, glue_type)
-  if node.op == "optional" then return nullable(of_node(node.body, glue_type)) end
+  if node.describes then return of_node(node.describes, glue_type) end
+  if node.op == "optional" or node.op == "session_when" then return nullable(of_node(node.body, glue_type)) end
   local made = of_parts(node) or operations[node.op] and operations[node.op](node)
   local format = node.format or formats[node.name]
   if not made and node.text then

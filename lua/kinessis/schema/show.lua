@@ -35,7 +35,7 @@ end
 
 --- An argument as a script would write it.
 function text_of(value)
-  if provider.is(value) then return value.name and call_of(value) or "a provider" end
+  if provider.is(value) then return value.shown or value.name and call_of(value) or "a provider" end
   if type(value) == "string" then return '"' .. report.printable((value:gsub('[\\"]', "\\%0"))) .. '"' end
   if type(value) == "table" then return table_of(value) end
   if type(value) == "function" then return show.function_text(value) end
