@@ -8,10 +8,12 @@ local locale = {}
 local Locale = { __name = "kinessis.locale" }
 
 --- The locales that the library carries.
-locale.names = { "en_US" }
+locale.names = {
+  "de_DE", "en_GB", "en_US", "es_ES", "fr_FR", "hi_IN", "it_IT", "ja_JP", "pt_BR", "zh_CN",
+}
 
 -- Stops checking: what is wrong, without the locale's name.
-local Problem = {}
+local Problem = { __tostring = function(self) return self.text end }
 local function refuse(...)
   error(setmetatable({ text = select("#", ...) > 1 and string.format(...) or (...) }, Problem), 0)
 end
@@ -357,7 +359,7 @@ end
 function locale.get(name)
   local found = built_in[name]
   if not found then
-    found = new(require("kinessis.locales." .. name), name, "")
+    found = new(require("kinessis.locales." .. name), name, "", name ~= "en_US" and locale.get "en_US" or nil)
     built_in[name] = found
   end
   return found
