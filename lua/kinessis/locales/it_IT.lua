@@ -29,7 +29,10 @@ Palumbo, Sanna, Farina, Rizzi, Monti, Cattaneo, Morelli, Amato, Silvestri, Mazza
 Giuliani, Benedetti, Barone, Rossetti, Caputo, Montanari, Guerra, Palmieri, Bernardi, Martino, Fiore, De Rosa,
 Ferretti, Bellini, Basile, Riva, Donati, Piras, Vitali, Battaglia, Sartori, Neri, Costantini, Milani, Pagano, Ruggiero,
 Sorrentino, D'Amico, Orlando, Damico, Negri, Mantovani, Fumagalli, Zanetti, Bertolini, Ceccarelli, Orsini, Nicolò]],
-  prefix = { male = "Sig., Sig., Sig., Dott., Ing., Prof.", female = "Sig.ra, Sig.ra, Sig.ra, Dott.ssa, Ing., Prof.ssa" },
+  prefix = {
+    male = "Sig., Sig., Sig., Dott., Ing., Prof.",
+    female = "Sig.ra, Sig.ra, Sig.ra, Dott.ssa, Ing., Prof.ssa",
+  },
   suffix = "Jr., PhD, MBA",
   gender = { male = "maschio", female = "femmina" },
   name_format = "{first_name} {last_name}",
