@@ -79,8 +79,8 @@ end
 
 local function new(_, given)
   check("scenario", given, rules, 3)
-  local key = given.to and given.to.partition_key
-  local problem = key and given.records:lacks(key)
+  local partition_key = given.to and given.to.partition_key
+  local problem = partition_key and given.records:lacks(partition_key)
   if problem then
     check.raise(("scenario.to.partition_key: schema %s: %s"):format(given.records.name, problem), 3)
   end

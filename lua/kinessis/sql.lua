@@ -134,7 +134,8 @@ function sql.pages(target, statement, options, on_page)
   started, err = api.athena:start_query_execution(start)
   if not started then return nil, err end
   if options and options.on_start then
-    options.on_start(function() return api.athena:stop_query_execution { QueryExecutionId = started.QueryExecutionId } end)
+    local id = started.QueryExecutionId
+    options.on_start(function() return api.athena:stop_query_execution { QueryExecutionId = id } end)
   end
   local execution
   execution, err = wait(api, started.QueryExecutionId)

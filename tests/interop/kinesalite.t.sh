@@ -38,4 +38,5 @@ sed 's/"sent"/"nowhere"/' "$folder/scenario.lua" >"$folder/nowhere.lua"
 "$KINESSIS" run "$folder/nowhere.lua" --target "$peer_url" 2>"$folder/log"
 ok "a stream that does not exist is exit code 1" same $? 1
 ok "in the server's words" has "ResourceNotFoundException: Stream nowhere under account"
+ok "and what would make it is said" has "made by terraform (terraform/), or by --provision"
 peer_done

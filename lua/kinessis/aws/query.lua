@@ -1,5 +1,6 @@
 --- The query protocol: a form out, XML back. STS.
 local core = require "kinessis.core.aws"
+local sys = require "kinessis.core.sys"
 
 local query = {}
 
@@ -28,7 +29,9 @@ function query.call(client, api, operation, input)
   if not reply then return nil, err end
   local root
   root, err = core.xml(reply.body)
-  if not root then return nil, err end
+  if not root then
+    return nil, sys.error("malformed", ("%s %s: the reply is %s"):format(api.name, operation, err))
+  end
   for _, child in ipairs(root) do
     if child.name == operation .. "Result" then
       local result = to_table(child)

@@ -7,6 +7,7 @@
 --- An object is held in memory whole, up to 1 GiB. Multipart uploads are not here.
 local core = require "kinessis.core.aws"
 local options = require "kinessis.options"
+local sys = require "kinessis.core.sys"
 
 local s3 = {}
 
@@ -113,9 +114,9 @@ local function to_table(element, url)
   return t
 end
 
-local function from_xml(text)
+local function from_xml(operation, text)
   local root, err = core.xml(text)
-  if not root then return nil, err end
+  if not root then return nil, sys.error("malformed", ("s3 %s: the reply is %s"):format(operation, err)) end
   local url = false
   for _, child in ipairs(root) do
     if child.name == "EncodingType" then url = child.text == "url" end
@@ -202,7 +203,7 @@ function s3.call(client, _, operation, input)
   end
   local reply, err = client:call(call)
   if not reply then return nil, err end
-  if shape.xml then return from_xml(reply.body) end
+  if shape.xml then return from_xml(operation, reply.body) end
   local result = from_headers(shape, reply.headers)
   if shape.gives_body then result.Body = reply.body end
   return result

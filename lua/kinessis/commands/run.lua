@@ -65,6 +65,9 @@ local function tell(summary, where, label)
   if lost > 0 then
     log("error", "%s of %s messages were not delivered%s", count(lost), count(summary.generated),
       sent.first_error and ": " .. tostring(sent.first_error) or ".")
+    if where and (sent.first_error or {}).aws_code == "ResourceNotFoundException" then
+      log("info", "The stack of a scenario is made by terraform (terraform/), or by --provision.")
+    end
   end
   return lost == 0
 end
