@@ -95,7 +95,7 @@ format:                  ## format the C sources
 demo: $(BUILD)/kinessis  ## the tutorial's journey, on the lake
 	@$(BUILD)/kinessis demo
 
-bench: $(BUILD)/kinessis ## measure, as ratios to limits and rivals
+bench: $(BUILD)/kinessis $(BUILD)/bench/plan ## measure, as ratios to limits and rivals
 	BUILD="$(BUILD)" sh tests/bench/run.sh
 
 $(BUILD)/bench/%: tests/bench/%.c $(LIBRARY) $(BUILD)/embedded.o

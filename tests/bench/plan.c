@@ -1,27 +1,76 @@
-/* How fast a schema makes records on one thread, next to a loop written by hand for the tutorial's
- * record (the limit).
+/* How fast a schema makes records on one thread, next to the limit: a loop written by hand for the
+ * quickstart's record, from the same words, clock and random numbers.
  *
- *     plan FILE [records]        FILE is Lua that returns a schema or a scenario
+ *     plan FILE RECORDS          FILE is Lua that returns a schema or a scenario
+ *     plan --print FILE RECORDS  the loop's records, to look at
  *
- * Prints records and bytes per second, and the ratio to the limit. */
+ * Prints lines of: what, records, bytes, nanoseconds of CPU; between tabs. */
 #include "bind/plan.h"
 #include "base/rng.h"
 #include "base/time.h"
 #include "bind/host.h"
 #include "gen/digits.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
-enum { BLOCK = 1 << 20 };
+enum { BLOCK = 1 << 20, WORDS_MAX = 1200 };
 
-static void report(const char *what, uint64_t n, uint64_t bytes, uint64_t ns) {
-    printf("%-12s %6.2f M records/s  %5.2f GB/s  %5.1f ns and %.0f bytes each\n", what,
-           (double)n * 1e3 / (double)ns, (double)bytes / (double)ns, (double)ns / (double)n,
-           (double)bytes / (double)n);
+static uint64_t cpu_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* ---- the limit: one record's format as code, the same random numbers and words ---- */
+static void report(const char *what, uint64_t n, uint64_t bytes, uint64_t ns) {
+    printf("%s\t%llu\t%llu\t%llu\n", what, (unsigned long long)n, (unsigned long long)bytes,
+           (unsigned long long)ns);
+}
+
+/* ---- the limit ---- */
+
+/* The words of a list, and as they stand in a mail address. */
+typedef struct words {
+    char text[WORDS_MAX][32], address[WORDS_MAX][32];
+    size_t length[WORDS_MAX], address_length[WORDS_MAX], count;
+} words;
+
+static words first, last, domain;
+
+/* Takes a list of the module of words on top of the stack. */
+static bool load_words(lua_State *L, const char *name, words *w, kn_err *err) {
+    lua_getfield(L, -1, name);
+    for (w->count = 0; w->count < WORDS_MAX; w->count++) {
+        lua_rawgeti(L, -1, (lua_Integer)w->count + 1);
+        const char *word = lua_tostring(L, -1);
+        if (!word || strlen(word) >= sizeof w->text[0])
+            break;
+        strcpy(w->text[w->count], word);
+        w->length[w->count] = strlen(word);
+        char *to = w->address[w->count];
+        for (; *word; word++)
+            if (isalpha((unsigned char)*word))
+                *to++ = (char)tolower((unsigned char)*word);
+        w->address_length[w->count] = (size_t)(to - w->address[w->count]);
+        lua_pop(L, 1);
+    }
+    bool ok = w->count > 0 && lua_isnil(L, -1);
+    lua_pop(L, 2);
+    return ok || kn_fail(err, KN_EINVAL, "the list %s is absent or too large", name);
+}
+
+static bool load_all_words(lua_State *L, kn_err *err) {
+    lua_getglobal(L, "require");
+    lua_pushstring(L, "kinessis.fake.en_US");
+    if (!kn_host_call(L, 1, 1, err))
+        return false;
+    bool ok = load_words(L, "first_name", &first, err) && load_words(L, "last_name", &last, err) &&
+              load_words(L, "domain", &domain, err);
+    lua_pop(L, 1);
+    return ok;
+}
 
 static char *put(char *p, const char *s, size_t n) {
     memcpy(p, s, n);
@@ -30,46 +79,72 @@ static char *put(char *p, const char *s, size_t n) {
 
 #define PUT(literal) p = put(p, literal, sizeof(literal) - 1)
 
-static uint64_t by_hand(uint64_t records) {
-    static const char *const names[] = {"James", "Mary",     "Robert",  "Patricia",
-                                        "John",  "Jennifer", "Michael", "Linda"};
+#define PUT_WORD(w, form, i) p = put(p, (w).form[i], (w).form##_length[i])
+
+static char *put_uuid(char *p, uint64_t a, uint64_t b) {
+    char hex[32];
+    kn_put_hex32(hex, (uint32_t)(a >> 32));
+    kn_put_hex32(hex + 8, ((uint32_t)a & ~0xF000u) | 0x4000u);
+    kn_put_hex32(hex + 16, ((uint32_t)(b >> 32) & 0x3FFFFFFFu) | 0x80000000u);
+    kn_put_hex32(hex + 24, (uint32_t)b);
+    static const int groups[] = {8, 4, 4, 4, 12};
+    for (int g = 0, at = 0; g < 5; at += groups[g++]) {
+        p = put(p, hex + at, (size_t)groups[g]);
+        if (g < 4)
+            *p++ = '-';
+    }
+    return p;
+}
+
+/* clock_start_ms: of a simulated clock, -1: the wall's. */
+static uint64_t by_hand(uint64_t records, int64_t clock_start_ms, FILE *copy) {
     static const char *const states[] = {"Active", "Inactive", "Canceled"};
-    static char block[BLOCK + 512];
-    char *p = block;
+    static char block[BLOCK + 1024];
+    char *p = block, iso[32];
     uint64_t bytes = 0;
+    int64_t second = -1;
     for (uint64_t i = 0; i < records; i++) {
         kn_rng rng = {kn_rng_record_key(42, i)};
-        uint64_t a = kn_rng_next(&rng), b = kn_rng_next(&rng), c = kn_rng_next(&rng),
-                 d = kn_rng_next(&rng);
-        const char *first = names[c & 7], *last = names[c >> 3 & 7], *state = states[d % 3];
+        uint64_t a = kn_rng_next(&rng), b = kn_rng_next(&rng);
+        const char *state = states[kn_rng_below(kn_rng_next(&rng), 3)];
+        size_t f = kn_rng_below(kn_rng_next(&rng), first.count);
+        size_t l = kn_rng_below(kn_rng_next(&rng), last.count);
+        int64_t now = clock_start_ms < 0 ? kn_time_now_ms() : clock_start_ms + (int64_t)(i / 10);
+        if (now / 1000 != second) {
+            kn_time_iso(iso, now, true, true);
+            second = now / 1000;
+        }
         PUT("{\"uuid\":\"");
-        p = kn_put_hex32(p, (uint32_t)a);
-        *p++ = '-';
-        p = kn_put_hex32(p, (uint32_t)(a >> 32));
-        PUT("-4000-8000-");
-        p = kn_put_hex32(p, (uint32_t)b);
-        p = put(p, "0000", 4);
-        PUT("\",\"event_date\":\"2022-02-02T15:17:07.123Z\",\"status\":\"");
+        p = put_uuid(p, a, b);
+        PUT("\",\"event_date\":\"");
+        p = put(p, iso, 24);
+        kn_put_padded(p - 4, (uint64_t)(now % 1000), 3);
+        PUT("\",\"status\":\"");
         p = put(p, state, strlen(state));
         PUT("\",\"name\":\"");
-        p = put(p, first, strlen(first));
+        p = put(p, first.text[f], first.length[f]);
         PUT("\",\"last_name\":\"");
-        p = put(p, last, strlen(last));
+        p = put(p, last.text[l], last.length[l]);
         PUT("\",\"email\":\"");
-        p = put(p, first, strlen(first));
+        PUT_WORD(first, address, f);
         *p++ = '.';
-        p = put(p, last, strlen(last));
-        p = kn_put_uint(p, c >> 32 & 63);
-        PUT("@example.com\",\"phone\":");
-        p = kn_put_uint(p, 900000000 + kn_rng_below(d, 100000000));
-        *p++ = '}';
-        if (p - block > BLOCK) {
+        PUT_WORD(last, address, l);
+        p = kn_put_uint(p, 1 + kn_rng_below(kn_rng_next(&rng), 99));
+        *p++ = '@';
+        size_t d = kn_rng_below(kn_rng_next(&rng), domain.count);
+        p = put(p, domain.text[d], domain.length[d]);
+        PUT("\",\"phone\":");
+        p = kn_put_uint(p, 900000000 + kn_rng_below(kn_rng_next(&rng), 100000000));
+        PUT("}\n");
+        if (p - block > BLOCK || i + 1 == records) {
             bytes += (uint64_t)(p - block);
             __asm__ volatile("" ::"r"(block) : "memory");
+            if (copy)
+                fwrite(block, 1, (size_t)(p - block), copy);
             p = block;
         }
     }
-    return bytes + (uint64_t)(p - block);
+    return bytes;
 }
 
 /* ---- the plan ---- */
@@ -114,30 +189,44 @@ out:
     return ok;
 }
 
+static bool measure(lua_State *L, const char *file, uint64_t records, kn_err *err) {
+    static const struct {
+        const char *name;
+        int64_t start_ms;
+    } clocks[] = {{"wall clock", -1}, {"simulated clock", 1643814000000}};
+    if (!load_plan(L, file, err))
+        return false;
+    for (int i = 0; i < 2; i++) {
+        char what[64];
+        uint64_t start = cpu_ns(), bytes = by_hand(records, clocks[i].start_ms, NULL);
+        snprintf(what, sizeof what, "by hand, %s", clocks[i].name);
+        report(what, records, bytes, cpu_ns() - start);
+        start = cpu_ns();
+        if (!run_plan(L, clocks[i].start_ms, records, &bytes, err))
+            return false;
+        snprintf(what, sizeof what, "plan, %s", clocks[i].name);
+        report(what, records, bytes, cpu_ns() - start);
+    }
+    return true;
+}
+
 int main(int argc, char **argv) {
-    uint64_t records = argc > 2 ? strtoull(argv[2], NULL, 10) : 5000000, bytes = 0;
+    bool print = argc == 4 && strcmp(argv[1], "--print") == 0;
     kn_err err;
-    if (argc < 2) {
-        fprintf(stderr, "usage: plan FILE [records]\n");
+    if (argc != 3 && !print) {
+        fprintf(stderr, "usage: plan [--print] FILE RECORDS\n");
         return 2;
     }
-    uint64_t start = kn_time_monotonic_ns();
-    bytes = by_hand(records);
-    report("by hand", records, bytes, kn_time_monotonic_ns() - start);
+    uint64_t records = strtoull(argv[argc - 1], NULL, 10);
     lua_State *L = kn_host_new(&err);
-    if (!L || !load_plan(L, argv[1], &err))
-        goto failed;
-    start = kn_time_monotonic_ns();
-    if (!run_plan(L, -1, records, &bytes, &err))
-        goto failed;
-    report("wall clock", records, bytes, kn_time_monotonic_ns() - start);
-    start = kn_time_monotonic_ns();
-    if (!run_plan(L, 1643814000000, records, &bytes, &err))
-        goto failed;
-    report("simulated", records, bytes, kn_time_monotonic_ns() - start);
-    lua_close(L);
-    return 0;
-failed:
-    fprintf(stderr, "%s\n", err.message);
-    return 1;
+    bool ok = L && load_all_words(L, &err);
+    if (ok && print)
+        by_hand(records, -1, stdout);
+    else
+        ok = ok && measure(L, argv[1], records, &err);
+    if (!ok)
+        fprintf(stderr, "%s\n", err.message);
+    if (L)
+        lua_close(L);
+    return ok ? 0 : 1;
 }

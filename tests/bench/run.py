@@ -1,0 +1,283 @@
+"""The benchmarks; run.sh calls it. Time is CPU time (user and system, of all threads) wherever the
+machine's other work could show, and every figure stands beside a limit or a rival measured in the same
+run."""
+
+import json
+import os
+import platform
+import resource
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BUILD, KINESSIS = os.environ["BUILD"], os.environ["KINESSIS"]
+QUICKSTART = os.environ["BENCH_QUICKSTART"]
+RIVALS, QUICK = os.path.join(BUILD, "rivals"), bool(os.environ["BENCH_QUICK"])
+CORES = len(os.sched_getaffinity(0))
+TICKS = os.sysconf("SC_CLK_TCK")
+ENVIRONMENT = dict(
+    os.environ,
+    AWS_ACCESS_KEY_ID="bench",
+    AWS_SECRET_ACCESS_KEY="bench",
+    AWS_REGION="us-east-1",
+    AWS_CONFIG_FILE=os.devnull,
+    AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+)
+
+
+class Used:
+    """What a command used: seconds of CPU, seconds, MB."""
+
+    def __init__(self, wall, usage):
+        self.wall, self.cpu, self.mb = wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def run(*command, **environment):
+    start = time.monotonic()
+    child = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**ENVIRONMENT, **environment}
+    )
+    said = child.stderr.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        sys.exit(f"{' '.join(command)} ended with {child.returncode}:\n{said.decode()}")
+    return Used(time.monotonic() - start, usage)
+
+
+def section(title, *columns):
+    print(f"\n{title}\n" + f"{'':44}" + "".join(f"{c:>16}" for c in columns), flush=True)
+
+
+def row(name, *cells):
+    print(f"  {name:42}" + "".join(f"{c:>16}" for c in cells), flush=True)
+
+
+def number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+# --- generation --------------------------------------------------------------------------------
+
+
+def check_limit():
+    """The loop written by hand makes the quickstart's record, too."""
+    lines = subprocess.run(
+        [f"{BUILD}/bench/plan", "--print", QUICKSTART, "100"], capture_output=True, check=True, text=True
+    ).stdout.splitlines()
+    names = ["uuid", "event_date", "status", "name", "last_name", "email", "phone"]
+    for line in lines:
+        record = json.loads(line)
+        if list(record) != names or uuid.UUID(record["uuid"]).version != 4:
+            sys.exit(f"the loop written by hand makes another record: {line}")
+
+
+def rivals(count):
+    """Name, command, environment, or why not, and how many records."""
+    node = os.path.join(RIVALS, "node", "node_modules")
+    python = [os.path.join(RIVALS, "venv", "bin", "python3"), f"{HERE}/rivals/faker_records.py"]
+    found = {what: os.path.exists(f"{RIVALS}/{what}.installed") for what in ("python", "node", "go")}
+    yield "gofakeit", found["go"], [f"{RIVALS}/gofakeit"], {}, count
+    yield "@faker-js/faker", found["node"], ["node", f"{HERE}/rivals/faker.mjs"], {"NODE_PATH": node}, count // 4
+    yield "Python Faker, shared", found["python"], python, {}, count // 40
+    yield "Python Faker, one per record", found["python"], python, {}, count // 400
+
+
+def generation():
+    records = 1_000_000 if QUICK else 4_000_000
+    check_limit()
+    section("Generation of the quickstart's record", "records/CPU s", "ns each", "of the limit")
+    text = subprocess.run(
+        [f"{BUILD}/bench/plan", QUICKSTART, str(records)], capture_output=True, check=True, text=True
+    ).stdout
+    measured = {}
+    for line in text.splitlines():
+        what, count, _, ns = line.split("\t")
+        measured[what] = int(count) / int(ns) * 1e9
+    limit = measured["by hand, wall clock"]
+
+    def show(name, rate, against=limit):
+        row(name, number(rate), number(1e9 / rate), f"{rate / against:.2g}")
+
+    show("a loop written by hand, in C (the limit)", limit)
+    show("the plan", measured["plan, wall clock"])
+    show("the loop, simulated clock", measured["by hand, simulated clock"], measured["by hand, simulated clock"])
+    show("the plan, simulated clock", measured["plan, simulated clock"], measured["by hand, simulated clock"])
+    generate = [KINESSIS, "generate", "--quiet", "--seed", "1", "--out", os.devnull]
+    for workers in sorted({1, CORES}):
+        used = run(*generate, "--amount", str(records), "--workers", str(workers), QUICKSTART)
+        show(f"kinessis generate, {workers} worker{'s' if workers > 1 else ''}", records / used.cpu)
+        row("  ... by the clock on the wall", number(records / used.wall) + "/s")
+    used = run(*generate, "--amount", str(records // 4), "--workers", "1", f"{HERE}/function.lua")
+    show("... with a field as Lua function", records // 4 / used.cpu)
+    if QUICK:
+        return
+    for name, there, command, environment, count in rivals(400_000):
+        if not there:
+            row(name, "not installed")
+            continue
+        arguments = [str(count)] + (["--shared"] if "shared" in name else [])
+        base = run(*command, "1", *arguments[1:], **environment).cpu
+        show(name, count / max(run(*command, *arguments, **environment).cpu - base, 0.01))
+
+
+# --- the lake ----------------------------------------------------------------------------------
+
+
+class Lake:
+    def __init__(self, folder):
+        self.folder = folder
+        start = time.monotonic()
+        self.process = subprocess.Popen(
+            [KINESSIS, "lake", "--port", "0", "--data", folder], stdout=subprocess.DEVNULL, env=ENVIRONMENT
+        )
+        while True:
+            try:
+                with open(os.path.join(folder, "lake.json"), encoding="utf-8") as file:
+                    self.port = json.load(file)["port"]
+                socket.create_connection(("127.0.0.1", self.port)).close()
+                break
+            except (OSError, ValueError, KeyError):
+                if time.monotonic() - start > 20 or self.process.poll() is not None:
+                    sys.exit("the lake does not start")
+                time.sleep(0.001)
+        self.ready = time.monotonic() - start
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait()
+
+    def cpu(self):
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
+            fields = file.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def peak_mb(self):
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024
+
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+
+def send(folder, records, *options):
+    return run(
+        KINESSIS, "run", "--quiet", "--seed", "1", "--amount", str(records), *options, f"{HERE}/lake.lua"
+    )
+
+
+def kinesalite(records):
+    modules = os.path.join(BUILD, "peers", "node", "node_modules")
+    if not os.path.isdir(os.path.join(modules, "kinesalite")) or not shutil.which("node"):
+        row("kinesalite", "not installed")
+        return
+    script = (
+        'const server = require("kinesalite")({ createStreamMs: 5 });'
+        'server.listen(0, "127.0.0.1", () => console.log(server.address().port));'
+    )
+    server = subprocess.Popen(
+        ["node", "-e", script], stdout=subprocess.PIPE, env={**ENVIRONMENT, "NODE_PATH": modules}, text=True
+    )
+    try:
+        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
+        create = 'local k = require("kinessis").aws.kinesis { endpoint = ... }\n' + (
+            'assert(k:create_stream { StreamName = "r-d-kinesis-stream", ShardCount = 1 })'
+        )
+        with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
+            file.write(create)
+            file.flush()
+            run(KINESSIS, "lua", file.name, url)
+        time.sleep(0.5)
+        used = send(None, records, "--target", url)
+        server.send_signal(signal.SIGTERM)
+        _, _, usage = os.wait4(server.pid, 0)
+        server.returncode = 0
+        cpu = usage.ru_utime + usage.ru_stime
+        million = 1e6 / records
+        row("kinesalite", number(records / used.wall), number(used.cpu * million), number(cpu * million),
+            number(usage.ru_maxrss / 1024))
+    finally:
+        if server.returncode is None:
+            server.kill()
+            server.wait()
+
+
+def sending(folder):
+    records = 100_000 if QUICK else 1_000_000
+    million = 1e6 / records
+    section(
+        f"PutRecords of {records:,} records, until they are in Parquet",
+        "records/s", "client CPU s/M", "lake CPU s/M", "peak MB",
+    )
+    used = send(folder, records, "--data", f"{folder}/within")
+    row("a lake in the same process", number(records / used.wall), "both:", number(used.cpu * million), number(used.mb))
+    with Lake(f"{folder}/apart") as lake:
+        send(folder, 1, "--data", lake.folder)
+        before = lake.cpu()
+        used = send(folder, records, "--data", lake.folder)
+        row("a lake of its own", number(records / used.wall), number(used.cpu * million),
+            number((lake.cpu() - before) * million), f"{used.mb:.0f} + {lake.peak_mb():.0f}")
+    section("PutRecords alone", "records/s", "client CPU s/M", "server CPU s/M", "server MB")
+    records = 50_000 if QUICK else 500_000  # less than a delivery stream's buffer
+    million = 1e6 / records
+    with Lake(f"{folder}/alone") as lake:
+        send(folder, 1, "--data", lake.folder)
+        before = lake.cpu()
+        used = send(folder, records, "--target", lake.url())
+        row("the lake", number(records / used.wall), number(used.cpu * million),
+            number((lake.cpu() - before) * million), number(lake.peak_mb()))
+        kinesalite(10_000 if QUICK else 50_000)
+        section("Firehose, from the journal to Parquet", "records/s", "", "lake CPU s/M", "peak MB")
+        before = lake.cpu()
+        used = send(folder, 1, "--data", lake.folder)
+        row(f"{records:,} records at once", number(records / used.wall), "",
+            number((lake.cpu() - before) * million), number(lake.peak_mb()))
+
+
+def starting(folder):
+    turns = 3 if QUICK else 9
+    section("Starting, median of " + str(turns), "ms")
+    bare = statistics.median(run("/bin/true").wall for _ in range(turns))
+    version = statistics.median(run(KINESSIS, "--version").wall for _ in range(turns))
+    row("/bin/true (the limit)", number(bare * 1000))
+    row("kinessis --version", number(version * 1000))
+    ready = []
+    for turn in range(turns):
+        with Lake(f"{folder}/start{turn}") as lake:
+            ready.append(lake.ready)
+    row("the lake, until it answers", number(statistics.median(ready) * 1000))
+    demo = [run(KINESSIS, "demo").wall for _ in range(1 if QUICK else 3)]
+    row("the demo", number(statistics.median(demo) * 1000))
+
+
+def load():
+    return "/".join(f"{x:.1f}" for x in os.getloadavg())
+
+
+def main():
+    start = time.monotonic()
+    print(f"{time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC, {CORES} cores, {platform.machine()}, "
+          f"Linux {platform.release().split('-')[0]}, load {load()}")
+    folder = tempfile.mkdtemp(prefix="kinessis-bench.")
+    try:
+        generation()
+        sending(folder)
+        starting(folder)
+    finally:
+        shutil.rmtree(folder)
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    print(f"\n{time.monotonic() - start:.0f} s, of which {own.ru_utime + own.ru_stime:.1f} were this script's; "
+          f"load {load()}")
+
+
+main()
