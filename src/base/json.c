@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include "base/base64.h"
+#include "base/digits.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -43,20 +44,10 @@ void kn_json_cstr(kn_json *j, const char *s) {
         kn_json_null(j);
 }
 
-/* Writes v before end, with at least `least` digits; where it starts. */
-static char *digits_before(char *end, uint64_t v, int least) {
-    for (; v || least > 0; least--, v /= 10)
-        *--end = (char)('0' + v % 10);
-    return end;
-}
-
 void kn_json_int(kn_json *j, int64_t v) {
-    char digits[20], *end = digits + sizeof digits;
-    char *p = digits_before(end, v < 0 ? -(uint64_t)v : (uint64_t)v, 1);
-    if (v < 0)
-        *--p = '-';
+    char digits[20];
     before_value(j);
-    kn_buf_append(j->out, p, (size_t)(end - p));
+    kn_buf_append(j->out, digits, (size_t)(kn_put_int(digits, v) - digits));
 }
 
 void kn_json_double(kn_json *j, double v) {
@@ -178,7 +169,7 @@ size_t kn_json_format_double_slow(char out[32], double v) {
  * as by strtod, and 15 digits survive the way to a double and back. */
 size_t kn_json_format_double(char out[32], double v) {
     enum { DECIMALS = 9 };
-    char text[32], *end = text + sizeof text, *p = end;
+    char *p = out;
     double size = fabs(v), power = 1;
     uint64_t whole = 0, scale = 1;
     int decimals = 0;
@@ -194,14 +185,13 @@ size_t kn_json_format_double(char out[32], double v) {
     }
     for (; decimals && whole % 10 == 0; decimals--, scale /= 10) /* the product may be rounded */
         whole /= 10;
-    if (decimals) {
-        p = digits_before(p, whole % scale, decimals);
-        *--p = '.';
-    }
-    p = digits_before(p, whole / scale, 1);
     if (signbit(v))
-        *--p = '-';
-    memcpy(out, p, (size_t)(end - p));
-    out[end - p] = '\0';
-    return (size_t)(end - p);
+        *p++ = '-';
+    p = kn_put_uint(p, whole / scale);
+    if (decimals) {
+        *p++ = '.';
+        p = kn_put_padded(p, whole % scale, (unsigned)decimals);
+    }
+    *p = '\0';
+    return (size_t)(p - out);
 }

@@ -1,8 +1,8 @@
 /* See script_value.h. */
 #include "bind/script_value.h"
 
+#include "base/digits.h"
 #include "base/json.h"
-#include "gen/digits.h"
 #include "gen/plan.h"
 
 #include <lauxlib.h>

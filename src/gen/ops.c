@@ -1,17 +1,10 @@
 /* See ops.h. Each operation: what it writes, from which draws. UUID: RFC 9562. */
 #include "gen/ops.h"
 
+#include "base/digits.h"
 #include "base/time.h"
-#include "gen/digits.h"
 
 #include <stdlib.h>
-
-const char kn_digit_pairs[200] = {
-    "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546"
-    "4"
-    "7484950515253545556575859606162636465666768697071727374757677787980818283848586878889909192939"
-    "4"
-    "9596979899"};
 
 /* ---- text ---- */
 

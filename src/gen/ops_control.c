@@ -1,6 +1,6 @@
 /* Operations that decide which others run, how often and on which draws: alternatives, arrays,
  * maps, pools, copies of fields; and choices that are not one draw from a table. See ops.h. */
-#include "gen/digits.h"
+#include "base/digits.h"
 #include "gen/draw.h"
 #include "gen/ops.h"
 

@@ -1,7 +1,7 @@
 /* Operations on rows: a draw chooses a row of a table, and all operations that make the same draw
  * write of the same row. For persons and places (lua/kinessis/fake/person.lua, place.lua). */
+#include "base/digits.h"
 #include "base/time.h"
-#include "gen/digits.h"
 #include "gen/ops.h"
 
 /* The row that the operation's first draw chooses; as the operation "pick". */

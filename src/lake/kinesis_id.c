@@ -4,6 +4,7 @@
 
 #include "base/base64.h"
 #include "base/crc32c.h"
+#include "base/digits.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -59,8 +60,8 @@ static void print_limbs(uint32_t *limbs, int n, char *end) {
             limbs[i] = (uint32_t)(rest / 1000000000);
             rest %= 1000000000;
         }
-        for (int digit = 0; digit < 9; digit++, rest /= 10)
-            *--end = (char)('0' + rest % 10);
+        end -= 9;
+        kn_put_padded(end, rest, 9);
         while (n > 0 && limbs[n - 1] == 0)
             n--;
     }

@@ -1,6 +1,8 @@
 /* What the operations of Kinesis read from their input, and the names they write. */
 #include "lake/kinesis_state.h"
 
+#include "base/digits.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -68,7 +70,8 @@ char *kn_stream_arn(const kn_kinesis *kinesis, const char *name) {
 }
 
 void kn_shard_id_print(unsigned shard, char out[KN_SHARD_ID_SIZE]) {
-    snprintf(out, KN_SHARD_ID_SIZE, "shardId-%012u", shard);
+    memcpy(out, "shardId-", 8);
+    *kn_put_padded(out + 8, shard, 12) = '\0';
 }
 
 bool kn_shard_id_parse(const char *text, unsigned *shard) {

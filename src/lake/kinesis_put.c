@@ -14,7 +14,7 @@
 
 #define RECORD_BYTES (1u << 20)
 #define REQUEST_BYTES (10u << 20)
-#define RESULT_BYTES 130 /* of the reply, about */
+#define RESULT_BYTES 160 /* of the reply, for a record: enough */
 
 typedef struct put {
     size_t n;
@@ -162,25 +162,20 @@ static bool append(kn_kinesis *kinesis, kn_stream *stream, put *p, kn_err *err) 
 }
 
 static void write_result(kn_json *j, const kn_stream *stream, const put *p, size_t i) {
-    char text[64];
+    char text[RESULT_BYTES], *end;
     unsigned shard = p->shard_of[i];
     const kn_journal_record *record = &p->records[p->place_of[i]];
-    kn_json_begin(j, '{');
     if (p->failed[shard]) {
-        kn_json_key(j, "ErrorCode");
-        kn_json_cstr(j, "InternalFailure");
-        kn_json_key(j, "ErrorMessage");
-        kn_json_cstr(j, "Internal Service Failure");
-    } else {
-        kn_kinesis_sequence_number(stream->created_ms, shard, record->index, record->arrival_ms,
-                                   text);
-        kn_json_key(j, "SequenceNumber");
-        kn_json_cstr(j, text);
-        kn_shard_id_print(shard, text);
-        kn_json_key(j, "ShardId");
-        kn_json_cstr(j, text);
+        kn_json_raw(j, KN_SLICE("{\"ErrorCode\":\"InternalFailure\","
+                                "\"ErrorMessage\":\"Internal Service Failure\"}"));
+        return;
     }
-    kn_json_end(j, '}');
+    end = stpcpy(text, "{\"SequenceNumber\":\"");
+    kn_kinesis_sequence_number(stream->created_ms, shard, record->index, record->arrival_ms, end);
+    end = stpcpy(strchr(end, '\0'), "\",\"ShardId\":\"");
+    kn_shard_id_print(shard, end);
+    end = stpcpy(strchr(end, '\0'), "\"}");
+    kn_json_raw(j, (kn_slice){text, (size_t)(end - text)});
 }
 
 /* Everything that can be wrong with the records; p is to be freed in any case. */

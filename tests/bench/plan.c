@@ -6,10 +6,10 @@
  *
  * Prints lines of: what, records, bytes, nanoseconds of CPU; between tabs. */
 #include "bind/plan.h"
+#include "base/digits.h"
 #include "base/rng.h"
 #include "base/time.h"
 #include "bind/host.h"
-#include "gen/digits.h"
 
 #include <ctype.h>
 #include <stdio.h>

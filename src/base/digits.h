@@ -1,7 +1,7 @@
 /* Numbers as text, for the hot loop: two digits, or eight nibbles, at a time. Each writes at p and
  * returns the new end; none terminates. */
-#ifndef KN_GEN_DIGITS_H
-#define KN_GEN_DIGITS_H
+#ifndef KN_BASE_DIGITS_H
+#define KN_BASE_DIGITS_H
 
 #include <stdint.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Numbers as text, against printf. */
-#include "gen/digits.h"
+#include "base/digits.h"
 
 #include "base/rng.h"
 #include "tap.h"
