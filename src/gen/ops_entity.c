@@ -1,7 +1,7 @@
 /* Operations on entities and sessions (entity.h). Their first argument is the number of a pick. */
 #include "gen/ops.h"
 
-#include "gen/digits.h"
+#include "base/digits.h"
 
 /* What session_number writes; the last two in ms of the simulated clock. */
 enum { POSITION, LENGTH, ELAPSED, DURATION, NUMBERS };

@@ -6,7 +6,7 @@
  * Generating Gamma Variables", ACM TOMS 26(3), 2000. Others by inversion. They use the C library's
  * log, exp, cos and pow, so a last digit may differ between C libraries; `walk` uses none of these.
  */
-#include "gen/digits.h"
+#include "base/digits.h"
 #include "gen/draw.h"
 #include "gen/ops.h"
 

@@ -1,7 +1,7 @@
 /* Operations that write identifiers, addresses and texts by a pattern. UUID version 7: RFC 9562.
  * ULID: github.com/ulid/spec. Check digits: ISO/IEC 7812-1 (Luhn), GS1 General Specifications
  * (EAN), ISO 2108 (ISBN-10), ISO 13616 (IBAN, by ISO/IEC 7064 MOD 97-10). */
-#include "gen/digits.h"
+#include "base/digits.h"
 #include "gen/ops.h"
 
 static const char digits[] = "0123456789";
