@@ -400,6 +400,16 @@ static bool fail_no_key(const char *key, kn_err *err) {
     return kn_fail_aws(err, 404, "NoSuchKey", "The specified key does not exist: %s", key);
 }
 
+/* What the document tells of bytes that are no longer there. */
+static void forget_digests(json_t *doc) {
+    const char *name;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(doc, next, name, value) if (strcmp(name, "ETag") == 0 ||
+                                                         strncmp(name, "Checksum", 8) == 0)
+        json_object_del(doc, name);
+}
+
 /* Under the store's lock: the document and a descriptor of the same content. */
 static bool open_object(kn_objects *objects, const char *bucket, const char *key, const char *id,
                         json_t **doc, int *fd, kn_err *err) {
@@ -420,7 +430,7 @@ static bool open_object(kn_objects *objects, const char *bucket, const char *key
     if (st.st_size == json_integer_value(json_object_get(*doc, "Size")) &&
         mtime_ns(&st) == json_integer_value(json_object_get(*doc, "MtimeNs")))
         return true;
-    json_object_del(*doc, "ETag"); /* killed while replacing it */
+    forget_digests(*doc); /* killed while replacing it */
     return describe(*fd, *doc, err) && kn_store_put(objects->store, "s3.object", id, *doc, err);
 }
 
@@ -440,21 +450,38 @@ bool kn_objects_get(kn_objects *objects, const char *bucket, const char *key, js
     return false;
 }
 
-static bool delete_object(kn_objects *objects, const char *bucket, const char *id, kn_err *err) {
+/* Takes the document away; *file becomes the name of its file (to be freed), or NULL. */
+static bool delete_document(kn_objects *objects, const char *bucket, const char *id, char **file,
+                            kn_err *err) {
     json_t *doc = NULL;
     if (!need_bucket(objects, bucket, err) ||
         !kn_store_get(objects->store, "s3.object", id, &doc, err))
         return false;
-    bool ok = !doc || kn_store_delete(objects->store, "s3.object", id, NULL, err);
-    if (ok && doc)
-        remove_file(objects, json_string_value(json_object_get(doc, "File")));
+    const char *name = json_string_value(json_object_get(doc, "File"));
+    *file = name ? strdup(name) : NULL;
     json_decref(doc);
-    return ok;
+    return !*file || kn_store_delete(objects->store, "s3.object", id, NULL, err);
+}
+
+/* Removes the file of a deleted object, unless the object was put again since. A file that stays,
+ * since the process is killed before, is seen by nobody. */
+static void remove_deleted(kn_objects *objects, const char *id, const char *file) {
+    json_t *doc = NULL;
+    if (!kn_store_begin(objects->store, NULL))
+        return;
+    if (kn_store_get(objects->store, "s3.object", id, &doc, NULL) && !doc)
+        remove_file(objects, file);
+    json_decref(doc);
+    kn_store_rollback(objects->store);
 }
 
 bool kn_objects_delete(kn_objects *objects, const char *bucket, const char *key, kn_err *err) {
-    char id[PATH_MAX];
-    bool mine;
-    return doc_key(bucket, key, id, err) && enter(objects, &mine, err) &&
-           end(objects, mine, delete_object(objects, bucket, id, err), err);
+    char id[PATH_MAX], *file = NULL;
+    if (!doc_key(bucket, key, id, err) || !kn_store_begin(objects->store, err))
+        return false;
+    bool ok = kn_store_end(objects->store, delete_document(objects, bucket, id, &file, err), err);
+    if (ok && file) /* only now: a document without its file would be listed, and queried */
+        remove_deleted(objects, id, file);
+    free(file);
+    return ok;
 }

@@ -66,8 +66,7 @@ KN_MUST_CHECK bool kn_objects_list(kn_objects *objects, const char *bucket, cons
 KN_MUST_CHECK bool kn_objects_get(kn_objects *objects, const char *bucket, const char *key,
                                   json_t **doc, int *fd, kn_err *err);
 
-/* One that does not exist is no error. With a transaction open on this thread it becomes part of
- * it. */
+/* One that does not exist is no error. Not within a transaction. */
 KN_MUST_CHECK bool kn_objects_delete(kn_objects *objects, const char *bucket, const char *key,
                                      kn_err *err);
 

@@ -1,5 +1,5 @@
-"""kill -9 of the lake at random moments while records are put and delivered: afterwards every acknowledged
-record is in Parquet exactly once."""
+"""kill -9 of the lake at random moments while records are put and delivered, objects put, and tables made: afterwards
+every acknowledged record is in Parquet exactly once, and every acknowledged object and table is there."""
 
 import os
 import random
@@ -43,6 +43,39 @@ class Putter(threading.Thread):
                 return
 
 
+class Maker(threading.Thread):
+    """Makes numbered things one by one until the lake goes; remembers which were acknowledged."""
+
+    def __init__(self, make, begin):
+        super().__init__()
+        self.make, self.next = make, begin
+        self.acknowledged = []
+
+    def run(self):
+        while True:
+            try:
+                self.make(self.next)
+                self.acknowledged.append(self.next)
+                self.next += 1
+            except (BotoCoreError, ClientError):
+                return
+
+
+def make_object(world):
+    client = world.pond.client("s3", connect_timeout=2, read_timeout=2)
+    return lambda i: client.put_object(Bucket="things", Key=f"{i % 7}/{i}", Body=b"%d" % i * 1000)
+
+
+def replace_object(world):
+    client = world.pond.client("s3", connect_timeout=2, read_timeout=2)
+    return lambda i: client.put_object(Bucket="things", Key="one", Body=b"%d" % i * 1000)
+
+
+def make_table(world):
+    client = world.pond.client("glue", connect_timeout=2, read_timeout=2)
+    return lambda i: client.create_table(DatabaseName="db", TableInput={"Name": f"t{i}"})
+
+
 def put_direct(world):
     client = world.pond.client("firehose", connect_timeout=2, read_timeout=2)
     return lambda data: client.put_record_batch(DeliveryStreamName="direct", Records=[{"Data": d} for d in data])
@@ -72,8 +105,9 @@ with lake.Lake() as pond:
     world = World(pond)
     world.table("events", [("id", "bigint"), ("note", "string")])
     world.s3.create_bucket(Bucket="bucket")
+    world.s3.create_bucket(Bucket="things")
     world.kinesis.create_stream(StreamName="source", ShardCount=2)
-    for name, more in (("direct", {}), ("stream", source("source"))):
+    for name, more, interval in (("direct", {}, 0), ("stream", source("source"), 0), ("slow", source("source"), 1)):
         world.firehose.create_delivery_stream(
             DeliveryStreamName=name,
             **more,
@@ -81,29 +115,43 @@ with lake.Lake() as pond:
                 "bucket",
                 Prefix=f"{name}/!{{timestamp:yyyy/MM/dd/HH}}/",
                 ErrorOutputPrefix=f"{name}-errors/!{{firehose:error-output-type}}/",
-                BufferingHints={"SizeInMBs": 64, "IntervalInSeconds": 0},
+                BufferingHints={"SizeInMBs": 64, "IntervalInSeconds": interval},
                 DataFormatConversionConfiguration=conversion("events"),
             ),
         )
     direct, stream = [], []
+    objects, replaced, tables = [], [], []
     for crash in range(ROUNDS):
         begin = crash * 10_000_000
         direct.append(Putter(put_direct(world), begin))
         stream.append(Putter(put_stream(world), begin))
-        direct[-1].start()
-        stream[-1].start()
+        objects.append(Maker(make_object(world), begin))
+        replaced.append(Maker(replace_object(world), begin))
+        tables.append(Maker(make_table(world), begin))
+        threads = [kind[-1] for kind in (direct, stream, objects, replaced, tables)]
+        for thread in threads:
+            thread.start()
         time.sleep(chance.uniform(0.15, 0.9))
         pond.kill()
-        direct[-1].join()
-        stream[-1].join()
+        for thread in threads:
+            thread.join()
         pond.start()
         world.connect()
+        one = world.get("things", "one") if replaced[-1].acknowledged else b""
+        last = replaced[-1].acknowledged[-1] if replaced[-1].acknowledged else 0
+        tap.ok(one in (b"", b"%d" % last * 1000, b"%d" % (last + 1) * 1000), "a replaced object is one of the last two", one[:20])
     counts = world.flush()
-    objects = len(world.keys("bucket"))
-    tap.ok(objects > ROUNDS, f"{objects} objects were delivered, some of them between the crashes")
+    count = len(world.keys("bucket"))
+    tap.ok(count > ROUNDS, f"{count} objects were delivered, some of them between the crashes")
     place = os.path.join(pond.folder, "s3", "bucket")
     files = [os.path.relpath(os.path.join(at, f), place) for at, _, found in os.walk(place) for f in found]
     tap.equal(sorted(files), sorted(world.keys("bucket")), "and each file is an object")
     check(world, "direct", direct)
     check(world, "stream", stream)
+    check(world, "slow", stream)
+    wrong = [i for m in objects for i in m.acknowledged if world.get("things", f"{i % 7}/{i}") != b"%d" % i * 1000]
+    tap.equal(wrong, [], f"each of {sum(len(m.acknowledged) for m in objects)} acknowledged objects is there")
+    made = {t["Name"] for page in world.glue.get_paginator("get_tables").paginate(DatabaseName="db") for t in page["TableList"]}
+    acknowledged = {f"t{i}" for m in tables for i in m.acknowledged}
+    tap.equal(acknowledged - made, set(), f"and each of {len(acknowledged)} tables")
 tap.done()

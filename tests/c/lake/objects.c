@@ -4,6 +4,8 @@
 #include "base/file.h"
 #include "tap.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -134,6 +136,16 @@ static void test_replacing(void) {
     snprintf(path, sizeof path, "%s/s3/bucket/r", folder);
     tap_ok(kn_file_write(path, KN_SLICE("abcdef"), &err), "a newer file");
     tap_is_str(get("r"), "abcdef", "its document is brought up to date");
+    meta = json_pack("{ss, ss}", "ChecksumCRC32", "F5+1sQ==", "ContentType", "text/x");
+    tap_ok(kn_objects_put(objects, "bucket", "r", KN_SLICE("abc"), meta, &err) &&
+               kn_file_write(path, KN_SLICE("abcdef"), &err) &&
+               kn_objects_get(objects, "bucket", "r", &doc, &fd, &err),
+           "a newer file than its document with a checksum");
+    tap_ok(!json_object_get(doc, "ChecksumCRC32"), "does not keep the checksum of other bytes");
+    tap_is_str(json_string_value(json_object_get(doc, "ContentType")), "text/x", "but the rest");
+    json_decref(meta);
+    json_decref(doc);
+    close(fd);
     unlink(path);
     tap_is_str(get("r"), "NoSuchKey", "a document without a file is no object");
 }
@@ -165,6 +177,18 @@ static void test_deleting(void) {
     snprintf(path, sizeof path, "%s/s3/bucket/d", folder);
     tap_ok(access(path, F_OK) != 0, "with its folders");
     tap_ok(kn_objects_delete(objects, "bucket", "d/e/f", &err), "deleting again is no error");
+    struct rlimit limit, before; /* a full disk: the commit cannot be written */
+    getrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, SIG_IGN);
+    tap_ok(put("d/stays", "x"), "an object");
+    limit = before;
+    limit.rlim_cur = 64;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    bool deleted = kn_objects_delete(objects, "bucket", "d/stays", &err);
+    setrlimit(RLIMIT_FSIZE, &before);
+    tap_ok(!deleted && strcmp(get("d/stays"), "x") == 0,
+           "that cannot be deleted keeps its content");
+    tap_ok(kn_objects_delete(objects, "bucket", "d/stays", &err), "until it is");
     tap_ok(!kn_objects_bucket_remove(objects, "bucket", &err) &&
                strcmp(err.aws_code, "BucketNotEmpty") == 0,
            "a bucket with objects stays");
