@@ -60,7 +60,10 @@ local function describe_options(known)
   return "a table: " .. table.concat(names, "; ")
 end
 
-local group = { text = ": values of one group are about one person or place, wherever they stand", check = about.text }
+local group = {
+  text = " (a name): values of one group are about one person or place, wherever they stand",
+  check = about.text,
+}
 
 --- A provider's description (not declared: for use inside of others). what: see about.declare.
 function about.make(what, options)
@@ -76,6 +79,14 @@ function about.make(what, options)
     return provider.new(made)
   end
   return node
+end
+
+--- A text in the words of the locale, about nobody: make(words) returns the provider.
+function about.words(make)
+  return {
+    attribute = "words", role = "words", options = {}, type = "string", text = true,
+    resolve = function(record) return provider.new(make(record.words)) end,
+  }
 end
 
 --- Declares a value about a person or place (fake/provider.lua). what: a declaration, and
