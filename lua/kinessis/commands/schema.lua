@@ -31,15 +31,17 @@ actions["json-schema"] = function(scenario)
   return require("kinessis.schema.json_schema").of(scenario.records)
 end
 
-local names = { "show", "ddl", "glue", "tfvars", "json-schema", "check" }
+local names = { "show", "ddl", "glue", "tfvars", "json-schema", "check", "infer" }
 
 -- The options that an action takes; given to another they are a mistake.
-local own_options = { table = "check", samples = "check" }
+local own_options = {
+  table = { check = true }, samples = { check = true, infer = true }, name = { infer = true },
+}
 
 local function refuse_others(action, values)
-  for name, owner in pairs(own_options) do
-    if values[name] ~= nil and action ~= owner then
-      options.usage("--%s goes with schema %s, not with %s", name, owner, action)
+  for name, owners in pairs(own_options) do
+    if values[name] ~= nil and not owners[action] then
+      options.usage("--%s does not go with schema %s", name, action)
     end
   end
 end
@@ -65,6 +67,16 @@ local function check(path, values)
   return checks.count(result, "problem") > 0 and 1 or 0
 end
 
+--- Prints a scenario made from a file or a table.
+local function infer(source, values)
+  local text, err = require("kinessis.schema.infer").run(source, {
+    samples = values.samples or 10000, name = values.name, target = function() return target.from(values) end,
+  })
+  if not text then return nil, err end
+  io.stdout:write(text)
+  return 0
+end
+
 return {
   description = [[
 show         the fields, their types and providers, and five records
@@ -73,21 +85,26 @@ glue         the table as Glue's TableInput: aws glue create-table --table-input
 tfvars       the columns as Terraform's columns.auto.tfvars.json
 json-schema  JSON Schema (2020-12) of the records
 check        what would go wrong on the way to SQL, with remedies; exits 1 on problems
+infer        a scenario that makes records like those of a .jsonl, .csv or .parquet file, or of a
+             table (db.name) of --target
 ]],
   arguments = {
     { "ACTION", table.concat(names, ", "), parse = options.choice(names) },
-    { "FILE", "the scenario" },
+    { "FILE", "the scenario; for infer, a file of records or a table" },
   },
   options = {
     { "--table", "DB.NAME", "check: against this table of --target, not the one that a run makes",
       parse = function(text) return require("kinessis.schema.check").parse_table(text) end },
-    { "--samples", "N", "check: how many records to look at (default: 1000)", parse = options.integer(1, 1000000) },
+    { "--samples", "N", "how many records to look at (default: check 1000, infer the first 10000)",
+      parse = options.integer(1, 1000000) },
+    { "--name", "NAME", "infer: the name of the schema (default: the file's or the table's)", parse = options.text },
     table.unpack(target.options),
   },
   run = function(arguments, values)
     local action, path = arguments[1], arguments[2]
     refuse_others(action, values)
     if action == "check" then return check(path, values) end
+    if action == "infer" then return infer(path, values) end
     local scenario, err = require("kinessis.scenario").load(path)
     if not scenario then return nil, err end
     local text
