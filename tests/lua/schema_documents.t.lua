@@ -56,6 +56,10 @@ for _, value in ipairs { input.StorageDescriptor.InputFormat, input.StorageDescr
 end
 tap.is(select(2, ddl:gsub(";\n", "")), 1, "one statement")
 
+local odd = kinessis.stack { delivery_stream = { prefix = "it's/" } }
+tap.like(documents.ddl(scenario(odd)), [['s3://my-clicks-1/it\'s/']],
+  "a quote in a prefix")
+
 local _, err = documents.ddl(scenario(kinessis.stack { delivery_stream = false }))
 tap.like(err, "ends at the stream, without a table", "a stack without delivery has no table")
 _, err = documents.glue(kinessis.scenario { records = kinessis.schema("x", { { "a", 1 } }) })

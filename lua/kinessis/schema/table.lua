@@ -25,7 +25,7 @@ glue_table.input_of = input_of
 -- ---- DDL ----
 
 local function identifier(name) return "`" .. name:gsub("`", "``") .. "`" end
-local function literal(text) return "'" .. text:gsub("'", "''") .. "'" end
+local function literal(text) return "'" .. text:gsub("[\\']", "\\%0") .. "'" end -- as Hive quotes
 
 local function column_lines(columns)
   local lines = {}
