@@ -1,28 +1,25 @@
 --- Text.
-local about = require "kinessis.fake.about"
 local blame = require "kinessis.blame"
 local provider = require "kinessis.fake.provider"
+local words = require "kinessis.fake.en_US"
 
 local text = {}
 
 text.word = {
-  "a common word of the locale",
+  "a common English word",
   type = "string",
   example = "fake.word()", shows = '^"%l+"$',
-  make = function() return about.words(function(words) return provider.pick(words.word) end) end,
+  make = function() return provider.pick(words.word) end,
 }
 
-local function capitalise(list)
-  local result = {}
-  for i, word in ipairs(list) do result[i] = word:sub(1, 1):upper() .. word:sub(2) end
-  return result
-end
+local capitalised = {}
+for i, word in ipairs(words.word) do capitalised[i] = word:sub(1, 1):upper() .. word:sub(2) end
 
 -- Appends n words, the first one capitalised where first is its list.
-local function add_words(parts, n, words, first)
+local function add_words(parts, n, first)
   for i = 1, n do
     if i > 1 then parts[#parts + 1] = " " end
-    parts[#parts + 1] = provider.new(provider.pick(i == 1 and first or words))
+    parts[#parts + 1] = provider.new(provider.pick(i == 1 and first or words.word))
   end
 end
 
@@ -32,12 +29,10 @@ text.sentence = {
   type = "string",
   example = "fake.sentence(4)", shows = '^"%u%l* %l+ %l+ %l+%."$',
   make = function(n)
-    return about.words(function(words)
-      local parts = {}
-      add_words(parts, n, words.word, capitalise(words.word))
-      parts[#parts + 1] = "."
-      return { parts = parts, type = "string", text = true }
-    end)
+    local parts = {}
+    add_words(parts, n, capitalised)
+    parts[#parts + 1] = "."
+    return { parts = parts, type = "string", text = true }
   end,
 }
 
