@@ -1,5 +1,7 @@
 --- schema(name, fields, options): what a record looks like; the order of fields is the order in the
 --- JSON. options.locale is where its people and places are from ("de_DE"; see docs/locales.md).
+--- options.map is a function(record, ctx) that each record goes through: it changes fields of it, or
+--- returns a table of all of them; what it leaves alone keeps its bytes.
 ---
 ---     local person = kinessis.schema("person", {
 ---       { "uuid", fake.uuid() },
@@ -16,7 +18,7 @@
 --- The schema is checked here, and compiled (src/gen/plan.h) when it is first run.
 local agree = require "kinessis.agree"
 local blame = require "kinessis.blame"
-local cjson = require "cjson"
+local context = require "kinessis.context"
 local core = require "kinessis.core.plan"
 local provider = require "kinessis.fake.provider"
 local types = require "kinessis.types"
@@ -308,11 +310,12 @@ function emit_fields(plan, code, fields, nodes, prefix)
     code[#code + 1] = (i > 1 and "," or "") .. core.escape(field.name) .. ":"
     local key = prefix .. field.name
     if field.fields then
-      plan.captures[key] = true
+      plan:add_capture(key, true)
       emit_fields(plan, code, field.fields, nodes[i], key .. "\0")
     elseif plan.every or plan.wanted == key or field.referenced then
       local slot = plan:new_slot()
-      plan.captures[key] = slot
+      plan:add_capture(key, slot)
+      if field.type:sub(1, 6) == "array<" then plan.captures.lists[key] = true end
       plan.columns[#plan.columns + 1] = slot
       emit_captured(plan, code, nodes[i], slot)
       plan.slot_of[field] = slot
@@ -344,6 +347,15 @@ end
 local Plan = {}
 Plan.__index = Plan
 
+function Plan.new(columns)
+  return setmetatable({ captures = { lists = {} }, columns = columns, slot_of = {}, count = { slots = 0 } }, Plan)
+end
+
+function Plan:add_capture(key, slot)
+  table.insert(self.captures, key)
+  self.captures[key] = slot
+end
+
 function Plan:new_slot()
   self.count.slots = self.count.slots + 1
   return self.count.slots - 1
@@ -351,7 +363,9 @@ end
 
 -- For the fields of an object that is a provider: functions and the partition key do not see them.
 function Plan:inside()
-  return setmetatable({ captures = {}, columns = {}, slot_of = self.slot_of, count = self.count }, Plan)
+  local inner = Plan.new {}
+  inner.slot_of, inner.count = self.slot_of, self.count
+  return inner
 end
 
 -- The key of a capture for a path as people write it ("address.city"), or nil.
@@ -376,37 +390,6 @@ local function list_paths(fields, prefix, paths)
   return paths
 end
 
--- ctx.record, or an object in it; the keys of captures begin with prefix.
-local function record_view(captures, script, prefix)
-  local function complain(name, what)
-    error(("ctx.record: field %q %s"):format((prefix .. tostring(name)):gsub("%z", "."), what), 3)
-  end
-  local known = {} -- name -> slot, or the view of an object
-  return setmetatable({}, {
-    __index = function(_, name)
-      local found = known[name]
-      if not found then
-        local key = prefix .. tostring(name)
-        found = captures[key] or complain(name, "is not in the schema")
-        if found == true then found = record_view(captures, script, key .. "\0") end
-        known[name] = found
-      end
-      if type(found) == "table" then return found end
-      local made, value, json = script.read(found)
-      if not made then complain(name, "is not made yet: only fields above this one are") end
-      return json and cjson.decode(json) or value
-    end,
-    __newindex = function(_, name) complain(name, "can only be read: return its value instead") end,
-  })
-end
-
--- What functions receive. script: random, now and read (src/bind/script.h).
-local function context_maker(captures)
-  return function(script)
-    return { index = 0, random = script.random, now = script.now, record = record_view(captures, script, "") }
-  end
-end
-
 --- @return what is wrong with a path of a field ("address.city") that holds a value, or nil
 function Schema:lacks(path)
   if type(path) ~= "string" then return "the name of a field is expected, not " .. blame.show(path) end
@@ -427,12 +410,16 @@ function Schema:plan(kept, format)
     if problem then fail(blame.where(), self.name, "%s", problem) end
   end
   local key = kept and find_key(self.fields, kept, "")
-  local plan = setmetatable({ captures = {}, columns = { csv = csv }, slot_of = {}, count = { slots = 0 }, wanted = key,
-    every = csv or calls_scripts(self.fields) }, Plan)
+  local plan = Plan.new { csv = csv }
+  plan.wanted, plan.every = key, csv or self.map ~= nil or calls_scripts(self.fields)
   local code = {}
   local nodes = instantiate_fields(self.fields, self.name, agree.record(self.name, self.locale))
   emit_fields(plan, code, self.fields, nodes, "")
-  local made, result = pcall(core.new, code, key and plan.captures[key], context_maker(plan.captures),
+  if self.map then
+    code = { { op = "rewrite", fn = context.mapper(self.map), path = self.name .. ": map", stream = self.name .. "#map",
+      body = code } }
+  end
+  local made, result = pcall(core.new, code, key and plan.captures[key], context.maker(plan.captures),
     plan.every and plan.columns or nil)
   if not made then fail(self.where, self.name, "%s", result) end
   plans[kept or false] = result
@@ -484,20 +471,24 @@ function schema.is(value)
   return getmetatable(value) == Schema
 end
 
--- The locale among the options of a schema, or nil.
+-- The locale among the options of a schema, or nil; and its map.
 local function check_options(options, name, where)
   if options == nil then return nil end
   if type(options) ~= "table" then fail(where, name, "the options must be a table, not %s", blame.show(options)) end
   for key in pairs(options) do
-    if key ~= "locale" then
+    if key ~= "locale" and key ~= "map" then
       fail(where, name, "a schema has no option %s%s", blame.show(key),
-        type(key) == "string" and blame.suggestion(key, { "locale" }) or "")
+        type(key) == "string" and blame.suggestion(key, { "locale", "map" }) or "")
     end
   end
-  if options.locale == nil then return nil end
+  local map = options.map
+  if map ~= nil and type(map) ~= "function" then
+    fail(where, name, "map must be a function of (record, ctx), not %s", blame.show(map))
+  end
+  if options.locale == nil then return nil, map end
   local found, problem = require("kinessis.locale").find(options.locale)
   if not found then fail(where, name, "%s", problem) end
-  return found
+  return found, map
 end
 
 -- Adds what each field, and each object, writes alone. make() makes the nodes anew, since what is
@@ -531,7 +522,7 @@ function schema.attributes(name, fields, options)
   if has_references(checked) or calls_scripts(checked) then
     fail(where, name, "an attribute stands alone: it can be no function, and refer to no other field")
   end
-  local plan = setmetatable({ captures = {}, columns = {}, slot_of = {}, count = { slots = 0 } }, Plan)
+  local plan = Plan.new {}
   local attributes = {}
   add_attributes(attributes, plan, checked, function()
     return instantiate_fields(checked, name, agree.record(name, locale))
@@ -548,10 +539,12 @@ function schema.new(name, fields, options)
     fail(where, name, "the fields must be a list of { name, value }, not %s",
       provider.is(fields) and "a provider" or blame.show(fields))
   end
+  local locale, map = check_options(options, name, where)
   return setmetatable({
     name = name,
     fields = check_fields(fields, name, where, 0),
-    locale = check_options(options, name, where),
+    locale = locale,
+    map = map,
     where = where,
     plans = { [false] = {}, [true] = {} }, -- csv -> kept -> plan
   }, Schema)

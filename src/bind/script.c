@@ -20,6 +20,7 @@ typedef struct script {
     kn_cursor *cursor; /* NULL once released */
     kn_buf *out;       /* NULL outside of a call */
     uint64_t seed_key, index;
+    int64_t moment; /* of another record, for now; -1: the record's own */
     uint32_t function;
     kn_rng rng;
     script_field fields[];
@@ -59,7 +60,10 @@ static int l_script_random(lua_State *L) {
 
 /* ctx.now() -> seconds since 1970, of this record */
 static int l_script_now(lua_State *L) {
-    lua_pushnumber(L, (lua_Number)kn_cursor_now_ms(running(L, "ctx.now")->cursor) / 1000);
+    const script *s = running(L, "ctx.now");
+    int64_t ms =
+        s->moment < 0 ? kn_cursor_now_ms(s->cursor) : kn_cursor_time_ms(s->cursor, s->moment);
+    lua_pushnumber(L, (lua_Number)ms / 1000);
     return 1;
 }
 
@@ -81,6 +85,37 @@ static int l_script_read(lua_State *L) {
         return 3;
     }
     return 2;
+}
+
+/* core.write(slot, value, empty_array) -> nothing, or what is wrong with the value: for maps */
+static int l_script_write(lua_State *L) {
+    script *s = running(L, "a map");
+    uint32_t slot = (uint32_t)luaL_checkinteger(L, 1);
+    size_t before = s->out->len;
+    const char *problem = kn_script_value_write(L, 2, lua_toboolean(L, 3), s->out);
+    kn_slice json = {s->out->p + before, s->out->len - before};
+    if (problem)
+        lua_pushstring(L, problem);
+    else if (!kn_buf_ok(s->out) || !kn_cursor_replace(s->cursor, slot, json))
+        luaL_error(L, "a value is too large");
+    s->out->len = before;
+    return problem ? 1 : 0;
+}
+
+/* core.field() -> a number for the field whose function runs */
+static int l_script_field(lua_State *L) {
+    lua_pushinteger(L, running(L, "a block")->function);
+    return 1;
+}
+
+/* core.at(number, first): ctx.random draws for that number now, ctx.now is the time of record
+ * `first`: for what is made per block */
+static int l_script_at(lua_State *L) {
+    script *s = running(L, "a block");
+    uint64_t number = (uint64_t)luaL_checkinteger(L, 1);
+    s->moment = luaL_checkinteger(L, 2);
+    s->rng = kn_rng_at(kn_rng_record_key(s->seed_key, number), s->fields[s->function].key);
+    return 0;
 }
 
 /* ---- calling ---- */
@@ -121,6 +156,7 @@ static bool call(void *context, uint32_t function, uint64_t index, kn_buf *out, 
         return kn_fail(err, KN_ENOMEM, "the Lua stack is full");
     s->index = index;
     s->function = function;
+    s->moment = -1;
     s->out = out;
     s->rng = kn_rng_at(kn_cursor_draw_key(s->cursor), s->fields[function].key);
     lua_pushcfunction(L, run_function);
@@ -166,8 +202,13 @@ static void read_fields(lua_State *L, int list, script *s, lua_Integer n) {
 
 void kn_script_open(lua_State *L, int functions_index, int context_index,
                     kn_cursor_config *config) {
-    static const luaL_Reg core[] = {
-        {"random", l_script_random}, {"now", l_script_now}, {"read", l_script_read}, {NULL, NULL}};
+    static const luaL_Reg core[] = {{"random", l_script_random},
+                                    {"now", l_script_now},
+                                    {"read", l_script_read},
+                                    {"write", l_script_write},
+                                    {"field", l_script_field},
+                                    {"at", l_script_at},
+                                    {NULL, NULL}};
     int top = lua_gettop(L);
     int list = lua_absindex(L, functions_index);
     context_index = lua_absindex(L, context_index);

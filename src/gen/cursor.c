@@ -34,9 +34,12 @@ bool kn_cursor_new(const kn_plan *plan, const kn_cursor_config *config, kn_curso
     kn_buf_init(&c->scratch, MAX_ANSWER);
     kn_buf_init(&c->kept, KN_PLAN_MAX);
     kn_buf_init(&c->json, (size_t)KN_PLAN_MAX * 4);
+    kn_buf_init(&c->changed, MAX_ANSWER);
+    kn_buf_init(&c->mapped, (size_t)KN_PLAN_MAX * 4);
     c->ops = malloc(plan->op_count * sizeof *c->ops);
     c->spans = calloc(plan->slots + 1, sizeof *c->spans);
-    if (!c->ops || !c->spans || !kn_buf_reserve(&c->scratch, 0)) {
+    c->changes = calloc(plan->slots + 1, sizeof *c->changes);
+    if (!c->ops || !c->spans || !c->changes || !kn_buf_reserve(&c->scratch, 0)) {
         kn_cursor_destroy(c);
         return kn_fail(err, KN_ENOMEM, "out of memory");
     }
@@ -66,6 +69,9 @@ void kn_cursor_destroy(kn_cursor *c) {
     kn_buf_free(&c->scratch);
     kn_buf_free(&c->kept);
     kn_buf_free(&c->json);
+    kn_buf_free(&c->changed);
+    kn_buf_free(&c->mapped);
+    free(c->changes);
     free(c);
 }
 
@@ -145,8 +151,9 @@ kn_slice kn_cursor_kept(const kn_cursor *c) {
 bool kn_cursor_captured(const kn_cursor *c, uint32_t slot, kn_slice *json, bool *text) {
     if (!c->out || slot >= c->plan->slots || c->spans[slot].end == 0)
         return false;
-    const kn_span *span = &c->spans[slot];
-    *json = (kn_slice){c->out->p + span->start, span->end - span->start};
+    bool changed = c->mapping && c->changes[slot].end;
+    const kn_span *span = changed ? &c->changes[slot] : &c->spans[slot];
+    *json = (kn_slice){(changed ? c->changed.p : c->out->p) + span->start, span->end - span->start};
     *text = span->text;
     return true;
 }
@@ -155,17 +162,20 @@ uint64_t kn_cursor_draw_key(const kn_cursor *c) {
     return c->record_key;
 }
 
-int64_t kn_cursor_now_ms(kn_cursor *c) {
-    if (c->now_known)
-        return c->now_ms;
+int64_t kn_cursor_time_ms(const kn_cursor *c, int64_t index) {
     if (c->config.clock_start_ms < 0)
-        c->now_ms = kn_time_now_ms() - c->late_ms;
-    else {
-        __int128 ms = (__int128)c->moment * (int64_t)c->config.clock_step_us / 1000 +
-                      c->config.clock_start_ms - c->late_ms;
-        c->now_ms = ms < 0 ? 0 : ms > last_ms ? last_ms : (int64_t)ms;
+        return kn_time_now_ms();
+    __int128 ms =
+        (__int128)index * (int64_t)c->config.clock_step_us / 1000 + c->config.clock_start_ms;
+    return ms < 0 ? 0 : ms > last_ms ? last_ms : (int64_t)ms;
+}
+
+int64_t kn_cursor_now_ms(kn_cursor *c) {
+    if (!c->now_known) {
+        c->now_ms = kn_cursor_time_ms(c, c->moment) - c->late_ms;
+        c->now_ms = c->now_ms < 0 ? 0 : c->now_ms;
+        c->now_known = true;
     }
-    c->now_known = true;
     return c->now_ms;
 }
 

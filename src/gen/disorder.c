@@ -1,7 +1,7 @@
 /* See disorder.h. */
 #include "gen/disorder.h"
 
-#include "gen/permute.h"
+#include "gen/draw.h"
 
 /* Streams of draws; what they are does not matter, that they differ does. */
 enum { SHUFFLE = 1, DUPLICATE, LATE, CORRUPT };
@@ -49,7 +49,7 @@ static void lay_out(kn_disorder_state *s, const kn_disorder *d, uint64_t block) 
 uint64_t kn_disorder_index(kn_disorder_state *s, const kn_disorder *d, uint64_t position) {
     if (d->shuffle > 1) {
         uint64_t window = position / d->shuffle, first = window * d->shuffle;
-        position = first + kn_permute(position - first, d->shuffle, key_of(s, SHUFFLE, window));
+        position = first + kn_permute(key_of(s, SHUFFLE, window), position - first, d->shuffle);
     }
     if (d->duplicate <= 0)
         return position;

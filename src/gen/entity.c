@@ -1,7 +1,7 @@
 /* See entity.h: the choice. The operations are in ops_entity.c. */
 #include "gen/entity.h"
 
-#include "gen/permute.h"
+#include "gen/draw.h"
 
 #include <math.h>
 
@@ -138,7 +138,7 @@ void kn_pick_choose(kn_pick_state *s, uint64_t record_key, uint64_t index, int64
     case KN_PICK_ROUNDS:
         s->round = index / pick->size;
         s->number =
-            kn_permute(index % pick->size, pick->size, kn_rng_record_key(s->stream_key, s->round));
+            kn_permute(kn_rng_record_key(s->stream_key, s->round), index % pick->size, pick->size);
         break;
     case KN_PICK_INDEX:
         s->number = index;

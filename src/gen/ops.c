@@ -192,17 +192,20 @@ char *kn_ops_room(kn_cursor *c, char *p, size_t n) {
     return NULL;
 }
 
+bool kn_ops_call(kn_cursor *c, const kn_op *op) {
+    kn_buf_clear(&c->scratch);
+    if (!c->config.call)
+        return kn_fail(c->err, KN_ESTATE,
+                       "the plan calls a script, and no way to call it was given");
+    return c->config.call(c->config.call_context, (uint32_t)op->args[0].i, c->index, &c->scratch,
+                          c->err) &&
+           kn_buf_check(&c->scratch, "the value of a script's function", c->err);
+}
+
 /* args: the function. The answer may have any length. */
 static char *run_script(kn_cursor *c, const kn_op *op, char *p) {
-    kn_buf *answer = &c->scratch;
-    kn_buf_clear(answer);
-    if (!c->config.call) {
-        kn_fail(c->err, KN_ESTATE, "the plan calls a script, and no way to call it was given");
-        return NULL;
-    }
-    if (!c->config.call(c->config.call_context, (uint32_t)op->args[0].i, c->index, answer,
-                        c->err) ||
-        !kn_buf_check(answer, "the value of a script's function", c->err))
+    const kn_buf *answer = &c->scratch;
+    if (!kn_ops_call(c, op))
         return NULL;
     p = kn_ops_room(c, p, answer->len);
     if (!p)
@@ -237,9 +240,9 @@ const kn_op_type kn_ops_basic[] = {
 /* clang-format on */
 
 const kn_op_type *kn_op_type_find(const char *name) {
-    static const kn_op_type *const families[] = {kn_ops_basic, kn_ops_control, kn_ops_random,
-                                                 kn_ops_text,  kn_ops_time,    kn_ops_row,
-                                                 kn_ops_entity};
+    static const kn_op_type *const families[] = {kn_ops_basic,  kn_ops_control, kn_ops_random,
+                                                 kn_ops_text,   kn_ops_time,    kn_ops_row,
+                                                 kn_ops_entity, kn_ops_rewrite};
     for (size_t i = 0; i < sizeof families / sizeof *families; i++)
         for (const kn_op_type *t = families[i]; t->name; t++)
             if (strcmp(t->name, name) == 0)

@@ -70,7 +70,7 @@ enum { KN_OP_WORDS = 1, KN_OP_BODY = 2, KN_OP_LOOP = 4 | KN_OP_BODY };
 
 /* The table of operations, by families; each ends with a row without a name. */
 extern const kn_op_type kn_ops_basic[], kn_ops_control[], kn_ops_random[], kn_ops_row[],
-    kn_ops_text[], kn_ops_time[], kn_ops_entity[];
+    kn_ops_text[], kn_ops_time[], kn_ops_entity[], kn_ops_rewrite[];
 
 #define KN_ARG_INT(name)                                                                           \
     { name, KN_KIND_INT }
@@ -117,6 +117,11 @@ struct kn_cursor {
     char iso[32];
     int64_t civil_ms; /* what civil holds, with its zone */
     kn_civil civil;
+    /* While a map runs: what it wrote into `changed`, by slot; and the record that this makes. */
+    bool mapping;
+    size_t change_count;
+    kn_span *changes;
+    kn_buf changed, mapped;
     kn_pick_state *picks; /* one for each of the plan's */
     kn_disorder_state disorder;
     uint64_t unique; /* the number that operations in unique take their parts of */
@@ -140,6 +145,10 @@ static inline uint64_t kn_words_pick(const kn_words *w, uint64_t draw) {
 /* Makes room for n bytes at p and the rest of the record, where a script's answer made lengths
  * unknown; p may move. NULL when it cannot. */
 char *kn_ops_room(kn_cursor *c, char *p, size_t n);
+
+/* Calls the script's function whose number is the operation's first argument; its answer is in
+ * c->scratch. */
+bool kn_ops_call(kn_cursor *c, const kn_op *op);
 
 /* Copies in blocks of 16: reads and writes up to 15 bytes more than n. */
 static inline char *kn_copy_blocks(char *p, const char *from, size_t n) {

@@ -161,7 +161,7 @@ bool kn_plan_op(kn_plan_builder *b, const kn_op_request *request, kn_err *err) {
     if (strcmp(type->args[0].name ? type->args[0].name : "", "slot") == 0 &&
         !use_slot(b, type, op[0].args[0].i, &length, err))
         return false;
-    b->scripts = b->scripts || is(type, "script");
+    b->scripts = b->scripts || is(type, "script") || is(type, "rewrite");
     if (type->takes & KN_OP_BODY && b->depth == KN_OP_DEPTH)
         return kn_fail(err, KN_ELIMIT, "nested deeper than %d", KN_OP_DEPTH);
     if (op[0].words)

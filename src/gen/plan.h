@@ -52,6 +52,12 @@ kn_slice kn_cursor_kept(const kn_cursor *cursor);
  * without its quotes, else a whole JSON value. */
 bool kn_cursor_captured(const kn_cursor *cursor, uint32_t slot, kn_slice *json, bool *text);
 
+/* While a map runs: its record has this value in the field of that slot. */
+KN_MUST_CHECK bool kn_cursor_replace(kn_cursor *cursor, uint32_t slot, kn_slice json);
+
+/* The time of a record on the cursor's clock, in ms since 1970. */
+int64_t kn_cursor_time_ms(const kn_cursor *cursor, int64_t index);
+
 /* The time of the record that is being made, in ms since 1970. */
 int64_t kn_cursor_now_ms(kn_cursor *cursor);
 

@@ -4,8 +4,8 @@ local schema = require "kinessis.schema"
 local document = {}
 
 local titles = {
-  number = "Numbers", distribution = "Distributions", choice = "Choices", combinator = "Combinators", text = "Text",
-  identity = "Identity", person = "People", place = "Places", internet = "Internet",
+  number = "Numbers", distribution = "Distributions", choice = "Choices", combinator = "Combinators", block = "Blocks",
+  text = "Text", identity = "Identity", person = "People", place = "Places", internet = "Internet",
   commerce = "Commerce", time = "Time",
 }
 

@@ -11,7 +11,7 @@ local provider = require "kinessis.fake.provider"
 
 local fake, declared = {}, {}
 
-local catalogues = { "number", "distribution", "choice", "combinator", "text", "identity", "person", "place",
+local catalogues = { "number", "distribution", "choice", "combinator", "block", "text", "identity", "person", "place",
   "time" }
 for _, name in ipairs(catalogues) do
   local entries = {}
