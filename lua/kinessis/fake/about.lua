@@ -81,6 +81,14 @@ function about.make(what, options)
   return node
 end
 
+--- A text in the words of the locale, about nobody: make(words) returns the provider.
+function about.words(make)
+  return {
+    attribute = "words", role = "words", options = {}, type = "string", text = true,
+    resolve = function(record) return provider.new(make(record.words)) end,
+  }
+end
+
 --- Declares a value about a person or place (fake/provider.lua). what: a declaration, and
 ---   attribute, role, anchors: of kinessis.agree; anchors may be a function of the options
 ---   options: those that it takes besides `group`: name = { text = documentation, check = rule }

@@ -1,25 +1,28 @@
 --- Text.
+local about = require "kinessis.fake.about"
 local blame = require "kinessis.blame"
 local provider = require "kinessis.fake.provider"
-local words = require "kinessis.fake.en_US"
 
 local text = {}
 
 text.word = {
-  "a common English word",
+  "a common word of the locale",
   type = "string",
   example = "fake.word()", shows = '^"%l+"$',
-  make = function() return provider.pick(words.word) end,
+  make = function() return about.words(function(words) return provider.pick(words.word) end) end,
 }
 
-local capitalised = {}
-for i, word in ipairs(words.word) do capitalised[i] = word:sub(1, 1):upper() .. word:sub(2) end
+local function capitalise(list)
+  local result = {}
+  for i, word in ipairs(list) do result[i] = word:sub(1, 1):upper() .. word:sub(2) end
+  return result
+end
 
 -- Appends n words, the first one capitalised where first is its list.
-local function add_words(parts, n, first)
+local function add_words(parts, n, words, first)
   for i = 1, n do
     if i > 1 then parts[#parts + 1] = " " end
-    parts[#parts + 1] = provider.new(provider.pick(i == 1 and first or words.word))
+    parts[#parts + 1] = provider.new(provider.pick(i == 1 and first or words))
   end
 end
 
@@ -29,10 +32,12 @@ text.sentence = {
   type = "string",
   example = "fake.sentence(4)", shows = '^"%u%l* %l+ %l+ %l+%."$',
   make = function(n)
-    local parts = {}
-    add_words(parts, n, capitalised)
-    parts[#parts + 1] = "."
-    return { parts = parts, type = "string", text = true }
+    return about.words(function(words)
+      local parts = {}
+      add_words(parts, n, words.word, capitalise(words.word))
+      parts[#parts + 1] = "."
+      return { parts = parts, type = "string", text = true }
+    end)
   end,
 }
 
