@@ -14,7 +14,9 @@ mirror=$(awk '$1 == "URIs:" && !/security/ { print $2; exit } $1 == "deb" { prin
 chmod 755 "$root"
 
 finish() {
-    mountpoint -q "$root/proc" && umount "$root/proc"
+    for folder in dev/pts proc; do
+        mountpoint -q "$root/$folder" && umount "$root/$folder"
+    done
     [ "${MINBASE_KEEP:-}" = 1 ] || rm -rf --one-file-system "$root"
 }
 trap finish EXIT
@@ -28,9 +30,16 @@ debootstrap --variant=minbase "$suite" "$root" ${mirror:+"$mirror"} >"$root.log"
 }
 rm -f "$root.log"
 mount -t proc proc "$root/proc"
+mount -t devpts devpts "$root/dev/pts"
 
 # The project as a stranger gets it: what is committed, nothing that was built.
 git clone -q --no-hardlinks . "$root/kinessis"
+
+vectors=${KINESSIS_VECTORS:-../shared/vectors} # tests/run looks for them beside the checkout
+if [ -d "$vectors" ]; then
+    mkdir -p "$root/shared"
+    cp -r "$vectors" "$root/shared/vectors"
+fi
 
 # This machine's way to the package registries: name resolution, registry settings, certificates.
 cp /etc/resolv.conf /etc/hosts "$root/etc/"
