@@ -1,5 +1,6 @@
 /* kinessis.core.lake: starts the lake inside this process, or finds the one that is running.
  *
+ *     core.hold_signals()
  *     local lake = assert(core.open { folder = ".kinessis", port = 4566 })
  *     print(lake:port())
  *     lake:wait()    -- until SIGINT or SIGTERM
@@ -73,18 +74,31 @@ static int l_lake_port(lua_State *L) {
     return 1;
 }
 
-/* lake:wait() -> "interrupt" or "terminate": waits for that signal */
-static int l_lake_wait(lua_State *L) {
-    check_open(L);
-    sigset_t set, before;
+static sigset_t ending_signals(void) {
+    sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set, &before);
+    return set;
+}
+
+/* lake.hold_signals(): from here on SIGINT and SIGTERM wait for lake:wait(). For a process that
+ * does nothing but serve: called before open, so that no signal finds it announced and unprepared.
+ */
+static int l_lake_hold_signals(lua_State *L) {
+    (void)L;
+    sigset_t set = ending_signals();
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return 0;
+}
+
+/* lake:wait() -> "interrupt" or "terminate": waits for that signal, after lake.hold_signals() */
+static int l_lake_wait(lua_State *L) {
+    check_open(L);
+    sigset_t set = ending_signals();
     int signal_number = 0;
     while (sigwait(&set, &signal_number) != 0)
         continue;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     lua_pushstring(L, signal_number == SIGINT ? "interrupt" : "terminate");
     return 1;
 }
@@ -100,7 +114,11 @@ static int l_lake_close(lua_State *L) {
 
 int kn_open_lake(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"open", l_lake_open}, {"find", l_lake_find}, {NULL, NULL}};
+        {"open", l_lake_open},
+        {"find", l_lake_find},
+        {"hold_signals", l_lake_hold_signals},
+        {NULL, NULL},
+    };
     static const luaL_Reg methods[] = {
         {"port", l_lake_port}, {"wait", l_lake_wait}, {"close", l_lake_close}, {NULL, NULL}};
     static const luaL_Reg metamethods[] = {

@@ -22,7 +22,9 @@ run, query and repl find it there. Ctrl-C and SIGTERM stop it; what was acknowle
   },
   run = function(_, given)
     local folder = target.data_folder(given.data)
-    local lake, err = require("kinessis.core.lake").open { folder = folder, port = given.port, region = given.region }
+    local core = require "kinessis.core.lake"
+    core.hold_signals()
+    local lake, err = core.open { folder = folder, port = given.port, region = given.region }
     if not lake then return nil, err end
     local port = lake:port()
     io.stdout:write(ready:format(folder, port, port, given.region, target.lake_keys.access_key,
