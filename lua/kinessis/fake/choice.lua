@@ -1,5 +1,6 @@
 --- Choices from lists.
 local blame = require "kinessis.blame"
+local datafile = require "kinessis.fake.datafile"
 local provider = require "kinessis.fake.provider"
 local types = require "kinessis.types"
 
@@ -152,6 +153,56 @@ choice.cycle = {
     local kept = read_list(values, "cycle")
     local kind, text = type_of(kept)
     return { op = "cycle", words = kept, type = kind, text = text }
+  end,
+}
+
+local file_options = { "order", "row", "text", "weight" }
+
+local function check_file_options(given)
+  if given == nil then return {} end
+  if type(given) ~= "table" then provider.refuse("options must be a table, not %s", blame.show(given)) end
+  for key in pairs(given) do
+    if not table.concat(file_options, " "):find(tostring(key), 1, true) then
+      provider.refuse("there is no option %s%s", blame.show(key), blame.suggestion(tostring(key), file_options))
+    end
+  end
+  if given.order ~= nil and given.order ~= "random" and given.order ~= "cycle" then
+    provider.refuse('order must be "random" or "cycle", not %s', blame.show(given.order))
+  end
+  return given
+end
+
+choice.from_file = {
+  "a value of a column of a file: CSV with a header, or JSON lines (.jsonl, .ndjson). The fields of a record that "
+    .. "name the same file take the same row. The file is read once; its path is as given, or beside the script. A "
+    .. "column of a CSV file is numbers when all of it is",
+  arguments = {
+    { "path", "string" }, { "column", "string" },
+    { "options?", "any", nil, 'a table: order = "random" or "cycle" (by index); row, a name: another row than the '
+      .. "fields without it; weight, the column of weights; text = true: numbers as strings" },
+  },
+  type = "of the column",
+  example = 'fake.from_file("tests/data/cities.csv", "city")', shows = '^"[^\\]+',
+  make = function(path, column, given)
+    local options = check_file_options(given)
+    local list, file = datafile.column(path, column, options.text)
+    local kind, text = type_of(list, "row %d")
+    local made = { op = "pick", words = list, type = kind, text = text }
+    if options.order == "cycle" then
+      if options.weight then provider.refuse("a cycle takes each row in turn: there is no place for weights") end
+      made.op = "cycle"
+      return made
+    end
+    if options.weight then
+      made.op, made.weights = "weighted", (datafile.column(path, options.weight))
+      local sum = 0
+      for i, weight in ipairs(made.weights) do
+        sum = sum + provider.number(("the weight of row %d"):format(i), weight, nil, 0)
+      end
+      if sum == 0 then provider.refuse("the weights sum to 0") end
+    end
+    made.stream = ("file %s %s"):format(file, options.row or "")
+    return made
   end,
 }
 

@@ -2,6 +2,7 @@
 local blame = require "kinessis.blame"
 local provider = require "kinessis.fake.provider"
 local types = require "kinessis.types"
+local unique = require "kinessis.fake.unique"
 
 local combinator = {}
 
@@ -111,6 +112,17 @@ combinator.pool = {
   make = function(body, n, skew)
     return { op = "pool", n = n, skew = skew, body = body, type = body.type, text = body.text, apart = true }
   end,
+}
+
+combinator.unique = {
+  "a value that no other record of the run has: record i gets value P(i), P being a permutation of all values that "
+    .. "the seed chooses, so nothing is remembered. It takes integer, one_of, pattern, hex, nanoid and texts "
+    .. "made of these; uuid and sequence do not repeat anyway. A run that needs more values than there are ends with "
+    .. "an error",
+  arguments = { value },
+  type = "of the value",
+  example = "fake.unique(fake.integer(100, 999))", shows = "^%d%d%d$",
+  make = unique.new,
 }
 
 -- ---- other fields ----

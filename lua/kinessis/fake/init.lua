@@ -11,8 +11,8 @@ local provider = require "kinessis.fake.provider"
 
 local fake, declared = {}, {}
 
-local catalogues = { "number", "distribution", "choice", "combinator", "block", "text", "identity", "person", "place",
-  "time" }
+local catalogues = { "number", "distribution", "choice", "combinator", "block", "text", "identity", "person",
+  "place", "internet", "commerce", "time" }
 for _, name in ipairs(catalogues) do
   local entries = {}
   for entry, declaration in pairs(require("kinessis.fake." .. name)) do

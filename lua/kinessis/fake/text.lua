@@ -1,7 +1,9 @@
 --- Text.
 local about = require "kinessis.fake.about"
 local blame = require "kinessis.blame"
+local pattern = require "kinessis.fake.pattern"
 local provider = require "kinessis.fake.provider"
+local regex = require "kinessis.fake.regex"
 
 local text = {}
 
@@ -39,6 +41,74 @@ text.sentence = {
       return { parts = parts, type = "string", text = true }
     end)
   end,
+}
+
+text.words = {
+  "n words, all small letters",
+  arguments = { { "n", "integer", 3, least = 1, most = 100 } },
+  type = "string",
+  example = "fake.words(3)", shows = '^"%l+ %l+ %l+"$',
+  make = function(n)
+    return about.words(function(words)
+      local parts = {}
+      add_words(parts, n, words.word)
+      return { parts = parts, type = "string", text = true }
+    end)
+  end,
+}
+
+text.title = {
+  "n words, each capitalised",
+  arguments = { { "n", "integer", 3, least = 1, most = 100 } },
+  type = "string",
+  example = "fake.title(2)", shows = '^"%u%l* %u%l*"$',
+  make = function(n)
+    return about.words(function(words)
+      local parts, list = {}, capitalise(words.word)
+      add_words(parts, n, list, list)
+      return { parts = parts, type = "string", text = true }
+    end)
+  end,
+}
+
+text.paragraph = {
+  "n sentences of 4 to 9 words",
+  arguments = { { "n", "integer", 3, least = 1, most = 100 } },
+  type = "string",
+  example = "fake.paragraph(2)", shows = '^"%u[%l ]+%. %u[%l ]+%."$',
+  make = function(n)
+    return about.words(function(words)
+      local first = capitalise(words.word)
+      local word = provider.new(provider.pick(words.word))
+      local more = provider.new { parts = { " ", word }, type = "string", text = true }
+      local parts = {}
+      for i = 1, n do
+        parts[#parts + 1] = i > 1 and " " or nil
+        parts[#parts + 1] = provider.new(provider.pick(first))
+        parts[#parts + 1] = provider.new { op = "repeat", min = 3, max = 8, separator = 0, body = more, type = "string",
+          text = true }
+        parts[#parts + 1] = "."
+      end
+      return { parts = parts, type = "string", text = true }
+    end)
+  end,
+}
+
+text.pattern = {
+  "the form with each # a digit, ? a capital letter, * one of both; a backslash takes away their meaning",
+  arguments = { { "form", "string" } },
+  type = "string",
+  example = 'fake.pattern("??-####")', shows = '^"%u%u%-%d%d%d%d"$',
+  make = function(form) return pattern.new { form } end,
+}
+
+text.regex = {
+  "a text that matches a regular expression: literals, ., [classes], \\d \\w \\s \\D \\W \\S, groups, |, and "
+    .. "? * + {m} {m,} {m,n}. Without an upper bound it repeats up to `most` times more than its lower bound",
+  arguments = { { "expression", "string" }, { "most", "integer", 8, least = 1, most = 100 } },
+  type = "string",
+  example = 'fake.regex("(GET|PUT) /v[12]/[a-z]{3,5}")', shows = '^"[GPUET]+ /v[12]/%l+"$',
+  make = function(expression, most) return regex.new(expression, most) end,
 }
 
 local nested = { array = true, map = true, struct = true }
