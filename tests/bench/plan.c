@@ -62,9 +62,11 @@ static bool load_words(lua_State *L, const char *name, words *w, kn_err *err) {
 }
 
 static bool load_all_words(lua_State *L, kn_err *err) {
-    lua_getglobal(L, "require");
-    lua_pushstring(L, "kinessis.fake.en_US");
-    if (!kn_host_call(L, 1, 1, err))
+    static const char lists[] =
+        "local words = require('kinessis.locale').get 'en_US' "
+        "return { first_name = words.given.first.any, "
+        "last_name = words.family.last, domain = words.domain }";
+    if (luaL_loadstring(L, lists) != LUA_OK || !kn_host_call(L, 0, 1, err))
         return false;
     bool ok = load_words(L, "first_name", &first, err) && load_words(L, "last_name", &last, err) &&
               load_words(L, "domain", &domain, err);
