@@ -1,7 +1,7 @@
 /* Times: where one comes from, and how it is written. A format of several pieces ("%d/%b/%Y") is
  * several operations on one stream, so they agree. */
-#include "base/time.h"
 #include "base/digits.h"
+#include "base/time.h"
 #include "gen/ops.h"
 
 enum { DAY_MS = 86400000, LAST_ZONE = 18 * 60 };
