@@ -1,8 +1,8 @@
 /* Rows from records; see convert.h. */
 #include "lake/convert.h"
 
-#include "lake/scan.h"
 #include "lake/convert_value.h"
+#include "lake/scan.h"
 
 #include <float.h>
 #include <math.h>
