@@ -43,7 +43,7 @@ CFLAGS   += $(CSTD) $(WARNINGS) $(OPTIMIZE) $(SANITIZE) -pthread -MMD -MP
 LDFLAGS  += $(SANITIZE) -pthread -rdynamic
 LDLIBS   += $(PACKAGE_LDLIBS) -ldl -lm
 
-SOURCES  := $(filter-out src/main.c,$(wildcard src/*/*.c))
+SOURCES  := $(filter-out src/main.c,$(wildcard src/*/*.c src/*/*/*.c))
 OBJECTS  := $(SOURCES:src/%.c=$(BUILD)/%.o)
 EMBEDDED := $(shell find lua $(wildcard scripts) -name '*.lua' | LC_ALL=C sort)
 LIBRARY  := $(BUILD)/libkinessis.a

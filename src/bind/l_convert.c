@@ -3,11 +3,11 @@
  *     convert.new({ { name = "phone", type = "int", key = nil }, ... }, rules) -> converter; nil,
  * err converter:record(json) -> true; or false, error code, message
  *
- * rules: { hive =, case_sensitive =, dots_to_underscores = } (lake/convert.h). It is the code that
- * the lake's Firehose runs, so that a prediction is what happens there. */
+ * rules: { hive =, case_sensitive =, dots_to_underscores = } (lake/firehose/convert.h). It is the
+ * code that the lake's Firehose runs, so that a prediction is what happens there. */
 #include "bind/host.h"
 #include "bind/libraries.h"
-#include "lake/convert.h"
+#include "lake/firehose/convert.h"
 
 #define CONVERT_TYPE "kinessis.convert"
 

@@ -1,4 +1,4 @@
-/* One request type for both HTTP versions: server_h1.c and server_h2.c fill it, route.c answers it.
+/* One request type for both HTTP versions: server/h1.c and server/h2.c fill it, route.c answers it.
  */
 #ifndef KN_LAKE_HTTP_H
 #define KN_LAKE_HTTP_H

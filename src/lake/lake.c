@@ -3,9 +3,9 @@
 #include "lake/lake.h"
 
 #include "base/file.h"
-#include "lake/objects.h"
 #include "lake/route.h"
-#include "lake/server.h"
+#include "lake/server/server.h"
+#include "lake/store/objects.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,9 +2,9 @@
  *
  *     data folder     lock            held while a lake runs on it
  *                     lake.json       {"port", "pid", ...} of that lake; how clients find it
- *                     lake.db         SQLite: everything but the bytes (store.h)
- *                     kinesis/, firehose/   journals (journal.h)
- *                     s3/<bucket>/<key>     objects as plain files (objects.h)
+ *                     lake.db         SQLite: everything but the bytes (store/store.h)
+ *                     kinesis/, firehose/   journals (store/journal.h)
+ *                     s3/<bucket>/<key>     objects as plain files (store/objects.h)
  *
  * The services see one another only through the headers of this folder; the outside sees HTTP. */
 #ifndef KN_LAKE_LAKE_H

@@ -69,7 +69,7 @@ typedef struct kn_service {
 
 extern const kn_service kn_kinesis_service;
 extern const kn_service kn_firehose_service;
-extern const kn_service kn_lake_service; /* what only the lake has; in firehose_api.c */
+extern const kn_service kn_lake_service; /* what only the lake has; in firehose/api.c */
 extern const kn_service kn_glue_service;
 extern const kn_service kn_athena_service;
 

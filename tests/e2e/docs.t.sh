@@ -2,7 +2,7 @@
 set -u
 . tests/support/lake.sh
 
-operations=$(sed -n 's/^    {"\([A-Z][A-Za-z]*\)", [a-z_]*, .*},\{0,1\}.*/\1/p' src/lake/*.c | sort -u)
+operations=$(sed -n 's/^    {"\([A-Z][A-Za-z]*\)", [a-z_]*, .*},\{0,1\}.*/\1/p' src/lake/*.c src/lake/*/*.c | sort -u)
 ok "the operation tables are found" test "$(printf '%s\n' $operations | wc -l)" -gt 60
 for operation in $operations; do
     grep -qw "$operation" docs/lake.md || missing="${missing:-} $operation"

@@ -1,6 +1,6 @@
 /* Fuzzes the aws-chunked decoder: the first byte chooses the size of the pieces. Decoded content is
  * never longer than the input, and any cut gives the same. */
-#include "lake/chunked.h"
+#include "lake/s3/chunked.h"
 
 #include <stdlib.h>
 

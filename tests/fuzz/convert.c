@@ -1,6 +1,6 @@
 /* Any bytes as a record of a table with every type: no crash, and a record that fails leaves the
  * columns as they were. The first byte chooses the rules. */
-#include "lake/convert.h"
+#include "lake/firehose/convert.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* Opens a journal whose only segment has arbitrary bytes and reads it: what is visited must fit the
  * file, and opening again must find the same. By the first byte, the header is a good one, and the
  * frames get their right checksums (the fuzzer cannot guess those). */
-#include "lake/journal.h"
+#include "lake/store/journal.h"
 
 #include "base/crc32c.h"
 

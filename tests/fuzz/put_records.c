@@ -1,6 +1,6 @@
 /* Any bytes as a body of PutRecords: what the quick reader takes, the general one takes too, and
  * reads the same. Only base64 is not the quick reader's business. */
-#include "lake/kinesis_body.h"
+#include "lake/kinesis/body.h"
 
 #include "base/base64.h"
 #include "lake/validate.h"

@@ -1,0 +1,79 @@
+/* See body.h. */
+#include "lake/kinesis/body.h"
+
+#include "lake/scan.h"
+
+static bool take_string(kn_scan *scan, kn_slice *out) {
+    kn_token value;
+    if (out->p || !kn_scan_value(scan, &value) || value.kind != KN_TOKEN_STRING || value.escaped)
+        return false;
+    *out = value.text;
+    return true;
+}
+
+/* A key that is short enough in bytes is so in characters. */
+static bool read_entry(kn_scan *scan, kn_put_entry *entry) {
+    kn_token key;
+    bool first = true, done;
+    for (*entry = (kn_put_entry){0};;) {
+        if (!kn_scan_member(scan, &first, &key, &done) || key.escaped)
+            return false;
+        if (done)
+            return entry->data.p && entry->key.n > 0 && entry->key.n <= KN_PUT_KEY_MAX;
+        kn_slice *member = kn_slice_eq(key.text, KN_SLICE("Data"))           ? &entry->data
+                           : kn_slice_eq(key.text, KN_SLICE("PartitionKey")) ? &entry->key
+                                                                             : NULL;
+        if (!member || !take_string(scan, member))
+            return false;
+    }
+}
+
+static bool read_entries(kn_scan *scan, kn_put_entry *entries, size_t *count) {
+    kn_token value;
+    bool first = true, done;
+    if (*count || !kn_scan_value(scan, &value) || value.kind != KN_TOKEN_ARRAY)
+        return false;
+    for (;; ++*count) {
+        if (!kn_scan_element(scan, &first, &done))
+            return false;
+        if (done)
+            return *count > 0;
+        if (*count == KN_PUT_RECORDS_MAX || !kn_scan_value(scan, &value) ||
+            value.kind != KN_TOKEN_OBJECT || !read_entry(scan, &entries[*count]))
+            return false;
+    }
+}
+
+static bool is_stream_name(kn_slice name) {
+    if (name.n == 0 || name.n > KN_STREAM_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i], letter = c | 0x20;
+        if (!(letter >= 'a' && letter <= 'z') && !(c >= '0' && c <= '9') && c != '_' && c != '.' &&
+            c != '-')
+            return false;
+    }
+    return true;
+}
+
+bool kn_put_body_read(kn_slice body, kn_slice *stream, kn_put_entry entries[KN_PUT_RECORDS_MAX],
+                      size_t *count) {
+    kn_scan scan = kn_scan_of(body);
+    kn_token value;
+    bool first = true, done;
+    *stream = (kn_slice){0};
+    *count = 0;
+    if (!kn_scan_value(&scan, &value) || value.kind != KN_TOKEN_OBJECT)
+        return false;
+    for (;;) {
+        if (!kn_scan_member(&scan, &first, &value, &done) || value.escaped)
+            return false;
+        if (done)
+            return *count > 0 && is_stream_name(*stream) && kn_scan_at_end(&scan);
+        if (kn_slice_eq(value.text, KN_SLICE("StreamName"))
+                ? !take_string(&scan, stream)
+                : !kn_slice_eq(value.text, KN_SLICE("Records")) ||
+                      !read_entries(&scan, entries, count))
+            return false;
+    }
+}

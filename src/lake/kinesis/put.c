@@ -1,0 +1,278 @@
+/* PutRecord and PutRecords: decode into one arena, route by hash key, append once per shard.
+ *
+ * Limits: a record's data and key 1 MiB, a request 500 records and 10 MiB. Throttling is not
+ * imitated. */
+#include "lake/kinesis/state.h"
+
+#include "base/base64.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/time.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RECORD_BYTES (1u << 20)
+#define REQUEST_BYTES (10u << 20)
+#define RESULT_BYTES 160 /* of the reply, for a record: enough */
+
+typedef struct put {
+    size_t n;
+    kn_journal_record *records; /* in the order of shards, then of the request */
+    unsigned *shard_of;         /* by place in the request */
+    size_t *place_of;           /* in records, by place in the request */
+    size_t *ends;               /* by shard: where its records end in records */
+    bool *failed;               /* by shard */
+    kn_buf arena;
+    EVP_MD_CTX *md5;
+} put;
+
+static void put_free(put *p) {
+    free(p->records);
+    free(p->shard_of);
+    free(p->place_of);
+    free(p->ends);
+    free(p->failed);
+    kn_buf_free(&p->arena);
+    EVP_MD_CTX_free(p->md5);
+}
+
+static bool put_init(put *p, size_t n, unsigned shards, kn_err *err) {
+    *p = (put){.n = n};
+    kn_buf_init(&p->arena, REQUEST_BYTES + 2 * n + 4);
+    p->records = calloc(n, sizeof *p->records);
+    p->shard_of = calloc(n, sizeof *p->shard_of);
+    p->place_of = calloc(n, sizeof *p->place_of);
+    p->ends = calloc(shards + 1, sizeof *p->ends);
+    p->failed = calloc(shards, sizeof *p->failed);
+    p->md5 = EVP_MD_CTX_new();
+    if (p->records && p->shard_of && p->place_of && p->ends && p->failed && p->md5)
+        return true;
+    return kn_fail_memory(err);
+}
+
+static kn_slice member(const json_t *record, const char *name) {
+    const json_t *value = json_object_get(record, name);
+    return (kn_slice){json_string_value(value), json_string_length(value)};
+}
+
+static kn_put_entry entry_of(const json_t *record) {
+    return (kn_put_entry){member(record, "Data"), member(record, "PartitionKey"),
+                          member(record, "ExplicitHashKey")};
+}
+
+static bool hash_of(const kn_kinesis *kinesis, put *p, const kn_put_entry *entry, kn_hash_key *hash,
+                    kn_err *err) {
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    if (entry->hash.p)
+        return kn_hash_parse(entry->hash, hash) ||
+               kn_fail_aws(err, 400, "InvalidArgumentException",
+                           "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, "
+                           "2^128-1]. Specified value was %.*s",
+                           (int)entry->hash.n, entry->hash.p);
+    if (!EVP_DigestInit_ex2(p->md5, kinesis->md5, NULL) ||
+        !EVP_DigestUpdate(p->md5, entry->key.p, entry->key.n) ||
+        !EVP_DigestFinal_ex(p->md5, digest, NULL))
+        return kn_fail(err, KN_ESTATE, "kinesis: OpenSSL's MD5 failed");
+    *hash = kn_hash_from_md5(digest);
+    return true;
+}
+
+static unsigned shard_of_hash(const kn_stream *stream, kn_hash_key hash) {
+    unsigned low = 0, high = stream->shard_count - 1;
+    while (low < high) { /* the last that begins at or before the key */
+        unsigned middle = low + (high - low + 1) / 2;
+        if (stream->shards[middle].begin <= hash)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+/* Routes every record, and orders their places by shard. */
+static bool route(const kn_kinesis *kinesis, const kn_stream *stream, put *p,
+                  const kn_put_entry *entries, kn_err *err) {
+    for (size_t i = 0; i < p->n; i++) {
+        kn_hash_key hash;
+        if (!hash_of(kinesis, p, &entries[i], &hash, err))
+            return false;
+        p->shard_of[i] = shard_of_hash(stream, hash);
+        p->ends[p->shard_of[i] + 1]++;
+    }
+    for (unsigned s = 0; s < stream->shard_count; s++)
+        p->ends[s + 1] += p->ends[s];
+    for (size_t i = 0; i < p->n; i++) /* now ends[s] is where s begins, and moves to its end */
+        p->place_of[i] = p->ends[p->shard_of[i]]++;
+    return true;
+}
+
+static bool fail_size(kn_err *err) {
+    return kn_fail_aws(err, 400, "InvalidArgumentException", "Records size exceeds %u MB limit",
+                       REQUEST_BYTES >> 20);
+}
+
+static bool decode(put *p, const kn_put_entry *entries, kn_err *err) {
+    size_t text = 0, total = 0;
+    for (size_t i = 0; i < p->n; i++)
+        text += entries[i].data.n;
+    if (text / 4 * 3 > REQUEST_BYTES + 2 * p->n) /* even with padding */
+        return fail_size(err);
+    if (!kn_buf_reserve(&p->arena, text / 4 * 3)) /* once, so that slices stay */
+        return kn_buf_check(&p->arena, "the data of the records", err);
+    for (size_t i = 0; i < p->n; i++) {
+        kn_journal_record *record = &p->records[p->place_of[i]];
+        size_t start = p->arena.len;
+        if (!kn_base64_decode(&p->arena, entries[i].data))
+            return kn_fail_aws(err, 400, "SerializationException",
+                               "Data of record %zu is not valid base64", i + 1);
+        record->data = (kn_slice){p->arena.p + start, p->arena.len - start};
+        record->key = entries[i].key;
+        total += record->data.n + record->key.n;
+        if (record->data.n + record->key.n > RECORD_BYTES)
+            return kn_fail_aws(err, 400, "InvalidArgumentException",
+                               "Record %zu has %zu bytes of data and %zu of partition key; "
+                               "together they must not exceed %u.",
+                               i + 1, record->data.n, record->key.n, RECORD_BYTES);
+    }
+    return total <= REQUEST_BYTES || fail_size(err);
+}
+
+/* One append per shard. Succeeds when any shard took its records; the others are marked. */
+static bool append(kn_kinesis *kinesis, kn_stream *stream, put *p, kn_err *err) {
+    size_t kept = 0, begin = 0;
+    kn_err why = {0};
+    for (unsigned s = 0; s < stream->shard_count; begin = p->ends[s++]) {
+        kn_journal *journal;
+        if (p->ends[s] == begin)
+            continue;
+        p->failed[s] = !kn_stream_journal(kinesis, stream, s, &journal, &why) ||
+                       !kn_journal_append(journal, p->records + begin, p->ends[s] - begin, &why);
+        kept += p->failed[s] ? 0 : p->ends[s] - begin;
+    }
+    if (kept == p->n)
+        return true;
+    if (kept == 0) {
+        *err = why;
+        return false;
+    }
+    kn_log(KN_LOG_ERROR, "PutRecords to %s: %zu of %zu records were not kept: %s", stream->name,
+           p->n - kept, p->n, why.message); /* the client learns of each, not of the reason */
+    return true;
+}
+
+static void write_result(kn_json *j, const kn_stream *stream, const put *p, size_t i) {
+    char text[RESULT_BYTES], *end;
+    unsigned shard = p->shard_of[i];
+    const kn_journal_record *record = &p->records[p->place_of[i]];
+    if (p->failed[shard]) {
+        kn_json_raw(j, KN_SLICE("{\"ErrorCode\":\"InternalFailure\","
+                                "\"ErrorMessage\":\"Internal Service Failure\"}"));
+        return;
+    }
+    end = stpcpy(text, "{\"SequenceNumber\":\"");
+    kn_kinesis_sequence_number(stream->created_ms, shard, record->index, record->arrival_ms, end);
+    end = stpcpy(strchr(end, '\0'), "\",\"ShardId\":\"");
+    kn_shard_id_print(shard, end);
+    end = stpcpy(strchr(end, '\0'), "\"}");
+    kn_json_raw(j, (kn_slice){text, (size_t)(end - text)});
+}
+
+/* Everything that can be wrong with the records; p is to be freed in any case. */
+static bool prepare(const kn_kinesis *kinesis, const kn_stream *stream, put *p,
+                    const kn_put_entry *entries, size_t n, kn_err *err) {
+    return put_init(p, n, stream->shard_count, err) && route(kinesis, stream, p, entries, err) &&
+           decode(p, entries, err);
+}
+
+/* Keeps what was prepared, and answers. */
+static bool keep_all(kn_op_call *call, kn_stream *stream, put *p, kn_err *err) {
+    size_t failures = 0;
+    if (!append(kn_lake_kinesis(call->lake), stream, p, err))
+        return false;
+    kn_json j = kn_json_to(call->text);
+    kn_buf_reserve(call->text, p->n * RESULT_BYTES);
+    kn_json_begin(&j, '{');
+    kn_json_key(&j, "Records");
+    kn_json_begin(&j, '[');
+    for (size_t i = 0; i < p->n; i++) {
+        write_result(&j, stream, p, i);
+        failures += p->failed[p->shard_of[i]];
+    }
+    kn_json_end(&j, ']');
+    kn_json_key(&j, "FailedRecordCount");
+    kn_json_int(&j, (int64_t)failures);
+    kn_json_end(&j, '}');
+    return kn_buf_check(call->text, "the reply", err);
+}
+
+bool kn_kinesis_put_records(kn_op_call *call, kn_err *err) {
+    const json_t *list = json_object_get(call->input, "Records");
+    size_t n = json_array_size(list);
+    kn_stream *stream;
+    put p = {0};
+    if (!kn_stream_hold_input(call, &stream, err))
+        return false;
+    kn_put_entry *entries = malloc((n + 1) * sizeof *entries);
+    for (size_t i = 0; entries && i < n; i++)
+        entries[i] = entry_of(json_array_get(list, i));
+    bool ok = (entries || kn_fail_memory(err)) &&
+              prepare(kn_lake_kinesis(call->lake), stream, &p, entries, n, err) &&
+              keep_all(call, stream, &p, err);
+    put_free(&p);
+    free(entries);
+    kn_stream_release(stream);
+    return ok;
+}
+
+bool kn_kinesis_put_records_body(kn_op_call *call, bool *taken, kn_err *err) {
+    kn_kinesis *kinesis = kn_lake_kinesis(call->lake);
+    kn_put_entry entries[KN_PUT_RECORDS_MAX];
+    char name[KN_STREAM_NAME_MAX + 1];
+    kn_slice given;
+    kn_stream *stream;
+    size_t n;
+    put p = {0};
+    if (!kn_put_body_read(call->request->body, &given, entries, &n))
+        return true;
+    snprintf(name, sizeof name, "%.*s", (int)given.n, given.p);
+    if (!kn_stream_hold(kinesis, name, &stream, err))
+        return true;
+    *taken = prepare(kinesis, stream, &p, entries, n, err);
+    bool ok = !*taken || keep_all(call, stream, &p, err);
+    put_free(&p);
+    kn_stream_release(stream);
+    return ok;
+}
+
+/* Records that follow one another already have increasing numbers: the member is only checked. */
+static bool check_ordering(kn_op_call *call, const kn_stream *stream, kn_err *err) {
+    const char *text = kn_input_string(call, "SequenceNumberForOrdering");
+    kn_sequence sequence;
+    if (!text || (kn_sequence_parse(kn_slice_cstr(text), &sequence) &&
+                  sequence.arrival_s <= kn_time_now_ms() / 1000))
+        return true;
+    return kn_fail_aws(err, 400, "InvalidArgumentException",
+                       "ExclusiveMinimumSequenceNumber %s used in PutRecord on stream %s under "
+                       "account %s is invalid.",
+                       text, stream->name, kn_lake_account(call->lake));
+}
+
+bool kn_kinesis_put_record(kn_op_call *call, kn_err *err) {
+    kn_stream *stream;
+    put p = {0};
+    if (!kn_stream_hold_input(call, &stream, err))
+        return false;
+    kn_put_entry entry = entry_of(call->input);
+    bool ok = check_ordering(call, stream, err) &&
+              prepare(kn_lake_kinesis(call->lake), stream, &p, &entry, 1, err) &&
+              append(kn_lake_kinesis(call->lake), stream, &p, err);
+    if (ok) {
+        kn_json j = kn_json_to(call->text);
+        write_result(&j, stream, &p, 0);
+        ok = kn_buf_check(call->text, "the reply", err);
+    }
+    put_free(&p);
+    kn_stream_release(stream);
+    return ok;
+}
