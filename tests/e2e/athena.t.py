@@ -1,5 +1,8 @@
-"""Glue and Athena of the lake, by boto3. tests/data/people.parquet: three rows, a column of each kind."""
+"""Glue and Athena of the lake, by boto3, over Parquet that an independent writer made."""
 
+import datetime
+import decimal
+import io
 import json
 import os
 import sys
@@ -10,9 +13,11 @@ import lake  # noqa: E402
 import tap  # noqa: E402
 
 try:
+    import pyarrow
+    import pyarrow.parquet
     from botocore.exceptions import ClientError
-except ImportError:
-    tap.skip_all("boto3 is not installed")
+except ImportError as error:
+    tap.skip_all(f"boto3 or pyarrow is not installed: {error}")
 
 PARQUET = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
@@ -32,6 +37,31 @@ PEOPLE = [
     ("day", "date"),
     ("later", "map<string,int>"),  # not in the file
 ]
+
+
+def people():
+    """The bytes of a Parquet file: three rows, a column of each kind."""
+    kinds = {
+        "id": pyarrow.int64(),
+        "Name": pyarrow.string(),
+        "price": pyarrow.decimal128(12, 2),
+        "made": pyarrow.timestamp("us"),
+        "tags": pyarrow.list_(pyarrow.string()),
+        "st": pyarrow.struct([("x", pyarrow.int32()), ("y", pyarrow.string())]),
+        "d": pyarrow.float64(),
+        "ok": pyarrow.bool_(),
+        "day": pyarrow.date32(),
+    }
+    made, day = datetime.datetime, datetime.date
+    rows = [
+        (1, "Ann", "9.50", made(2022, 2, 2, 15, 17, 7, 123000), ["a", "b"], {"x": 1, "y": "q"}, 1e10, True, day(2022, 2, 2)),
+        (2, None, "-0.05", None, None, None, 0.1, None, None),
+        (3, 'Zoë "Q", x', "0.00", made(1969, 12, 31, 23, 59, 59), [], {"x": None, "y": ""}, -1.5, False, day(1969, 12, 31)),
+    ]
+    table = [dict(zip(kinds, row), price=decimal.Decimal(row[2])) for row in rows]
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(table, pyarrow.schema(list(kinds.items()))), out)
+    return out.getvalue()
 
 
 def columns(pairs):
@@ -344,8 +374,7 @@ with lake.Lake() as pond:
     journey = Journey(pond)
     for bucket in ("data", "results"):
         journey.s3.create_bucket(Bucket=bucket)
-    with open("tests/data/people.parquet", "rb") as file:
-        journey.s3.put_object(Bucket="data", Key="people/p.parquet", Body=file.read())
+    journey.s3.put_object(Bucket="data", Key="people/p.parquet", Body=people())
     for part in (catalog, types, queries, formats, names, partitions, paging, failures, cancelling, workgroups, persistence):
         part(journey)
 tap.done()

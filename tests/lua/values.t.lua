@@ -269,5 +269,12 @@ refused(fake.array_of(fake.unique(fake.integer()), 2),
 refused(fake.from_file("nowhere.csv", "a"), "the file cannot be read: nowhere.csv: No such file or directory")
 refused(from "citty", 'tests/data/cities.csv has no column string "citty"; did you mean "city"?')
 refused(from("city", { roww = 1 }), 'there is no option string "roww"; did you mean "row"?')
-refused(fake.from_file("tests/data/people.parquet", "a"), "tests/data/people.parquet is not valid UTF-8")
+do
+  local name = os.tmpname()
+  local file = assert(io.open(name, "wb"))
+  file:write("a\n\xff\xfe\n")
+  file:close()
+  refused(fake.from_file(name, "a"), name .. " is not valid UTF-8")
+  os.remove(name)
+end
 tap.done()
