@@ -62,8 +62,8 @@ static void leaves(void) {
         "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\\/w==\",\"PartitionKey\":\"k\"}]}",
         "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"Data\":\"\",\"PartitionKey\":\"k\"}]}",
         "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"\xff\"}]}",
-        "{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"k\","
-        "\"ExplicitHashKey\":\"1\"}]}",
+        ("{\"StreamName\":\"s\",\"Records\":[{\"Data\":\"\",\"PartitionKey\":\"k\","
+         "\"ExplicitHashKey\":\"1\"}]}"),
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         tap_ok(!read_text(texts[i]), "not %s", texts[i]);
