@@ -84,7 +84,7 @@ $(BUILD)/tests/%.t: tests/c/%.c $(LIBRARY) $(BUILD)/embedded.o tests/c/tap.h
 programs: $(BUILD)/kinessis $(TESTS_C)   ## build the program and the C tests
 
 test: programs           ## run every test (TAP, one prove); T="paths" narrows it
-	@BUILD="$(BUILD)" tests/run $(T)
+	@BUILD="$(BUILD)" C_TESTS="$(TESTS_C)" tests/run $(T)
 
 check:                   ## formatting, lint, layering
 	@sh tools/check.sh

@@ -3,6 +3,7 @@
  * more than before. */
 #include "gen/ops.h"
 
+#include "base/align.h"
 #include "base/time.h"
 #include "gen/csv.h"
 
@@ -14,7 +15,7 @@ static const int64_t last_ms = 253402300799999; /* 9999-12-31T23:59:59.999Z */
 
 static bool open_picks(kn_cursor *c, kn_err *err) {
     const kn_plan *plan = c->plan;
-    c->picks = calloc(plan->pick_count + 1, sizeof *c->picks);
+    c->picks = kn_align_alloc((plan->pick_count + 1) * sizeof *c->picks);
     if (!c->picks)
         return kn_fail(err, KN_ENOMEM, "out of memory");
     for (size_t i = 0; i < plan->pick_count; i++)
@@ -25,7 +26,7 @@ static bool open_picks(kn_cursor *c, kn_err *err) {
 
 bool kn_cursor_new(const kn_plan *plan, const kn_cursor_config *config, kn_cursor **out,
                    kn_err *err) {
-    kn_cursor *c = calloc(1, sizeof *c);
+    kn_cursor *c = kn_align_alloc(sizeof *c);
     if (!c)
         return kn_fail(err, KN_ENOMEM, "out of memory");
     c->plan = plan;
@@ -37,8 +38,8 @@ bool kn_cursor_new(const kn_plan *plan, const kn_cursor_config *config, kn_curso
     kn_buf_init(&c->changed, MAX_ANSWER);
     kn_buf_init(&c->mapped, (size_t)KN_PLAN_MAX * 4);
     c->ops = malloc(plan->op_count * sizeof *c->ops);
-    c->spans = calloc(plan->slots + 1, sizeof *c->spans);
-    c->changes = calloc(plan->slots + 1, sizeof *c->changes);
+    c->spans = kn_align_alloc((plan->slots + 1) * sizeof *c->spans);
+    c->changes = kn_align_alloc((plan->slots + 1) * sizeof *c->changes);
     if (!c->ops || !c->spans || !c->changes || !kn_buf_reserve(&c->scratch, 0)) {
         kn_cursor_destroy(c);
         return kn_fail(err, KN_ENOMEM, "out of memory");

@@ -2,6 +2,7 @@
  * what is due, so a slow pace flows record by record and a fast one in blocks. */
 #include "run/run.h"
 
+#include "base/align.h"
 #include "base/time.h"
 
 #include <errno.h>
@@ -25,7 +26,7 @@ typedef struct block {
 } block;
 
 typedef struct worker {
-    kn_run *run;
+    _Alignas(KN_CACHE_LINE) kn_run *run;
     unsigned number;
     pthread_t thread;
     bool opened, started;
@@ -458,7 +459,7 @@ bool kn_run_new(const kn_run_config *config, kn_run **out, kn_err *err) {
     pthread_mutex_init(&run->mutex, NULL);
     pthread_cond_init(&run->work, NULL);
     pthread_cond_init(&run->done, NULL);
-    run->workers = calloc(run->worker_count, sizeof *run->workers);
+    run->workers = kn_align_alloc(run->worker_count * sizeof *run->workers);
     bool ok = run->workers != NULL;
     if (!ok)
         kn_fail(err, KN_ENOMEM, "out of memory");

@@ -5,6 +5,7 @@
 #include "aws/batch.h"
 #include "aws/call.h"
 #include "aws/error.h"
+#include "base/align.h"
 #include "base/time.h"
 
 #include <stdlib.h>
@@ -342,7 +343,7 @@ bool kn_sink_stream_open(const kn_sink_stream_config *config, kn_stats *stats, k
         return kn_fail(err, KN_EINVAL, "at most %d requests in flight, not %u", IN_FLIGHT_MAX,
                        in_flight);
     uint32_t parcels = in_flight + 1; /* one more to fill meanwhile */
-    stream_sink *s = calloc(1, sizeof *s + parcels * sizeof *s->parcels);
+    stream_sink *s = kn_align_alloc(sizeof *s + parcels * sizeof *s->parcels);
     if (!s)
         return kn_fail(err, KN_ENOMEM, "out of memory for a sender");
     s->sink = (kn_sink){.type = firehose ? &firehose_type : &kinesis_type, .stats = stats};

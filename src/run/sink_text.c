@@ -1,6 +1,8 @@
 /* See sink_text.h. */
 #include "run/sink_text.h"
 
+#include "base/align.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -8,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-    FLUSH_AT = 256 << 10,  /* bytes collected before a block is written in parts */
+    FLUSH_AT = 2048 << 10, /* bytes collected before a block is written in parts */
     LINES_MAX = 512 << 20, /* one record above FLUSH_AT is allowed */
     WAIT_MS = 5,
 };
@@ -178,7 +180,7 @@ bool kn_sink_text_open(kn_text *text, kn_stats *stats, kn_sink **out, kn_err *er
                                       .end_block = text_end_block,
                                       .drain = text_drain,
                                       .destroy = text_destroy};
-    text_sink *s = calloc(1, sizeof *s);
+    text_sink *s = kn_align_alloc(sizeof *s);
     *out = NULL;
     if (!s)
         return kn_fail(err, KN_ENOMEM, "out of memory");
