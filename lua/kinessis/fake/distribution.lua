@@ -17,7 +17,7 @@ local tiny = 1e-9
 local function number(op, a, b, digits, low, high)
   local most = 8e17 / 10.0 ^ digits -- a little less than src/gen/ops_random.c can hold
   for _, bound in ipairs { low or 0, high or 0 } do
-    if math.abs(bound) > most then provider.refuse("%s has too many digits at scale %d", bound, digits) end
+    if bound > most or bound < -most then provider.refuse("%s has too many digits at scale %d", bound, digits) end
   end
   low, high = low or -unbounded, high or unbounded
   if low > high then provider.refuse("min %s is greater than max %s", low, high) end
