@@ -102,9 +102,6 @@ function stack.of(scenario)
   return setmetatable(complete, metatable)
 end
 
---- The stack of a scenario that declares none.
-stack.default = stack.of
-
 return setmetatable(stack, {
   __call = function(_, given)
     check("stack", given, rules, 3)

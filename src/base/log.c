@@ -14,10 +14,6 @@ void kn_log_set_level(kn_log_level lowest) {
     lowest_level = lowest;
 }
 
-kn_log_level kn_log_get_level(void) {
-    return (kn_log_level)lowest_level;
-}
-
 void kn_log(kn_log_level level, const char *fmt, ...) {
     static const char *const names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
     if ((int)level < lowest_level || level >= KN_LOG_NONE)

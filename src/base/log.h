@@ -10,7 +10,6 @@
 typedef enum { KN_LOG_DEBUG, KN_LOG_INFO, KN_LOG_WARNING, KN_LOG_ERROR, KN_LOG_NONE } kn_log_level;
 
 void kn_log_set_level(kn_log_level lowest); /* lines below it are dropped; default INFO */
-kn_log_level kn_log_get_level(void);
 void kn_log(kn_log_level level, const char *fmt, ...) KN_PRINTF(2, 3);
 
 #endif
