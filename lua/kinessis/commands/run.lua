@@ -2,11 +2,11 @@
 local options = require "kinessis.options"
 local pace = require "kinessis.pace"
 local runner = require "kinessis.run"
+local sinks = require "kinessis.sinks"
 local stack = require "kinessis.stack"
 local sys = require "kinessis.core.sys"
 local target = require "kinessis.target"
-
-local count = runner.count
+local told = require "kinessis.summary"
 
 local function log(level, format, ...)
   sys.log(level, format:format(...))
@@ -19,76 +19,23 @@ local function rate(text)
   return value
 end
 
---- The stream's sink, then the copy on stdout.
-local function sinks_of(scenario, values, where)
-  local to, sinks = scenario.to, {}
-  if where then
-    sinks[1] = {
-      kind = to.service,
-      name = to.name,
-      aws = where.config,
-      no_newline = to.newline == false,
-      max_records = to.max_records,
-      max_bytes = to.max_bytes,
-      linger_ms = to.linger_ms,
-      requests_in_flight = to.requests_in_flight,
-    }
-  elseif values.dry_run then
-    sinks[1] = { kind = "null" }
-  end
-  if values.print or scenario.print then sinks[#sinks + 1] = { kind = "text" } end
-  return sinks
-end
-
---- 1234.5 -> "1,234", 0.5 -> "0.5"
-local function show_rate(records, seconds)
-  local value = records / math.max(seconds, 1e-3)
-  return value > 0 and value < 10 and ("%.1f"):format(value) or count(value // 1)
-end
-
---- How the run ended, in log lines. What is not certain to have arrived is never called delivered.
---- @return whether every record that was generated was delivered
-local function tell(summary, where, label)
-  local sent = summary.sinks[1]
-  -- Records that a closed stdout did not take were not wanted.
-  local lost = where and summary.generated - sent.delivered or sent.failed
-  if summary.abandoned then
-    log("warning", "Stopped at once: %s messages were on their way and may or may not have arrived.", count(lost))
-  elseif summary.stopped and not summary.error then
-    log("info", "Stopped before the end.")
-  end
-  log("info", "%d messages delivered to %s.", sent.delivered, label)
-  log("info", "%s generated, %s delivered, %s retried, %s failed in %.2f s (%s records/s).", count(summary.generated),
-    count(sent.delivered), count(sent.retried), count(lost), summary.seconds,
-    show_rate(sent.delivered, summary.seconds))
-  if sent.throttled > 0 then log("warning", "%s sends were throttled.", count(sent.throttled)) end
-  if lost > 0 then
-    log("error", "%s of %s messages were not delivered%s", count(lost), count(summary.generated),
-      sent.first_error and ": " .. tostring(sent.first_error) or ".")
-    if where and (sent.first_error or {}).aws_code == "ResourceNotFoundException" then
-      log("info", "The stack of a scenario is made by terraform (terraform/), or by --provision.")
-    end
-  end
-  return lost == 0
-end
-
 local function go(scenario, values, where)
   if where then
     local ok, err = stack.of(scenario):ensure(where, { provision = values.provision })
     if not ok then return nil, err end
   end
-  local sinks = sinks_of(scenario, values, where)
-  if #sinks == 0 then
+  local list = sinks.of(scenario, values, where)
+  if #list == 0 then
     return nil, sys.error("script", scenario.path .. ": has neither `to` nor `print`: nowhere to send records")
   end
   local summary, err = runner.go(scenario, values, {
     announce = "Started data generation.",
-    sinks = sinks,
+    sinks = list,
     due = (values.rate and pace.rate(values.rate) or scenario.pace).start(),
-    quiet_terminal = sinks[#sinks].kind == "text",
+    quiet_terminal = list[#list].kind == "text",
   })
   if not summary then return nil, err end
-  local all = tell(summary, where, where and scenario.to.label or values.dry_run and "nowhere" or "stdout")
+  local all = told.tell(summary, where, where and scenario.to.label or values.dry_run and "nowhere" or "stdout")
   local flushed, flush_error = true, nil
   if where then flushed, flush_error = where:flush() end
   local first = summary.sinks[1].first_error

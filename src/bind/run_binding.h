@@ -1,0 +1,64 @@
+/* What the sources of kinessis.core.run share: the binding of one run, how its configuration table
+ * is read (run_config.c), its sinks opened (run_sinks.c), its results told (run_results.c). */
+#ifndef KN_BIND_RUN_BINDING_H
+#define KN_BIND_RUN_BINDING_H
+
+#include "run/run.h"
+#include "run/sink_stream.h"
+#include "run/sink_text.h"
+
+#include <lua.h>
+
+typedef enum { KN_SINK_KINESIS, KN_SINK_FIREHOSE, KN_SINK_TEXT, KN_SINK_NULL } kn_sink_kind;
+
+typedef struct kn_sink_spec {
+    kn_sink_kind kind;
+    kn_aws_config aws;
+    kn_sink_stream_config stream;
+    int fd; /* to be closed, or -1 */
+    kn_text *text;
+} kn_sink_spec;
+
+/* Lives in a userdata, so that an error on the way closes what is open. Texts and the plan are
+ * borrowed from the configuration table, which is on the stack as long. */
+typedef struct kn_run_binding {
+    lua_State *L;
+    kn_run *run;
+    kn_cursor_config cursor;
+    const kn_plan *plan;
+    /* How a worker's state gets the plan: scenario.plan_of(path, kept, format) */
+    const char *path, *kept, *format;
+    kn_sink_spec sinks[KN_RUN_SINKS];
+    size_t sink_count;
+    lua_State *states[KN_RUN_WORKERS];
+    lua_State *threads[KN_RUN_WORKERS]; /* in them, where the functions of fields run */
+} kn_run_binding;
+
+/* The stack of go(): see l_run.c. */
+enum { KN_RUN_CONFIG = 1, KN_RUN_BINDING, KN_RUN_DUE, KN_RUN_PROGRESS, KN_RUN_PLAN };
+
+/* Reads the table at KN_RUN_CONFIG, but the sinks; puts the functions and the plan into their
+ * slots. The functions of *out are the caller's to set. May raise. */
+void kn_run_read_config(lua_State *L, kn_run_binding *binding, kn_run_config *out);
+
+/* Reads, and opens what is opened once for all workers. False: a file cannot be opened. May raise.
+ */
+KN_MUST_CHECK bool kn_run_read_sinks(lua_State *L, kn_run_binding *binding, kn_err *err);
+
+/* A worker's own sink. */
+KN_MUST_CHECK bool kn_run_open_sink(kn_sink_spec *spec, kn_stats *stats, kn_sink **out,
+                                    kn_err *err);
+void kn_run_close_sinks(kn_run_binding *binding);
+
+/* Pushes the table that go() returns; err (may be NULL): what ended the run. May raise. */
+void kn_run_push_summary(lua_State *L, const kn_run_summary *summary, size_t sinks,
+                         const kn_err *err);
+
+/* Fields of the table at index: the value, or `otherwise` (NULL) when it is nil. Raise when they
+ * are of another type. */
+lua_Integer kn_field_integer(lua_State *L, int table, const char *key, lua_Integer otherwise);
+lua_Number kn_field_number(lua_State *L, int table, const char *key, lua_Number otherwise);
+const char *kn_field_text(lua_State *L, int table,
+                          const char *key); /* valid while the table holds it */
+
+#endif

@@ -1,0 +1,88 @@
+/* The sinks of kinessis.core.run: their tables, what all workers share of one, and each worker's
+ * own. */
+#include "bind/aws.h"
+#include "bind/run_binding.h"
+
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* False: the file cannot be opened. */
+static bool read_text_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) {
+    const char *path = kn_field_text(L, table, "path"), *header = kn_field_text(L, table, "header");
+    int fd = STDOUT_FILENO;
+    if (path) {
+        fd = spec->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (fd < 0)
+            return kn_fail_errno(err, "cannot write %s", path);
+    }
+    return kn_text_new(fd, path ? path : "stdout", header, &spec->text, err);
+}
+
+static bool read_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) {
+    static const char *const kinds[] = {"kinesis", "firehose", "text", "null", NULL};
+    lua_getfield(L, table, "kind");
+    spec->fd = -1;
+    spec->kind = (kn_sink_kind)luaL_checkoption(L, -1, NULL, kinds);
+    lua_pop(L, 1);
+    if (spec->kind == KN_SINK_NULL)
+        return true;
+    if (spec->kind == KN_SINK_TEXT)
+        return read_text_sink(L, table, spec, err);
+    lua_getfield(L, table, "aws");
+    kn_bind_aws_config(L, -1, &spec->aws);
+    lua_pop(L, 1);
+    lua_getfield(L, table, "no_newline");
+    spec->stream = (kn_sink_stream_config){
+        .aws = &spec->aws,
+        .service = spec->kind == KN_SINK_KINESIS ? KN_STREAM_KINESIS : KN_STREAM_FIREHOSE,
+        .stream = kn_field_text(L, table, "name"),
+        .max_records = (uint32_t)kn_field_integer(L, table, "max_records", 0),
+        .max_bytes = (uint32_t)kn_field_integer(L, table, "max_bytes", 0),
+        .requests_in_flight = (uint32_t)kn_field_integer(L, table, "requests_in_flight", 0),
+        .linger_ms = (uint32_t)kn_field_integer(L, table, "linger_ms", 0),
+        .no_newline = lua_toboolean(L, -1),
+    };
+    lua_pop(L, 1);
+    luaL_argcheck(L, spec->stream.stream, KN_RUN_CONFIG, "a stream without a name");
+    return true;
+}
+
+bool kn_run_read_sinks(lua_State *L, kn_run_binding *b, kn_err *err) {
+    lua_getfield(L, KN_RUN_CONFIG, "sinks");
+    luaL_checktype(L, -1, LUA_TTABLE);
+    lua_Integer n = luaL_len(L, -1);
+    luaL_argcheck(L, n >= 1 && n <= KN_RUN_SINKS, KN_RUN_CONFIG, "1 to 4 sinks");
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_geti(L, -1, i);
+        luaL_checktype(L, -1, LUA_TTABLE);
+        if (!read_sink(L, lua_gettop(L), &b->sinks[b->sink_count++], err))
+            return false;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return true;
+}
+
+bool kn_run_open_sink(kn_sink_spec *spec, kn_stats *stats, kn_sink **out, kn_err *err) {
+    switch (spec->kind) {
+    case KN_SINK_TEXT:
+        return kn_sink_text_open(spec->text, stats, out, err);
+    case KN_SINK_NULL:
+        return kn_sink_null_open(stats, out, err);
+    default:
+        return kn_sink_stream_open(&spec->stream, stats, out, err);
+    }
+}
+
+void kn_run_close_sinks(kn_run_binding *b) {
+    for (size_t i = 0; i < b->sink_count; i++) {
+        kn_sink_spec *spec = &b->sinks[i];
+        kn_text_destroy(spec->text);
+        if (spec->kind == KN_SINK_TEXT && spec->fd >= 0)
+            close(spec->fd);
+        explicit_bzero(&spec->aws, sizeof spec->aws);
+    }
+    b->sink_count = 0;
+}
