@@ -6,9 +6,12 @@
 #ifndef KN_AWS_CONFIG_H
 #define KN_AWS_CONFIG_H
 
+typedef enum { KN_UNSET, KN_YES, KN_NO } kn_tristate;
+
 typedef struct kn_aws_config {
     char endpoint[512]; /* "http://127.0.0.1:4566": scheme and authority, for every service */
     char region[64];
+    kn_tristate fips, dualstack; /* AWS's endpoints of that kind */
     char profile[128];
     char access_key[256]; /* with secret_key: explicit credentials, nothing else is looked at */
     char secret_key[256];

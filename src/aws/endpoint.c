@@ -2,57 +2,85 @@
 #include "aws/endpoint.h"
 
 #include "aws/profile.h"
+#include "aws/settings.h"
 #include "net/uri.h"
 
 #include <ctype.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* The partition is known by the region's first letters; the first row that fits counts. */
-static const struct {
-    const char *prefix, *suffix;
-} partitions[] = {
-    {"cn-", "amazonaws.com.cn"}, {"us-isob-", "sc2s.sgov.gov"},  {"us-isof-", "csp.hci.ic.gov"},
-    {"us-iso-", "c2s.ic.gov"},   {"eu-isoe-", "cloud.adc-e.uk"}, {"eusc-", "amazonaws.eu"},
-    {"", "amazonaws.com"},
+typedef struct partition {
+    const char *name, *prefix, *suffix, *dualstack_suffix;
+} partition;
+
+static const partition partitions[] = {
+    {"aws-cn", "cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
+    {"aws-us-gov", "us-gov-", "amazonaws.com", "api.aws"},
+    {"aws-iso", "us-iso-", "c2s.ic.gov", "api.aws.ic.gov"},
+    {"aws-iso-b", "us-isob-", "sc2s.sgov.gov", "api.aws.scloud"},
+    {"aws-iso-e", "eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"},
+    {"aws-iso-f", "us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"},
+    {"aws-eusc", "eusc-", "amazonaws.eu", "api.amazonwebservices.eu"},
+    {"aws", "", "amazonaws.com", "api.aws"},
 };
 
-static const char *partition_suffix(const char *region) {
-    size_t i = 0;
-    while (strncmp(region, partitions[i].prefix, strlen(partitions[i].prefix)) != 0)
-        i++;
-    return partitions[i].suffix;
+static const partition *partition_of(const char *region) {
+    const partition *p = partitions;
+    while (strncmp(region, p->prefix, strlen(p->prefix)) != 0)
+        p++;
+    return p;
 }
 
-static bool copy(char *out, size_t size, const char *value, const char *what, kn_err *err) {
-    int n = snprintf(out, size, "%s", value);
-    if (n < 0 || (size_t)n >= size)
-        return kn_fail(err, KN_EINVAL, "%s is longer than %zu bytes", what, size - 1);
+/* Where a FIPS endpoint is not "<host>-fips". */
+static const struct {
+    const char *host, *partition;
+    bool exists; /* the ordinary one is FIPS already */
+} fips_exceptions[] = {
+    {"kinesis", "aws-us-gov", true},
+    {"sts", "aws-us-gov", true},
+    {"s3", "aws-cn", false},
+};
+
+static bool own_url(const kn_api *api, bool fips, bool dualstack, kn_endpoint *out, kn_err *err) {
+    const partition *p = partition_of(out->region);
+    const char *mark = fips ? "-fips" : "";
+    for (size_t i = 0; fips && i < sizeof fips_exceptions / sizeof *fips_exceptions; i++) {
+        if (strcmp(fips_exceptions[i].host, api->host) != 0 ||
+            strcmp(fips_exceptions[i].partition, p->name) != 0)
+            continue;
+        if (!fips_exceptions[i].exists)
+            return kn_fail(err, KN_EINVAL, "%s has no FIPS endpoint in %s (partition %s)",
+                           api->name, out->region, p->name);
+        if (!dualstack)
+            mark = "";
+    }
+    bool in_host = api->protocol == KN_PROTOCOL_REST_XML; /* S3: an older form of dual-stack */
+    snprintf(out->url, sizeof out->url, "https://%s%s%s.%s.%s", api->host, mark,
+             dualstack && in_host ? ".dualstack" : "", out->region,
+             dualstack && !in_host ? p->dualstack_suffix : p->suffix);
     return true;
 }
 
-/* The first that is not empty: the value given, the variables (NULL ends them), the profile's
- * setting. out is "" when none is. */
-static bool first_of(const char *given, const char *const *variables, const kn_aws_config *config,
-                     const char *setting, char *out, size_t size, kn_err *err) {
-    if (given[0])
-        return copy(out, size, given, setting, err);
-    for (; *variables; variables++) {
-        const char *value = getenv(*variables);
-        if (value && *value)
-            return copy(out, size, value, *variables, err);
+/* "us-east-1-fips" and "fips-us-east-1" were names of regions once. */
+static bool strip_fips(char *region) {
+    size_t n = strlen(region);
+    if (n > 5 && strcmp(region + n - 5, "-fips") == 0) {
+        region[n - 5] = '\0';
+        return true;
     }
-    return kn_profile_get(KN_PROFILE_CONFIG, kn_profile_name(config->profile), setting, out, size,
-                          NULL, err);
+    if (n <= 5 || strncmp(region, "fips-", 5) != 0)
+        return false;
+    memmove(region, region + 5, n - 4);
+    return true;
 }
 
 static bool find_region(const kn_aws_config *config, bool custom, char *out, size_t size,
                         kn_err *err) {
-    static const char *const variables[] = {"AWS_REGION", "AWS_DEFAULT_REGION", NULL};
-    if (!first_of(config->region, variables, config, "region", out, size, err))
+    const char *given = config->region[0] ? config->region : kn_setting_variable("AWS_REGION");
+    if (!kn_setting_text(config, given, "AWS_DEFAULT_REGION", "region", out, size, err))
         return false;
     if (!out[0] && custom)
-        return copy(out, size, "us-east-1", "region", err);
+        snprintf(out, size, "us-east-1");
     if (!out[0])
         return kn_fail(err, KN_EINVAL,
                        "no AWS region: give one, set AWS_REGION, or put region into profile %s of "
@@ -77,26 +105,50 @@ static bool check_url(kn_endpoint *out, kn_err *err) {
     return true;
 }
 
+/* What the environment or the profile configures; "" when nothing. */
+static bool configured_url(const kn_aws_config *config, const kn_api *api, kn_endpoint *out,
+                           kn_err *err) {
+    char variable[64];
+    bool ignore = false;
+    if (!kn_setting_flag(config, KN_UNSET, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+                         "ignore_configured_endpoint_urls", &ignore, err))
+        return false;
+    if (ignore)
+        return true;
+    snprintf(variable, sizeof variable, "AWS_ENDPOINT_URL_%s", api->variable);
+    return kn_setting_text(config, kn_setting_variable(variable), "AWS_ENDPOINT_URL",
+                           "endpoint_url", out->url, sizeof out->url, err);
+}
+
 bool kn_endpoint_find(const kn_aws_config *config, const kn_api *api, kn_endpoint *out,
                       kn_err *err) {
-    char variable[64];
-    snprintf(variable, sizeof variable, "AWS_ENDPOINT_URL_%s", api->variable);
-    const char *const variables[] = {variable, "AWS_ENDPOINT_URL", NULL};
+    bool fips = false, dualstack = false;
+    bool given = config->endpoint[0] != '\0';
     *out = (kn_endpoint){0};
-    if (!first_of(config->endpoint, variables, config, "endpoint_url", out->url, sizeof out->url,
-                  err))
+    snprintf(out->url, sizeof out->url, "%s", config->endpoint);
+    if (!given && !configured_url(config, api, out, err))
         return false;
     out->custom = out->url[0] != '\0';
     if (!find_region(config, out->custom, out->region, sizeof out->region, err))
         return false;
+    if (!given && (!kn_setting_flag(config, config->fips, "AWS_USE_FIPS_ENDPOINT",
+                                    "use_fips_endpoint", &fips, err) ||
+                   !kn_setting_flag(config, config->dualstack, "AWS_USE_DUALSTACK_ENDPOINT",
+                                    "use_dualstack_endpoint", &dualstack, err)))
+        return false;
+    fips = strip_fips(out->region) || fips;
+    if (out->custom && !given && (fips || dualstack))
+        return kn_fail(
+            err, KN_EINVAL,
+            "a %s endpoint is asked for, and the endpoint URL %.200s is configured: take "
+            "one of the two away",
+            fips ? "FIPS" : "dual-stack", out->url);
     if (out->custom)
         return check_url(out, err);
     if (!api->host)
         return kn_fail(err, KN_EINVAL, "AWS has no service '%s': give the endpoint of a lake",
                        api->name);
-    snprintf(out->url, sizeof out->url, "https://%s.%s.%s", api->host, out->region,
-             partition_suffix(out->region));
-    return true;
+    return own_url(api, fips, dualstack, out, err);
 }
 
 /* A bucket that can be a label of a host name that AWS's certificate covers. */

@@ -60,6 +60,13 @@ static lua_Number read_number(lua_State *L, const char *name, int value, lua_Num
     return n;
 }
 
+static kn_tristate read_flag(lua_State *L, const char *name, int value) {
+    if (lua_type(L, value) != LUA_TBOOLEAN)
+        luaL_error(L, "aws config.%s: expected true or false, got %s", name,
+                   luaL_typename(L, value));
+    return lua_toboolean(L, value) ? KN_YES : KN_NO;
+}
+
 static void read_setting(lua_State *L, const char *name, int value, kn_aws_config *out) {
     const struct {
         const char *name;
@@ -78,14 +85,19 @@ static void read_setting(lua_State *L, const char *name, int value, kn_aws_confi
             read_text(L, name, value, texts[i].text, texts[i].size);
             return;
         }
-    if (strcmp(name, "max_attempts") == 0)
+    if (strcmp(name, "use_fips_endpoint") == 0)
+        out->fips = read_flag(L, name, value);
+    else if (strcmp(name, "use_dualstack_endpoint") == 0)
+        out->dualstack = read_flag(L, name, value);
+    else if (strcmp(name, "max_attempts") == 0)
         out->max_attempts = (int)read_number(L, name, value, 100);
     else if (strcmp(name, "timeout") == 0)
         out->timeout_ms = (int)(read_number(L, name, value, 86400) * 1000);
     else
         luaL_error(L,
                    "aws config.%s: there is no such setting (there are endpoint, region, profile, "
-                   "access_key, secret_key, session_token, max_attempts, timeout)",
+                   "access_key, secret_key, session_token, use_fips_endpoint, "
+                   "use_dualstack_endpoint, max_attempts, timeout)",
                    name);
 }
 
