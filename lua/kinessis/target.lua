@@ -7,6 +7,7 @@
 ---
 --- "lake" is the lake that runs on the data folder, or one started inside this process on a free
 --- port; it is reached through signed HTTP like the others.
+local sys = require "kinessis.core.sys"
 local usage = require("kinessis.options").usage
 
 local target = {}
@@ -28,11 +29,22 @@ function methods:flush()
   return true
 end
 
---- Closes the lake that open() started. Idempotent.
+-- A lake in this process serves until the other commands that found it are done.
+local function outlast_users(lake)
+  if lake:retire() then return end
+  sys.log("info", "Another command uses this lake: serving until it ends (Ctrl-C ends it now).")
+  while not lake:retire() do
+    if not sys.sleep(0.05) then return end
+  end
+end
+
+--- Leaves the lake that open() found, or closes the one it started. Idempotent.
 function methods:close()
   local lake = self.lake
   self.lake = nil
-  if lake then lake:close() end
+  if not lake then return end
+  if lake.retire then outlast_users(lake) end
+  lake:close()
 end
 
 --- @return the data folder: what was given, else KINESSIS_DATA, else .kinessis
@@ -41,17 +53,26 @@ function target.data_folder(given)
   return folder and folder ~= "" and folder or ".kinessis"
 end
 
-local function open_lake(given)
+local patience = 100 -- tries, 50 ms each, while a lake on the folder is starting or stopping
+
+-- The lake that runs on the folder, or one started here.
+local function find_or_start(folder, given)
   local core = require "kinessis.core.lake"
-  local folder = target.data_folder(given.data)
-  local port = core.find(folder)
-  local lake
-  if not port then
+  for try = 1, patience do
+    local found = core.find(folder)
+    if found then return found end
     local opened, err = core.open { folder = folder, port = given.port or 0, region = given.region }
-    if not opened then return nil, err end
-    lake, port = opened, opened:port()
+    if opened then return opened end
+    if err.code ~= "state" or try == patience then return nil, err end
+    sys.sleep(0.05)
   end
-  local endpoint = "http://127.0.0.1:" .. port
+end
+
+local function open_lake(given)
+  local folder = target.data_folder(given.data)
+  local lake, err = find_or_start(folder, given)
+  if not lake then return nil, err end
+  local endpoint = "http://127.0.0.1:" .. lake:port()
   return {
     kind = "lake",
     lake = lake,

@@ -1,5 +1,9 @@
 /* kinessis.core.lake: starts the lake inside this process, or finds the one that is running.
  *
+ *     local use = core.find(".kinessis")    -- nil when none runs there
+ *     print(use:port())
+ *     use:close()                           -- now that lake may end
+ *
  *     core.hold_signals()
  *     local lake = assert(core.open { folder = ".kinessis", port = 4566 })
  *     print(lake:port())
@@ -13,6 +17,7 @@
 #include <signal.h>
 
 #define LAKE_TYPE "kinessis.lake"
+#define USE_TYPE "kinessis.lake.use"
 
 typedef struct l_lake {
     kn_lake *lake; /* NULL when closed */
@@ -59,13 +64,31 @@ static int l_lake_open(lua_State *L) {
     return 1;
 }
 
-/* lake.find(folder) -> the port of the lake that runs on the folder, or nil */
+/* lake.find(folder) -> the use of the lake that runs on the folder: port(), close(); or nil */
 static int l_lake_find(lua_State *L) {
-    uint16_t port = kn_lake_find(luaL_checkstring(L, 1));
-    if (port)
-        lua_pushinteger(L, port);
-    else
+    const char *folder = luaL_checkstring(L, 1);
+    kn_lake_use *use = lua_newuserdatauv(L, sizeof *use, 0);
+    use->lock = -1;
+    luaL_setmetatable(L, USE_TYPE);
+    if (!kn_lake_find(folder, use))
         lua_pushnil(L);
+    return 1;
+}
+
+static int l_use_port(lua_State *L) {
+    lua_pushinteger(L, ((kn_lake_use *)luaL_checkudata(L, 1, USE_TYPE))->port);
+    return 1;
+}
+
+/* use:close(): idempotent */
+static int l_use_close(lua_State *L) {
+    kn_lake_leave(luaL_checkudata(L, 1, USE_TYPE));
+    return 0;
+}
+
+/* lake:retire() -> whether nobody uses it any longer; nobody finds it from here on */
+static int l_lake_retire(lua_State *L) {
+    lua_pushboolean(L, kn_lake_retire(check_open(L)));
     return 1;
 }
 
@@ -112,6 +135,16 @@ static int l_lake_close(lua_State *L) {
     return 0;
 }
 
+static void new_type(lua_State *L, const char *name, const luaL_Reg *methods,
+                     const luaL_Reg *metamethods) {
+    luaL_newmetatable(L, name);
+    luaL_setfuncs(L, metamethods, 0);
+    lua_newtable(L);
+    luaL_setfuncs(L, methods, 0);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
 int kn_open_lake(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"open", l_lake_open},
@@ -119,15 +152,19 @@ int kn_open_lake(lua_State *L) {
         {"hold_signals", l_lake_hold_signals},
         {NULL, NULL},
     };
-    static const luaL_Reg methods[] = {
-        {"port", l_lake_port}, {"wait", l_lake_wait}, {"close", l_lake_close}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"port", l_lake_port},
+                                       {"wait", l_lake_wait},
+                                       {"retire", l_lake_retire},
+                                       {"close", l_lake_close},
+                                       {NULL, NULL}};
     static const luaL_Reg metamethods[] = {
         {"__gc", l_lake_close}, {"__close", l_lake_close}, {NULL, NULL}};
-    luaL_newmetatable(L, LAKE_TYPE);
-    luaL_setfuncs(L, metamethods, 0);
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    static const luaL_Reg use_methods[] = {
+        {"port", l_use_port}, {"close", l_use_close}, {NULL, NULL}};
+    static const luaL_Reg use_metamethods[] = {
+        {"__gc", l_use_close}, {"__close", l_use_close}, {NULL, NULL}};
+    new_type(L, LAKE_TYPE, methods, metamethods);
+    new_type(L, USE_TYPE, use_methods, use_metamethods);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -41,8 +41,9 @@ static int l_sys_monotonic(lua_State *L) {
     return 1;
 }
 
-/* sys.sleep(seconds): at most a year; a signal ends it. SIGINT is let in during ppoll only, so that
- * the REPL's Ctrl-C cannot come between the look at its flag and the sleep. */
+/* sys.sleep(seconds) -> whether it slept through: at most a year; a signal ends it. SIGINT is let
+ * in during ppoll only, so that the REPL's Ctrl-C cannot come between the look at its flag and the
+ * sleep. */
 static int l_sys_sleep(lua_State *L) {
     lua_Number seconds = luaL_checknumber(L, 1);
     luaL_argcheck(L, seconds >= 0 && seconds <= 366 * 86400.0, 1, "0 to a year");
@@ -51,10 +52,10 @@ static int l_sys_sleep(lua_State *L) {
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGINT);
     pthread_sigmask(SIG_BLOCK, &blocked, &before);
-    if (!kn_repl_interrupted())
-        ppoll(NULL, 0, &time, &before);
+    bool through = !kn_repl_interrupted() && ppoll(NULL, 0, &time, &before) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return 0;
+    lua_pushboolean(L, through);
+    return 1;
 }
 
 /* sys.isatty(fd) -> boolean */

@@ -68,17 +68,38 @@ static bool fail_locked(const char *folder, kn_err *err) {
                    folder, port, pid);
 }
 
-/* An open file description lock: it ends with the process, however that ends, and asking who holds
- * it (kn_lake_find) does not take it for a moment. */
+static void close_announcement(kn_lake *lake) {
+    char path[PATH_MAX];
+    file_in(lake->folder, "lake.json", path);
+    unlink(path);
+}
+
+/* Bytes of the file "lock". Open file description locks: they end with the process, however that
+ * ends. */
+enum { BYTE_OWNER, BYTE_USERS };
+
+static bool lock_byte(int fd, int command, short type, off_t byte) {
+    struct flock range = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+    return fcntl(fd, command, &range) == 0;
+}
+
+/* Asking does not take it for a moment. */
+static bool is_owned(int fd) {
+    struct flock range = {
+        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = BYTE_OWNER, .l_len = 1};
+    return fcntl(fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+}
+
 static bool open_lock(kn_lake *lake, kn_err *err) {
     char path[PATH_MAX];
     file_in(lake->folder, "lock", path);
     lake->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (lake->lock < 0)
         return kn_fail_errno(err, "cannot open %s", path);
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    if (fcntl(lake->lock, F_OFD_SETLK, &whole) == 0)
+    if (lock_byte(lake->lock, F_OFD_SETLK, F_WRLCK, BYTE_OWNER)) {
+        close_announcement(lake); /* of a lake that was killed */
         return true;
+    }
     if (errno == EAGAIN || errno == EACCES)
         return fail_locked(lake->folder, err);
     return kn_fail_errno(err, "cannot lock %s", path);
@@ -90,20 +111,33 @@ static void close_lock(kn_lake *lake) {
     lake->lock = -1;
 }
 
-uint16_t kn_lake_find(const char *folder) {
+bool kn_lake_find(const char *folder, kn_lake_use *use) {
     char path[PATH_MAX];
     file_in(folder, "lock", path);
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    bool held = fcntl(fd, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
-    close(fd);
+    *use = (kn_lake_use){.lock = open(path, O_RDWR | O_CLOEXEC)};
+    if (use->lock < 0)
+        return false;
     unsigned port = 0;
     long pid;
-    if (held)
+    /* First the lock, then the announcement: a lake that retires takes these back in the same
+     * order. */
+    if (lock_byte(use->lock, F_OFD_SETLK, F_RDLCK, BYTE_USERS) && is_owned(use->lock))
         read_announcement(folder, &port, &pid);
-    return (uint16_t)port;
+    use->port = (uint16_t)port;
+    if (!port)
+        kn_lake_leave(use);
+    return port != 0;
+}
+
+void kn_lake_leave(kn_lake_use *use) {
+    if (use->lock >= 0)
+        close(use->lock);
+    use->lock = -1;
+}
+
+bool kn_lake_retire(kn_lake *lake) {
+    close_announcement(lake);
+    return lock_byte(lake->lock, F_OFD_SETLK, F_WRLCK, BYTE_USERS);
 }
 
 static bool open_announcement(kn_lake *lake, kn_err *err) {
@@ -113,12 +147,6 @@ static bool open_announcement(kn_lake *lake, kn_err *err) {
                      "{\"port\":%u,\"pid\":%ld,\"region\":\"%s\",\"version\":\"%s\"}\n",
                      kn_lake_port(lake), (long)getpid(), lake->region, KN_VERSION);
     return kn_file_write(path, (kn_slice){text, (size_t)n}, err);
-}
-
-static void close_announcement(kn_lake *lake) {
-    char path[PATH_MAX];
-    file_in(lake->folder, "lake.json", path);
-    unlink(path);
 }
 
 /* ---- the parts ---- */

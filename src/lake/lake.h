@@ -1,9 +1,8 @@
 /* The lake: Kinesis, Firehose, S3, Glue and Athena on one machine, in one process, behind one port.
  *
- *     data folder     lock            held while a lake runs on it
- *                     lake.json       {"port", "pid", ...} of that lake; how clients find it
- *                     lake.db         SQLite: everything but the bytes (store/store.h)
- *                     kinesis/, firehose/   journals (store/journal.h)
+ *     data folder     lock            byte 0 is locked while a lake runs on it, byte 1 is shared by
+ * those who use it lake.json       {"port", "pid", ...} of that lake; how clients find it lake.db
+ * SQLite: everything but the bytes (store/store.h) kinesis/, firehose/   journals (store/journal.h)
  *                     s3/<bucket>/<key>     objects as plain files (store/objects.h)
  *
  * The services see one another only through the headers of this folder; the outside sees HTTP. */
@@ -31,8 +30,19 @@ void kn_lake_close(kn_lake *lake);
 
 uint16_t kn_lake_port(const kn_lake *lake);
 
-/* The port of the lake that runs on the folder, or 0 when none does. */
-uint16_t kn_lake_find(const char *folder);
+/* One that uses the lake of another process. */
+typedef struct kn_lake_use {
+    int lock; /* -1: none */
+    uint16_t port;
+} kn_lake_use;
+
+/* Finds the lake that runs on the folder. False when none does (or it is starting or stopping).
+ * Until kn_lake_leave, that lake's kn_lake_wait_unused waits. */
+bool kn_lake_find(const char *folder, kn_lake_use *use);
+void kn_lake_leave(kn_lake_use *use); /* idempotent */
+
+/* Lets nobody else find the lake; true when nobody uses it any longer. */
+bool kn_lake_retire(kn_lake *lake);
 
 /* What the services of this lake share. Valid from before the first service opens until after the
  * last closes. */
