@@ -52,27 +52,39 @@ static bool from_environment(const kn_aws_config *config, kn_credentials *out, b
     return true;
 }
 
+static bool copy_setting(const kn_profiles *profiles, kn_profile_file file, const char *profile,
+                         const char *setting, char *out, size_t size, kn_err *err) {
+    const char *value = kn_profiles_get_from(profiles, file, profile, setting);
+    int n = snprintf(out, size, "%s", value ? value : "");
+    if (n < 0 || (size_t)n >= size)
+        return kn_fail(err, KN_ELIMIT, "%s of profile %s is longer than %zu bytes", setting,
+                       profile, size - 1);
+    return true;
+}
+
 static bool from_file(kn_profile_file file, const kn_aws_config *config, kn_credentials *out,
                       bool *found, kn_buf *looked, kn_err *err) {
     const char *profile = kn_profile_name(config->profile);
-    bool has_profile;
-    if (!kn_profile_get(file, profile, "aws_access_key_id", out->access_key, sizeof out->access_key,
-                        &has_profile, err) ||
-        !kn_profile_get(file, profile, "aws_secret_access_key", out->secret_key,
-                        sizeof out->secret_key, NULL, err) ||
-        !kn_profile_get(file, profile, "aws_session_token", out->session_token,
-                        sizeof out->session_token, NULL, err))
+    kn_profiles *profiles;
+    if (!kn_profiles_load(&profiles, err))
         return false;
+    bool has_profile = kn_profiles_has(profiles, KN_SECTION_PROFILE, profile);
+    bool ok = copy_setting(profiles, file, profile, "aws_access_key_id", out->access_key,
+                           sizeof out->access_key, err) &&
+              copy_setting(profiles, file, profile, "aws_secret_access_key", out->secret_key,
+                           sizeof out->secret_key, err) &&
+              copy_setting(profiles, file, profile, "aws_session_token", out->session_token,
+                           sizeof out->session_token, err);
+    kn_profiles_destroy(profiles);
     kn_buf path;
     kn_err ignored;
     kn_buf_init(&path, 4096);
-    bool ok = true;
     const char *name = kn_profile_path(file, &path, &ignored) ? path.p : "(no home folder)";
-    if (out->access_key[0] && !out->secret_key[0])
+    if (ok && out->access_key[0] && !out->secret_key[0])
         ok = kn_fail(err, KN_EINVAL,
                      "%s: profile %s has aws_access_key_id but no aws_secret_access_key", name,
                      profile);
-    *found = out->access_key[0] != '\0';
+    *found = ok && out->access_key[0] != '\0';
     if (!*found)
         kn_buf_printf(looked, "%s (%s %s); ", name,
                       has_profile ? "no keys in profile" : "no profile", profile);
@@ -91,8 +103,7 @@ static bool refuse_other_providers(const char *profile, kn_err *err) {
                                            "credential_process", "web_identity_token_file"};
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         char value[2048];
-        if (!kn_profile_get(KN_PROFILE_CONFIG, profile, settings[i], value, sizeof value, NULL,
-                            err))
+        if (!kn_profile_get(profile, settings[i], value, sizeof value, err))
             return false;
         if (value[0])
             return kn_fail(err, KN_EINVAL,

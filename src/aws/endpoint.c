@@ -105,6 +105,21 @@ static bool check_url(kn_endpoint *out, kn_err *err) {
     return true;
 }
 
+/* What the profile's services section says about this one. */
+static bool services_url(const kn_aws_config *config, const kn_api *api, kn_endpoint *out,
+                         kn_err *err) {
+    kn_profiles *profiles;
+    if (!kn_profiles_load(&profiles, err))
+        return false;
+    const char *url =
+        kn_profiles_service_endpoint(profiles, kn_profile_name(config->profile), api->variable);
+    int n = snprintf(out->url, sizeof out->url, "%s", url ? url : "");
+    kn_profiles_destroy(profiles);
+    return (n >= 0 && (size_t)n < sizeof out->url) ||
+           kn_fail(err, KN_EINVAL, "endpoint_url of %s is longer than %zu bytes", api->name,
+                   sizeof out->url - 1);
+}
+
 /* What the environment or the profile configures; "" when nothing. */
 static bool configured_url(const kn_aws_config *config, const kn_api *api, kn_endpoint *out,
                            kn_err *err) {
@@ -116,8 +131,11 @@ static bool configured_url(const kn_aws_config *config, const kn_api *api, kn_en
     if (ignore)
         return true;
     snprintf(variable, sizeof variable, "AWS_ENDPOINT_URL_%s", api->variable);
-    return kn_setting_text(config, kn_setting_variable(variable), "AWS_ENDPOINT_URL",
-                           "endpoint_url", out->url, sizeof out->url, err);
+    if (!kn_setting_variable(variable) && !kn_setting_variable("AWS_ENDPOINT_URL") &&
+        !services_url(config, api, out, err))
+        return false;
+    return out->url[0] || kn_setting_text(config, kn_setting_variable(variable), "AWS_ENDPOINT_URL",
+                                          "endpoint_url", out->url, sizeof out->url, err);
 }
 
 bool kn_endpoint_find(const kn_aws_config *config, const kn_api *api, kn_endpoint *out,

@@ -4,15 +4,16 @@
  * own, us-east-1 when none of these says anything. A region such as us-east-1-fips or
  * fips-us-east-1 is the region us-east-1 and asks for its FIPS endpoint.
  *
- * URL: given, AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, the profile's endpoint_url (those three
- * not when AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's ignore_configured_endpoint_urls is
- * true), else AWS's own: by partition, service, and whether FIPS (AWS_USE_FIPS_ENDPOINT,
+ * URL: given, AWS_ENDPOINT_URL_<SERVICE>, AWS_ENDPOINT_URL, the service's endpoint_url in the
+ * section that the profile's services names, the profile's endpoint_url (those four not when
+ * AWS_IGNORE_CONFIGURED_ENDPOINT_URLS or the profile's ignore_configured_endpoint_urls is true),
+ * else AWS's own: by partition, service, and whether FIPS (AWS_USE_FIPS_ENDPOINT,
  * use_fips_endpoint) and dual-stack (AWS_USE_DUALSTACK_ENDPOINT, use_dualstack_endpoint) are asked
  * for. A URL that is configured and one of those two exclude each other: nobody knows whether the
  * URL is such an endpoint. A URL that is given wins over what the environment asks for.
  *
  * The tables are checked against botocore's rules (tests/interop/endpoints.t.py). Left out:
- * account- based endpoints, S3's access points, accelerate and global endpoints. */
+ * account-based endpoints, S3's access points, accelerate and global endpoints. */
 #ifndef KN_AWS_ENDPOINT_H
 #define KN_AWS_ENDPOINT_H
 

@@ -17,8 +17,7 @@ bool kn_setting_text(const kn_aws_config *config, const char *given, const char 
                      const char *setting, char *out, size_t size, kn_err *err) {
     const char *value = given && *given ? given : kn_setting_variable(variable);
     if (!value)
-        return kn_profile_get(KN_PROFILE_CONFIG, kn_profile_name(config->profile), setting, out,
-                              size, NULL, err);
+        return kn_profile_get(kn_profile_name(config->profile), setting, out, size, err);
     int n = snprintf(out, size, "%s", value);
     if (n < 0 || (size_t)n >= size)
         return kn_fail(err, KN_EINVAL, "%s is longer than %zu bytes",

@@ -132,6 +132,14 @@ static void endpoints(void) {
     clear_environment();
     kn_aws_config profile = {.profile = "conf"};
     endpoint_is(profile, "s3", "http://127.0.0.1:9", "eu-south-1");
+    write_file("config",
+               "[profile conf]\nregion = eu-south-1\nendpoint_url = http://127.0.0.1:9\n"
+               "services = s\n[services s]\ns3 =\n  endpoint_url = http://127.0.0.1:8\n");
+    endpoint_is(profile, "s3", "http://127.0.0.1:8", "eu-south-1");
+    endpoint_is(profile, "glue", "http://127.0.0.1:9", "eu-south-1");
+    setenv("AWS_ENDPOINT_URL", "http://localhost:1", 1);
+    endpoint_is(profile, "s3", "http://localhost:1", "eu-south-1");
+    unsetenv("AWS_ENDPOINT_URL");
     setenv("AWS_CONFIG_FILE", "/nowhere", 1);
     endpoint_is((kn_aws_config){.endpoint = "http://h:3"}, "kinesis", "http://h:3", "us-east-1");
     tap_ok(!kn_endpoint_find(&none, kn_api_find("s3"), &e, &err) &&
