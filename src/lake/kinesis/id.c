@@ -16,38 +16,6 @@ kn_hash_key kn_hash_begin(unsigned shard, unsigned count) {
     return count == 1 ? 0 : width * shard;
 }
 
-kn_hash_key kn_hash_from_md5(const unsigned char digest[16]) {
-    kn_hash_key hash = 0;
-    for (int i = 0; i < 16; i++)
-        hash = hash << 8 | digest[i];
-    return hash;
-}
-
-void kn_hash_print(kn_hash_key hash, char out[40]) {
-    char digits[40], *p = digits + sizeof digits;
-    do {
-        *--p = (char)('0' + (int)(hash % 10));
-        hash /= 10;
-    } while (hash);
-    size_t n = (size_t)(digits + sizeof digits - p);
-    memcpy(out, p, n);
-    out[n] = '\0';
-}
-
-bool kn_hash_parse(kn_slice text, kn_hash_key *hash) {
-    kn_hash_key v = 0, top = ~(kn_hash_key)0;
-    if (text.n == 0 || text.n > 39 || (text.n > 1 && text.p[0] == '0'))
-        return false;
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned digit = (unsigned)(text.p[i] - '0');
-        if (text.p[i] < '0' || digit > 9 || v > (top - digit) / 10)
-            return false;
-        v = v * 10 + digit;
-    }
-    *hash = v;
-    return true;
-}
-
 #define SEQUENCE_DIGITS 56
 #define SECONDS_MASK ((UINT64_C(1) << 36) - 1)
 /* Writes the number of 32-bit limbs, least first, in decimal; the limbs are used up. Each division

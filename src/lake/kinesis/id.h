@@ -1,17 +1,11 @@
-/* The numbers and texts of Kinesis, pure: 128-bit hash keys, sequence numbers, iterators. */
+/* The numbers and texts of Kinesis, pure: ranges of hash keys, sequence numbers, iterators. */
 #ifndef KN_LAKE_KINESIS_ID_H
 #define KN_LAKE_KINESIS_ID_H
 
-#include "base/buf.h"
-
-__extension__ typedef unsigned __int128 kn_hash_key;
+#include "base/hash_key.h"
 
 /* Where shard number `shard` of `count` equal ones begins: shard * floor(2^128 / count). */
 kn_hash_key kn_hash_begin(unsigned shard, unsigned count);
-kn_hash_key kn_hash_from_md5(const unsigned char digest[16]); /* big-endian */
-void kn_hash_print(kn_hash_key hash, char out[40]);           /* decimal */
-/* Decimal, no leading zeros, below 2^128. */
-bool kn_hash_parse(kn_slice text, kn_hash_key *hash);
 
 /* A sequence number is 47 hexadecimal digits, written as 56 decimal ones:
  *     2, seconds of the shard's creation (9), low digit of the shard (1), number of the record

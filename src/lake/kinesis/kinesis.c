@@ -72,7 +72,7 @@ static bool stream_new(const char *name, const json_t *doc, kn_stream **out, kn_
         stream->shards[i].begin = kn_hash_begin(i, stream->shard_count);
         stream->shards[i].end = i + 1 < stream->shard_count
                                     ? kn_hash_begin(i + 1, stream->shard_count) - 1
-                                    : ~(kn_hash_key)0;
+                                    : KN_HASH_TOP;
     }
     *out = stream;
     return true;
@@ -385,16 +385,14 @@ bool kn_kinesis_open(kn_lake *lake, kn_kinesis **out, kn_err *err) {
     allow_files();
     pthread_mutex_init(&kinesis->changing, NULL);
     pthread_rwlock_init(&kinesis->table, NULL);
-    kinesis->md5 = EVP_MD_fetch(NULL, "MD5", "-fips");
     bool ok = asprintf(&kinesis->folder, "%s/kinesis", kn_lake_folder(lake)) > 0;
     if (!ok) {
         kinesis->folder = NULL;
         kn_fail_memory(err);
     }
-    if (ok && !kinesis->md5)
-        ok = kn_fail(err, KN_ESTATE, "kinesis: OpenSSL has no MD5, which routes records to shards");
     void *args[3] = {kinesis, err, kinesis};
-    ok = ok && kn_file_mkdirs(kinesis->folder, err) && remove_doomed(kinesis, err) &&
+    ok = ok && kn_md5_init(&kinesis->md5, err) && kn_file_mkdirs(kinesis->folder, err) &&
+         remove_doomed(kinesis, err) &&
          kn_store_scan(kn_lake_store(lake), KIND, "", NULL, load_stream, args, err) && args[2];
     if (!ok) {
         kn_kinesis_close(kinesis);
@@ -411,7 +409,7 @@ void kn_kinesis_close(kn_kinesis *kinesis) {
         stream_destroy(kinesis->streams[i]);
     free(kinesis->streams);
     free(kinesis->folder);
-    EVP_MD_free(kinesis->md5);
+    kn_md5_free(&kinesis->md5);
     pthread_mutex_destroy(&kinesis->changing);
     pthread_rwlock_destroy(&kinesis->table);
     free(kinesis);

@@ -24,7 +24,7 @@ typedef struct put {
     size_t *ends;               /* by shard: where its records end in records */
     bool *failed;               /* by shard */
     kn_buf arena;
-    EVP_MD_CTX *md5;
+    kn_md5 md5;
 } put;
 
 static void put_free(put *p) {
@@ -34,10 +34,10 @@ static void put_free(put *p) {
     free(p->ends);
     free(p->failed);
     kn_buf_free(&p->arena);
-    EVP_MD_CTX_free(p->md5);
+    kn_md5_free(&p->md5);
 }
 
-static bool put_init(put *p, size_t n, unsigned shards, kn_err *err) {
+static bool put_init(const kn_kinesis *kinesis, put *p, size_t n, unsigned shards, kn_err *err) {
     *p = (put){.n = n};
     kn_buf_init(&p->arena, REQUEST_BYTES + 2 * n + 4);
     p->records = calloc(n, sizeof *p->records);
@@ -45,9 +45,8 @@ static bool put_init(put *p, size_t n, unsigned shards, kn_err *err) {
     p->place_of = calloc(n, sizeof *p->place_of);
     p->ends = calloc(shards + 1, sizeof *p->ends);
     p->failed = calloc(shards, sizeof *p->failed);
-    p->md5 = EVP_MD_CTX_new();
-    if (p->records && p->shard_of && p->place_of && p->ends && p->failed && p->md5)
-        return true;
+    if (p->records && p->shard_of && p->place_of && p->ends && p->failed)
+        return kn_md5_share(&p->md5, &kinesis->md5, err);
     return kn_fail_memory(err);
 }
 
@@ -61,21 +60,15 @@ static kn_put_entry entry_of(const json_t *record) {
                           member(record, "ExplicitHashKey")};
 }
 
-static bool hash_of(const kn_kinesis *kinesis, put *p, const kn_put_entry *entry, kn_hash_key *hash,
-                    kn_err *err) {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    if (entry->hash.p)
-        return kn_hash_parse(entry->hash, hash) ||
-               kn_fail_aws(err, 400, "InvalidArgumentException",
-                           "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, "
-                           "2^128-1]. Specified value was %.*s",
-                           (int)entry->hash.n, entry->hash.p);
-    if (!EVP_DigestInit_ex2(p->md5, kinesis->md5, NULL) ||
-        !EVP_DigestUpdate(p->md5, entry->key.p, entry->key.n) ||
-        !EVP_DigestFinal_ex(p->md5, digest, NULL))
-        return kn_fail(err, KN_ESTATE, "kinesis: OpenSSL's MD5 failed");
-    *hash = kn_hash_from_md5(digest);
-    return true;
+static bool hash_of(put *p, const kn_put_entry *entry, kn_hash_key *hash, kn_err *err) {
+    if (kn_hash_of(&p->md5, entry->key, entry->hash, hash, err))
+        return true;
+    return err->code != KN_EINVAL
+               ? false
+               : kn_fail_aws(err, 400, "InvalidArgumentException",
+                             "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, "
+                             "2^128-1]. Specified value was %.*s",
+                             (int)entry->hash.n, entry->hash.p);
 }
 
 static unsigned shard_of_hash(const kn_stream *stream, kn_hash_key hash) {
@@ -91,11 +84,10 @@ static unsigned shard_of_hash(const kn_stream *stream, kn_hash_key hash) {
 }
 
 /* Routes every record, and orders their places by shard. */
-static bool route(const kn_kinesis *kinesis, const kn_stream *stream, put *p,
-                  const kn_put_entry *entries, kn_err *err) {
+static bool route(const kn_stream *stream, put *p, const kn_put_entry *entries, kn_err *err) {
     for (size_t i = 0; i < p->n; i++) {
         kn_hash_key hash;
-        if (!hash_of(kinesis, p, &entries[i], &hash, err))
+        if (!hash_of(p, &entries[i], &hash, err))
             return false;
         p->shard_of[i] = shard_of_hash(stream, hash);
         p->ends[p->shard_of[i] + 1]++;
@@ -181,7 +173,7 @@ static void write_result(kn_json *j, const kn_stream *stream, const put *p, size
 /* Everything that can be wrong with the records; p is to be freed in any case. */
 static bool prepare(const kn_kinesis *kinesis, const kn_stream *stream, put *p,
                     const kn_put_entry *entries, size_t n, kn_err *err) {
-    return put_init(p, n, stream->shard_count, err) && route(kinesis, stream, p, entries, err) &&
+    return put_init(kinesis, p, n, stream->shard_count, err) && route(stream, p, entries, err) &&
            decode(p, entries, err);
 }
 

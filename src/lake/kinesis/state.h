@@ -11,7 +11,6 @@
 #include "lake/kinesis/kinesis.h"
 #include "lake/service.h"
 
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -41,7 +40,7 @@ typedef struct kn_stream {
 struct kn_kinesis {
     kn_lake *lake;
     char *folder;
-    EVP_MD *md5;
+    kn_md5 md5;               /* shared by the calls */
     pthread_mutex_t changing; /* one create, delete or change of a stream at a time */
     int64_t last_created_ms;  /* under changing */
     pthread_rwlock_t table;   /* guards streams */
