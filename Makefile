@@ -48,6 +48,7 @@ OBJECTS  := $(SOURCES:src/%.c=$(BUILD)/%.o)
 EMBEDDED := $(shell find lua $(wildcard scripts) -name '*.lua' | LC_ALL=C sort)
 LIBRARY  := $(BUILD)/libkinessis.a
 TESTS_C  := $(patsubst tests/c/%.c,$(BUILD)/tests/%.t,$(shell find tests/c -name '*.c'))
+BENCHES  := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 FUZZERS  := $(patsubst tests/fuzz/%.c,$(BUILD)/%.fuzz,$(wildcard tests/fuzz/*.c))
 
 .PHONY: all help programs test check format bench demo asan asan-test fuzz fuzzers fuzz-smoke install clean
@@ -95,10 +96,10 @@ format:                  ## format the C sources
 demo: $(BUILD)/kinessis  ## the tutorial's journey, on the lake
 	@$(BUILD)/kinessis demo
 
-bench: $(BUILD)/kinessis $(BUILD)/bench/plan ## measure, as ratios to limits and rivals
+bench: $(BUILD)/kinessis $(BENCHES) ## measure, as ratios to limits and rivals
 	BUILD="$(BUILD)" sh tests/bench/run.sh
 
-$(BUILD)/bench/%: tests/bench/%.c $(LIBRARY) $(BUILD)/embedded.o
+$(BUILD)/bench/%: tests/bench/%.c tests/bench/by_hand.h $(LIBRARY) $(BUILD)/embedded.o
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/embedded.o $(LIBRARY) $(LDLIBS)
 

@@ -6,17 +6,13 @@
  *
  * Prints lines of: what, records, bytes, nanoseconds of CPU; between tabs. */
 #include "bind/plan.h"
-#include "base/digits.h"
-#include "base/rng.h"
-#include "base/time.h"
-#include "bind/host.h"
+#include "by_hand.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { BLOCK = 1 << 20, WORDS_MAX = 1200 };
+enum { BLOCK = 1 << 20 };
 
 static uint64_t cpu_ns(void) {
     struct timespec t;
@@ -31,113 +27,15 @@ static void report(const char *what, uint64_t n, uint64_t bytes, uint64_t ns) {
 
 /* ---- the limit ---- */
 
-/* The words of a list, and as they stand in a mail address. */
-typedef struct words {
-    char text[WORDS_MAX][32], address[WORDS_MAX][32];
-    size_t length[WORDS_MAX], address_length[WORDS_MAX], count;
-} words;
-
-static words first, last, domain;
-
-/* Takes a list of the module of words on top of the stack. */
-static bool load_words(lua_State *L, const char *name, words *w, kn_err *err) {
-    lua_getfield(L, -1, name);
-    for (w->count = 0; w->count < WORDS_MAX; w->count++) {
-        lua_rawgeti(L, -1, (lua_Integer)w->count + 1);
-        const char *word = lua_tostring(L, -1);
-        if (!word || strlen(word) >= sizeof w->text[0])
-            break;
-        strcpy(w->text[w->count], word);
-        w->length[w->count] = strlen(word);
-        char *to = w->address[w->count];
-        for (; *word; word++)
-            if (isalpha((unsigned char)*word))
-                *to++ = (char)tolower((unsigned char)*word);
-        w->address_length[w->count] = (size_t)(to - w->address[w->count]);
-        lua_pop(L, 1);
-    }
-    bool ok = w->count > 0 && lua_isnil(L, -1);
-    lua_pop(L, 2);
-    return ok || kn_fail(err, KN_EINVAL, "the list %s is absent or too large", name);
-}
-
-static bool load_all_words(lua_State *L, kn_err *err) {
-    static const char lists[] =
-        "local words = require('kinessis.locale').get 'en_US' "
-        "return { first_name = words.given.first.any, "
-        "last_name = words.family.last, domain = words.domain }";
-    if (luaL_loadstring(L, lists) != LUA_OK || !kn_host_call(L, 0, 1, err))
-        return false;
-    bool ok = load_words(L, "first_name", &first, err) && load_words(L, "last_name", &last, err) &&
-              load_words(L, "domain", &domain, err);
-    lua_pop(L, 1);
-    return ok;
-}
-
-static char *put(char *p, const char *s, size_t n) {
-    memcpy(p, s, n);
-    return p + n;
-}
-
-#define PUT(literal) p = put(p, literal, sizeof(literal) - 1)
-
-#define PUT_WORD(w, form, i) p = put(p, (w).form[i], (w).form##_length[i])
-
-static char *put_uuid(char *p, uint64_t a, uint64_t b) {
-    char hex[32];
-    kn_put_hex32(hex, (uint32_t)(a >> 32));
-    kn_put_hex32(hex + 8, ((uint32_t)a & ~0xF000u) | 0x4000u);
-    kn_put_hex32(hex + 16, ((uint32_t)(b >> 32) & 0x3FFFFFFFu) | 0x80000000u);
-    kn_put_hex32(hex + 24, (uint32_t)b);
-    static const int groups[] = {8, 4, 4, 4, 12};
-    for (int g = 0, at = 0; g < 5; at += groups[g++]) {
-        p = put(p, hex + at, (size_t)groups[g]);
-        if (g < 4)
-            *p++ = '-';
-    }
-    return p;
-}
-
 /* clock_start_ms: of a simulated clock, -1: the wall's. */
-static uint64_t by_hand(uint64_t records, int64_t clock_start_ms, FILE *copy) {
-    static const char *const states[] = {"Active", "Inactive", "Canceled"};
-    static char block[BLOCK + 1024];
-    char *p = block, iso[32];
+static uint64_t run_by_hand(uint64_t records, int64_t clock_start_ms, FILE *copy) {
+    static char block[BLOCK + RECORD_MAX];
+    by_hand hand = by_hand_new(clock_start_ms);
+    char *p = block;
     uint64_t bytes = 0;
-    int64_t second = -1;
     for (uint64_t i = 0; i < records; i++) {
-        kn_rng rng = {kn_rng_record_key(42, i)};
-        uint64_t a = kn_rng_next(&rng), b = kn_rng_next(&rng);
-        const char *state = states[kn_rng_below(kn_rng_next(&rng), 3)];
-        size_t f = kn_rng_below(kn_rng_next(&rng), first.count);
-        size_t l = kn_rng_below(kn_rng_next(&rng), last.count);
-        int64_t now = clock_start_ms < 0 ? kn_time_now_ms() : clock_start_ms + (int64_t)(i / 10);
-        if (now / 1000 != second) {
-            kn_time_iso(iso, now, true, true);
-            second = now / 1000;
-        }
-        PUT("{\"uuid\":\"");
-        p = put_uuid(p, a, b);
-        PUT("\",\"event_date\":\"");
-        p = put(p, iso, 24);
-        kn_put_padded(p - 4, (uint64_t)(now % 1000), 3);
-        PUT("\",\"status\":\"");
-        p = put(p, state, strlen(state));
-        PUT("\",\"name\":\"");
-        p = put(p, first.text[f], first.length[f]);
-        PUT("\",\"last_name\":\"");
-        p = put(p, last.text[l], last.length[l]);
-        PUT("\",\"email\":\"");
-        PUT_WORD(first, address, f);
-        *p++ = '.';
-        PUT_WORD(last, address, l);
-        p = kn_put_uint(p, 1 + kn_rng_below(kn_rng_next(&rng), 99));
-        *p++ = '@';
-        size_t d = kn_rng_below(kn_rng_next(&rng), domain.count);
-        p = put(p, domain.text[d], domain.length[d]);
-        PUT("\",\"phone\":");
-        p = kn_put_uint(p, 900000000 + kn_rng_below(kn_rng_next(&rng), 100000000));
-        PUT("}\n");
+        p = by_hand_record(&hand, i, p);
+        *p++ = '\n';
         if (p - block > BLOCK || i + 1 == records) {
             bytes += (uint64_t)(p - block);
             __asm__ volatile("" ::"r"(block) : "memory");
@@ -200,7 +98,7 @@ static bool measure(lua_State *L, const char *file, uint64_t records, kn_err *er
         return false;
     for (int i = 0; i < 2; i++) {
         char what[64];
-        uint64_t start = cpu_ns(), bytes = by_hand(records, clocks[i].start_ms, NULL);
+        uint64_t start = cpu_ns(), bytes = run_by_hand(records, clocks[i].start_ms, NULL);
         snprintf(what, sizeof what, "by hand, %s", clocks[i].name);
         report(what, records, bytes, cpu_ns() - start);
         start = cpu_ns();
@@ -223,7 +121,7 @@ int main(int argc, char **argv) {
     lua_State *L = kn_host_new(&err);
     bool ok = L && load_all_words(L, &err);
     if (ok && print)
-        by_hand(records, -1, stdout);
+        run_by_hand(records, -1, stdout);
     else
         ok = ok && measure(L, argv[1], records, &err);
     if (!ok)

@@ -16,53 +16,9 @@ import tempfile
 import time
 import uuid
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-BUILD, KINESSIS = os.environ["BUILD"], os.environ["KINESSIS"]
-QUICKSTART = os.environ["BENCH_QUICKSTART"]
-RIVALS, QUICK = os.path.join(BUILD, "rivals"), bool(os.environ["BENCH_QUICK"])
-CORES = len(os.sched_getaffinity(0))
-TICKS = os.sysconf("SC_CLK_TCK")
-ENVIRONMENT = dict(
-    os.environ,
-    AWS_ACCESS_KEY_ID="bench",
-    AWS_SECRET_ACCESS_KEY="bench",
-    AWS_REGION="us-east-1",
-    AWS_CONFIG_FILE=os.devnull,
-    AWS_SHARED_CREDENTIALS_FILE=os.devnull,
-)
-
-
-class Used:
-    """What a command used: seconds of CPU, seconds, MB."""
-
-    def __init__(self, wall, usage):
-        self.wall, self.cpu, self.mb = wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
-
-
-def run(*command, **environment):
-    start = time.monotonic()
-    child = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env={**ENVIRONMENT, **environment}
-    )
-    said = child.stderr.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        sys.exit(f"{' '.join(command)} ended with {child.returncode}:\n{said.decode()}")
-    return Used(time.monotonic() - start, usage)
-
-
-def section(title, *columns):
-    print(f"\n{title}\n" + f"{'':44}" + "".join(f"{c:>16}" for c in columns), flush=True)
-
-
-def row(name, *cells):
-    print(f"  {name:42}" + "".join(f"{c:>16}" for c in cells), flush=True)
-
-
-def number(value):
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
+import sending
+from measure import BUILD, CORES, ENVIRONMENT, HERE, KINESSIS, QUICK, QUICKSTART, RIVALS, TICKS
+from measure import kinessis_run, number, row, run, section
 
 # --- generation --------------------------------------------------------------------------------
 
@@ -170,76 +126,33 @@ class Lake:
         return f"http://127.0.0.1:{self.port}"
 
 
-def send(folder, records, *options):
-    return run(
-        KINESSIS, "run", "--quiet", "--seed", "1", "--amount", str(records), *options, f"{HERE}/lake.lua"
-    )
-
-
-def kinesalite(records):
-    modules = os.path.join(BUILD, "peers", "node", "node_modules")
-    if not os.path.isdir(os.path.join(modules, "kinesalite")) or not shutil.which("node"):
-        row("kinesalite", "not installed")
-        return
-    script = (
-        'const server = require("kinesalite")({ createStreamMs: 5 });'
-        'server.listen(0, "127.0.0.1", () => console.log(server.address().port));'
-    )
-    server = subprocess.Popen(
-        ["node", "-e", script], stdout=subprocess.PIPE, env={**ENVIRONMENT, "NODE_PATH": modules}, text=True
-    )
-    try:
-        url = f"http://127.0.0.1:{int(server.stdout.readline())}"
-        create = 'local k = require("kinessis").aws.kinesis { endpoint = ... }\n' + (
-            'assert(k:create_stream { StreamName = "r-d-kinesis-stream", ShardCount = 1 })'
-        )
-        with tempfile.NamedTemporaryFile("w", suffix=".lua") as file:
-            file.write(create)
-            file.flush()
-            run(KINESSIS, "lua", file.name, url)
-        time.sleep(0.5)
-        used = send(None, records, "--target", url)
-        server.send_signal(signal.SIGTERM)
-        _, _, usage = os.wait4(server.pid, 0)
-        server.returncode = 0
-        cpu = usage.ru_utime + usage.ru_stime
-        million = 1e6 / records
-        row("kinesalite", number(records / used.wall), number(used.cpu * million), number(cpu * million),
-            number(usage.ru_maxrss / 1024))
-    finally:
-        if server.returncode is None:
-            server.kill()
-            server.wait()
-
-
-def sending(folder):
+def lakes(folder):
     records = 100_000 if QUICK else 1_000_000
     million = 1e6 / records
     section(
         f"PutRecords of {records:,} records, until they are in Parquet",
         "records/s", "client CPU s/M", "lake CPU s/M", "peak MB",
     )
-    used = send(folder, records, "--data", f"{folder}/within")
+    used = kinessis_run(records, "--data", f"{folder}/within")
     row("a lake in the same process", number(records / used.wall), "both:", number(used.cpu * million), number(used.mb))
     with Lake(f"{folder}/apart") as lake:
-        send(folder, 1, "--data", lake.folder)
+        kinessis_run(1, "--data", lake.folder)
         before = lake.cpu()
-        used = send(folder, records, "--data", lake.folder)
+        used = kinessis_run(records, "--data", lake.folder)
         row("a lake of its own", number(records / used.wall), number(used.cpu * million),
             number((lake.cpu() - before) * million), f"{used.mb:.0f} + {lake.peak_mb():.0f}")
     section("PutRecords alone", "records/s", "client CPU s/M", "server CPU s/M", "server MB")
     records = 50_000 if QUICK else 250_000  # less than the 64 MiB that begin a delivery
     million = 1e6 / records
-    kinesalite(10_000 if QUICK else 50_000)
     with Lake(f"{folder}/alone") as lake:
-        send(folder, 1, "--data", lake.folder)
+        kinessis_run(1, "--data", lake.folder)
         before = lake.cpu()
-        used = send(folder, records, "--target", lake.url())
+        used = kinessis_run(records, "--target", lake.url())
         row("the lake", number(records / used.wall), number(used.cpu * million),
             number((lake.cpu() - before) * million), number(lake.peak_mb()))
         section("Firehose, from the journal to Parquet", "records/s", "", "lake CPU s/M", "peak MB")
         before = lake.cpu()
-        used = send(folder, 1, "--data", lake.folder)
+        used = kinessis_run(1, "--data", lake.folder)
         row(f"{records:,} records at once", number(records / used.wall), "",
             number((lake.cpu() - before) * million), number(lake.peak_mb()))
 
@@ -276,7 +189,8 @@ def main():
     folder = tempfile.mkdtemp(prefix="kinessis-bench.")
     try:
         generation()
-        sending(folder)
+        sending.main(folder)
+        lakes(folder)
         starting(folder)
     finally:
         shutil.rmtree(folder)
