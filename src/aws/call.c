@@ -4,6 +4,8 @@
 #include "aws/credentials.h"
 #include "aws/endpoint.h"
 #include "aws/error.h"
+#include "aws/place.h"
+#include "aws/retry.h"
 #include "aws/sigv4.h"
 #include "base/time.h"
 #include "net/uri.h"
@@ -29,7 +31,8 @@ struct kn_aws_client {
     kn_credentials credentials;
     kn_sigv4_key key;
     kn_transfer *transfer;
-    int max_attempts;
+    kn_place *place;
+    kn_retry retry;
     int timeout_ms;
     uint64_t random;
     bool reached;
@@ -50,6 +53,10 @@ struct kn_aws_call {
     kn_exchange *exchange; /* in flight; else waiting for due_ns */
     uint64_t due_ns;
     int attempts, throttles;
+    bool patient;               /* the caller's own max_attempts: without a quota */
+    bool corrected;             /* signed again for the clock */
+    int cost;                   /* of the last retry */
+    int64_t sent_ms, signed_ms; /* our clock, and the endpoint's */
     kn_aws_call *next, *previous;
 };
 
@@ -61,15 +68,16 @@ bool kn_aws_client_new(const kn_aws_config *config, const kn_api *api, kn_aws_cl
     if (!c)
         return kn_fail(err, KN_ENOMEM, "out of memory for a client");
     c->api = api;
-    c->max_attempts = config->max_attempts > 0 ? config->max_attempts : ATTEMPTS;
     c->timeout_ms = config->timeout_ms;
     if (getrandom(&c->random, sizeof c->random, 0) != sizeof c->random)
         c->random = kn_time_monotonic_ns(); /* only spreads retries */
     if (!kn_endpoint_find(config, api, &c->endpoint, err) ||
+        !kn_retry_init(&c->retry, config, err) ||
         !kn_credentials_find(config, &c->credentials, err) || !kn_transfer_new(&c->transfer, err)) {
         kn_aws_client_destroy(c);
         return false;
     }
+    c->place = kn_place_of(c->endpoint.url);
     *out = c;
     return true;
 }
@@ -117,6 +125,10 @@ const char *kn_aws_client_region(const kn_aws_client *c) {
 
 const char *kn_aws_client_source(const kn_aws_client *c) {
     return c->credentials.source;
+}
+
+int kn_aws_client_attempts(const kn_aws_client *c) {
+    return c->retry.max_attempts;
 }
 
 bool kn_aws_client_reached(const kn_aws_client *c) {
@@ -220,7 +232,9 @@ static bool start_attempt(kn_aws_call *call, kn_err *err) {
     kn_uri uri;
     head h = {.count = 0};
     kn_buf_init(&h.text, HEAD_MAX);
-    int64_t now = kn_time_now_ms();
+    int64_t now = kn_place_now_ms(call->client->place);
+    call->sent_ms = kn_time_now_ms();
+    call->signed_ms = now;
     bool ok = kn_uri_parse(call->url.p, &uri, err);
     if (ok) {
         build_lines(call, &uri, now, &h);
@@ -258,20 +272,45 @@ static void finish(kn_aws_call *call, const kn_reply *reply, const kn_err *err) 
     call_destroy(call);
 }
 
-static bool may_repeat(const kn_aws_call *call, bool sent, const kn_err *err) {
+/* A refusal for our clock: sent again at once, by the server's. The service has not acted. */
+static bool correct_clock(kn_aws_call *call, const kn_reply *reply, const kn_err *failure) {
+    if (call->corrected ||
+        !kn_place_correct(call->client->place, failure, reply, call->sent_ms, call->signed_ms))
+        return false;
+    call->corrected = true;
+    call->max_attempts++;
+    call->due_ns = kn_time_monotonic_ns();
+    return true;
+}
+
+static bool may_repeat(kn_aws_call *call, bool sent, const kn_err *err) {
     if (!err->retryable || call->attempts >= call->max_attempts)
         return false;
-    return call->operation->repeatable || !sent || err->http_status == 429 ||
-           kn_aws_is_throttle(err->aws_code);
+    if (!call->operation->repeatable && sent && err->http_status != 429 &&
+        !kn_aws_is_throttle(err->aws_code))
+        return false;
+    call->cost = call->patient ? 0 : kn_retry_take(&call->client->retry, err->code == KN_ETIMEOUT);
+    return call->cost >= 0;
+}
+
+static void repeat(kn_aws_call *call) {
+    kn_aws_client *c = call->client;
+    uint64_t now = kn_time_monotonic_ns();
+    uint64_t delay = (uint64_t)kn_aws_backoff_ms(c, call->attempts - 1) * 1000000u;
+    uint64_t wait = kn_retry_wait_ns(&c->retry, now);
+    call->due_ns = now + (wait > delay ? wait : delay);
 }
 
 static void on_transfer(void *context, const kn_reply *reply, bool sent, const kn_err *err) {
     kn_aws_call *call = context;
+    kn_retry *retry = &call->client->retry;
     call->exchange = NULL;
     kn_err failure;
     if (reply) {
         call->client->reached = true;
         if (reply->status >= 200 && reply->status < 300) {
+            kn_retry_give(retry, call->cost);
+            kn_retry_answered(retry, false, kn_time_monotonic_ns());
             finish(call, reply, NULL);
             return;
         }
@@ -279,10 +318,13 @@ static void on_transfer(void *context, const kn_reply *reply, bool sent, const k
     } else {
         failure = *err;
     }
-    call->throttles += kn_aws_is_throttle(failure.aws_code) || failure.http_status == 429;
+    bool throttled = kn_aws_is_throttle(failure.aws_code) || failure.http_status == 429;
+    call->throttles += throttled;
+    kn_retry_answered(retry, throttled, kn_time_monotonic_ns());
+    if (reply && correct_clock(call, reply, &failure))
+        return;
     if (may_repeat(call, sent, &failure)) {
-        int delay = kn_aws_backoff_ms(call->client, call->attempts - 1);
-        call->due_ns = kn_time_monotonic_ns() + (uint64_t)delay * 1000000u;
+        repeat(call);
         return;
     }
     if (!reply)
@@ -335,7 +377,10 @@ bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done 
     call->operation = request->operation;
     call->body = request->body;
     call->max_reply = request->max_reply;
-    call->max_attempts = request->max_attempts > 0 ? request->max_attempts : c->max_attempts;
+    call->patient = request->max_attempts > 0;
+    call->max_attempts = call->patient               ? request->max_attempts
+                         : c->retry.max_attempts > 0 ? c->retry.max_attempts
+                                                     : ATTEMPTS;
     call->done = done;
     call->context = context;
     kn_buf_init(&call->url, URL_MAX);
@@ -343,8 +388,10 @@ bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done 
     bool ok = fill_url(call, request, err) && fill_headers(call, request, err);
     if (ok) {
         kn_sigv4_hash(call->body, call->hash);
-        call->due_ns = kn_time_monotonic_ns() + (uint64_t)request->delay_ms * 1000000u;
-        ok = request->delay_ms > 0 || start_attempt(call, err);
+        uint64_t now = kn_time_monotonic_ns();
+        uint64_t wait = kn_retry_wait_ns(&c->retry, now);
+        call->due_ns = now + (uint64_t)request->delay_ms * 1000000u + wait;
+        ok = call->due_ns > now || start_attempt(call, err);
     }
     if (!ok) {
         call_destroy(call);

@@ -5,8 +5,10 @@
  * plane; both are the same code.
  *
  * Retries: what error.c calls retryable, at most max_attempts sends, after random * min(100 ms *
- * 2^n, 20 s) (full jitter), each signed anew. An operation that is not repeatable is sent again
- * only when the first cannot have been acted upon: never sent, or refused for its rate. */
+ * 2^n, 20 s) (full jitter), each signed anew, as far as the client's quota goes (retry.h). An
+ * operation that is not repeatable is sent again only when the first cannot have been acted upon:
+ * never sent, or refused for its rate. A request that was refused for our clock is signed again,
+ * once, by the server's (place.h); that send is one more than max_attempts. */
 #ifndef KN_AWS_CALL_H
 #define KN_AWS_CALL_H
 
@@ -27,6 +29,8 @@ const kn_api *kn_aws_client_api(const kn_aws_client *client);
 const char *kn_aws_client_url(const kn_aws_client *client);
 const char *kn_aws_client_region(const kn_aws_client *client);
 const char *kn_aws_client_source(const kn_aws_client *client); /* of the credentials */
+/* How many sends of one request the user asks for; 0: no number was given. */
+int kn_aws_client_attempts(const kn_aws_client *client);
 /* A server has answered at least once, whatever it said. */
 bool kn_aws_client_reached(const kn_aws_client *client);
 
@@ -39,7 +43,7 @@ typedef struct kn_aws_request {
     const char *const *headers; /* more of them, "Name: value"; copied, signed; at most 40 */
     size_t header_count;
     size_t max_reply; /* 0: 64 MiB */
-    int max_attempts; /* 0: the client's */
+    int max_attempts; /* 0: the client's; else the caller's patience, without a quota */
     int delay_ms;     /* before the first attempt */
 } kn_aws_request;
 

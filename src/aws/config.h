@@ -16,8 +16,9 @@ typedef struct kn_aws_config {
     char access_key[256]; /* with secret_key: explicit credentials, nothing else is looked at */
     char secret_key[256];
     char session_token[8192]; /* optional, with the two above */
-    int max_attempts; /* sends of one request, the first included; 0: the caller's default */
-    int timeout_ms;   /* of one attempt, connecting included; 0: 60 s */
+    char retry_mode[16];      /* standard, adaptive or legacy */
+    int max_attempts;         /* sends of one request, the first included (retry.h) */
+    int timeout_ms;           /* of one attempt, connecting included; 0: 60 s */
 } kn_aws_config;
 
 #endif

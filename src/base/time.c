@@ -95,9 +95,10 @@ size_t kn_time_iso(char out[32], int64_t ms, bool millis, bool zone) {
     return (size_t)(p - out);
 }
 
+static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
 void kn_time_http(char out[30], int64_t ms) {
     static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
     kn_civil c = kn_civil_from_ms(ms);
     snprintf(out, 30, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", days + 3 * c.weekday,
              (unsigned)c.day % 100, months + 3 * (c.month - 1), (unsigned)c.year % 10000,
@@ -189,6 +190,24 @@ bool kn_time_parse_amz(kn_slice s, int64_t *ms) {
         !take_digits(&s, 2, &c.day) || !take_char(&s, 'T') || !take_digits(&s, 2, &c.hour) ||
         !take_digits(&s, 2, &c.minute) || !take_digits(&s, 2, &c.second) || !take_char(&s, 'Z') ||
         s.n || !civil_valid(&c))
+        return false;
+    *ms = kn_civil_to_ms(&c);
+    return true;
+}
+
+bool kn_time_parse_http(kn_slice s, int64_t *ms) {
+    kn_civil c = {0};
+    if (s.n != 29 || memcmp(s.p + 3, ", ", 2) != 0 || memcmp(s.p + 25, " GMT", 4) != 0)
+        return false;
+    for (int i = 0; i < 12; i++)
+        if (memcmp(s.p + 8, months + (size_t)i * 3, 3) == 0)
+            c.month = i + 1;
+    kn_slice day = {s.p + 5, 2}, rest = {s.p + 12, 13};
+    if (!take_digits(&day, 2, &c.day) || s.p[7] != ' ' || s.p[11] != ' ' ||
+        !take_digits(&rest, 4, &c.year) || !take_char(&rest, ' ') ||
+        !take_digits(&rest, 2, &c.hour) || !take_char(&rest, ':') ||
+        !take_digits(&rest, 2, &c.minute) || !take_char(&rest, ':') ||
+        !take_digits(&rest, 2, &c.second) || !civil_valid(&c))
         return false;
     *ms = kn_civil_to_ms(&c);
     return true;

@@ -29,6 +29,8 @@ void kn_time_http(char out[30], int64_t ms);
 KN_MUST_CHECK bool kn_time_parse_iso(kn_slice text, int64_t *ms);
 /* Reads "20150830T123600Z". */
 KN_MUST_CHECK bool kn_time_parse_amz(kn_slice text, int64_t *ms);
+/* Reads "Sun, 06 Nov 1994 08:49:37 GMT"; the day of the week may be any. */
+KN_MUST_CHECK bool kn_time_parse_http(kn_slice text, int64_t *ms);
 
 void kn_sleep_ms(int64_t ms);
 

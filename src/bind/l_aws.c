@@ -79,6 +79,7 @@ static void read_setting(lua_State *L, const char *name, int value, kn_aws_confi
         {"access_key", out->access_key, sizeof out->access_key},
         {"secret_key", out->secret_key, sizeof out->secret_key},
         {"session_token", out->session_token, sizeof out->session_token},
+        {"retry_mode", out->retry_mode, sizeof out->retry_mode},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(name, texts[i].name) == 0) {
@@ -97,7 +98,7 @@ static void read_setting(lua_State *L, const char *name, int value, kn_aws_confi
         luaL_error(L,
                    "aws config.%s: there is no such setting (there are endpoint, region, profile, "
                    "access_key, secret_key, session_token, use_fips_endpoint, "
-                   "use_dualstack_endpoint, max_attempts, timeout)",
+                   "use_dualstack_endpoint, retry_mode, max_attempts, timeout)",
                    name);
 }
 

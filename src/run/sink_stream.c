@@ -95,7 +95,7 @@ static void send_parcel(stream_sink *s, parcel *p, int delay_ms) {
     kn_aws_request request = {
         .operation = s->operation,
         .body = kn_batch_body(&p->batch),
-        .max_attempts = s->max_attempts ? s->max_attempts
+        .max_attempts = s->max_attempts ? 0
                         : reached       ? ATTEMPTS_REACHED
                                         : ATTEMPTS_UNREACHED,
         .delay_ms = delay_ms,
@@ -348,11 +348,11 @@ bool kn_sink_stream_open(const kn_sink_stream_config *config, kn_stats *stats, k
         return kn_fail(err, KN_ENOMEM, "out of memory for a sender");
     s->sink = (kn_sink){.type = firehose ? &firehose_type : &kinesis_type, .stats = stats};
     s->rules = firehose ? &kn_batch_firehose : &kn_batch_kinesis;
-    s->max_attempts = config->aws->max_attempts;
     s->linger_ns = (config->linger_ms ? config->linger_ms : LINGER_MS) * 1000000ull;
     const kn_api *api = kn_api_find(s->rules->api);
     s->operation = kn_operation_find(api, s->rules->operation);
     bool ok = kn_aws_client_new(config->aws, api, &s->client, err);
+    s->max_attempts = ok ? kn_aws_client_attempts(s->client) : 0;
     for (; ok && s->parcel_count < parcels; s->parcel_count += ok) {
         parcel *p = &s->parcels[s->parcel_count];
         p->sink = s;

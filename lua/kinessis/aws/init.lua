@@ -6,8 +6,9 @@
 ---
 --- Configuration, all optional: endpoint (a URL), region, profile, access_key, secret_key,
 --- session_token, use_fips_endpoint and use_dualstack_endpoint (booleans), max_attempts (of one
---- call, 4), timeout (seconds of one attempt, 60). What is not given is found as the AWS SDKs find
---- it: environment variables, then ~/.aws/credentials and ~/.aws/config.
+--- call, 4), retry_mode ("standard", "adaptive" or "legacy"), timeout (seconds of one attempt, 60).
+--- What is not given is found as the AWS SDKs find it: environment variables, then
+--- ~/.aws/credentials and ~/.aws/config.
 ---
 --- Methods are the service's operations in snake_case; members are spelled as AWS spells them. A
 --- call returns the reply as a table, or nil and an error object. Data members (records) and Body

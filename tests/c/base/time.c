@@ -13,6 +13,16 @@ int main(void) {
     tap_is_str(text, "2022-02-02T15:17:07.123Z", "iso");
     kn_time_iso(text, -1, true, false);
     tap_is_str(text, "1969-12-31T23:59:59.999", "before the epoch");
+    tap_ok(kn_time_parse_http(KN_SLICE("Sun, 06 Nov 1994 08:49:37 GMT"), &ms) && ms == 784111777000,
+           "reads http");
+    static const char *const not_http[] = {"",
+                                           "Sun, 06 Nov 1994 08:49:37 UTC",
+                                           "Sun, 06 Nix 1994 08:49:37 GMT",
+                                           "Sun, 31 Feb 1994 08:49:37 GMT",
+                                           "Sunday, 06-Nov-94 08:49:37 GMT",
+                                           "Sun, 06-Nov-1994 08:49:37 GMT"};
+    for (size_t i = 0; i < sizeof not_http / sizeof *not_http; i++)
+        tap_ok(!kn_time_parse_http(kn_slice_cstr(not_http[i]), &ms), "refuses '%s'", not_http[i]);
     static const struct {
         const char *text;
         int64_t ms;
