@@ -1,8 +1,8 @@
 /* Rows from records; see convert.h. */
 #include "lake/firehose/convert.h"
 
+#include "base/scan.h"
 #include "lake/firehose/convert_value.h"
-#include "lake/scan.h"
 
 #include <float.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* See body.h. */
 #include "lake/kinesis/body.h"
 
-#include "lake/scan.h"
+#include "base/scan.h"
 
 static bool take_string(kn_scan *scan, kn_slice *out) {
     kn_token value;

@@ -1,5 +1,5 @@
 /* See scan.h. */
-#include "lake/scan.h"
+#include "base/scan.h"
 
 #include "base/json.h"
 

@@ -1,8 +1,8 @@
 /* A pull reader over the bytes of one JSON text: each call takes the next value, member or element.
  * RFC 8259, strictly: no comments, no leading zeros, no control characters or invalid UTF-8 in
  * strings. Nothing is allocated; slices point into the text. */
-#ifndef KN_LAKE_SCAN_H
-#define KN_LAKE_SCAN_H
+#ifndef KN_BASE_SCAN_H
+#define KN_BASE_SCAN_H
 
 #include "base/buf.h"
 
