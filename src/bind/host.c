@@ -17,6 +17,7 @@
 static const luaL_Reg libraries[] = {
     {"cjson", luaopen_cjson},
     {"kinessis.core.repl", kn_open_repl},
+    {"kinessis.core.aggregate", kn_open_aggregate},
     {"kinessis.core.aws", kn_open_aws},
     {"kinessis.core.convert", kn_open_convert},
     {"kinessis.core.lake", kn_open_lake},

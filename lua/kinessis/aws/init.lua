@@ -16,6 +16,10 @@
 ---
 --- Also: client:collect(method, input, member) joins the pages of a listing; client:endpoint()
 --- tells { url =, region =, credentials = }; client:close().
+---
+--- Aggregated records of a stream (the Producer Library's format): aws.deaggregate(data) and
+--- aws.aggregate(records).
+local aggregate = require "kinessis.core.aggregate"
 local core = require "kinessis.core.aws"
 local options = require "kinessis.options"
 
@@ -118,6 +122,16 @@ local function define(api)
     return setmetatable({ api = api, config = config or {}, core = false }, metatable)
   end
 end
+
+--- The user records that a stream record's data holds.
+--- @return a list of { data =, partition_key =, explicit_hash_key = (or nil) }, and true; of data that
+--- is not aggregated a list of one that has data only, and false
+aws.deaggregate = aggregate.read
+
+--- One stream record of several user records, which must all belong to one shard.
+--- @param records a list of { data =, partition_key =, explicit_hash_key = (optional, decimal) }
+--- @return { data =, partition_key =, explicit_hash_key = } to be put; of a list of one, that one
+aws.aggregate = aggregate.write
 
 for _, api in ipairs(core.apis()) do aws[api.name] = define(api) end
 
