@@ -40,13 +40,15 @@ end
 local function progress_line(amount)
   local last_seconds, last_generated, drawn = 0, 0, false
   local line = {}
-  function line.draw(seconds, generated, delivered, retried, failed, throttled)
+  function line.draw(status)
+    local seconds, generated, sent = status.seconds, status.generated, status.sinks[1]
     local rate = (generated - last_generated) / math.max(seconds - last_seconds, 1e-3)
     last_seconds, last_generated = seconds, generated
+    local delivered = sent.delivered
     local text = ("%.0f s  %s records/s  %s delivered"):format(seconds, run.count(rate // 1), run.count(delivered))
     if amount and amount > 0 then text = text .. (" (%d %%)"):format(100 * delivered // amount) end
-    for _, row in ipairs { { retried, "retried" }, { throttled, "throttled" }, { failed, "failed" } } do
-      if row[1] > 0 then text = text .. ("  %s %s"):format(run.count(row[1]), row[2]) end
+    for _, name in ipairs { "retried", "throttled", "failed" } do
+      if sent[name] > 0 then text = text .. ("  %s %s"):format(run.count(sent[name]), name) end
     end
     io.stderr:write("\r\27[K", text)
     io.stderr:flush()

@@ -4,6 +4,7 @@
 #include "aws/error.h"
 #include "base/base64.h"
 #include "base/json.h"
+#include "base/time.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -159,7 +160,7 @@ kn_batch_answer kn_batch_add(kn_batch *b, kn_slice data, kn_slice key, kn_err *e
     }
     size_t start = before + (b->count > 0);
     b->entries[b->count++] = (kn_batch_entry){(uint32_t)start, (uint32_t)(b->body.len - start),
-                                              (uint32_t)size, (uint32_t)data.n};
+                                              (uint32_t)size, (uint32_t)data.n, 0};
     b->bytes += (uint32_t)size;
     return KN_BATCH_ADDED;
 }
@@ -208,15 +209,24 @@ static void keep(kn_batch *b, uint32_t from, uint32_t *kept) {
     b->entries[(*kept)++] = e;
 }
 
+/* `now` is one clock read for all records of the reply. */
+static void count_delivered(const kn_batch *b, const kn_batch_entry *e, uint64_t now,
+                            kn_batch_outcome *out) {
+    out->delivered++;
+    out->bytes += e->data;
+    if (b->ages)
+        kn_histogram_add(b->ages, now > e->due_ns ? now - e->due_ns : 0, 1);
+}
+
 static void read_results(kn_batch *b, const json_t *results, bool repeat, kn_batch_outcome *out) {
     uint32_t kept = 0, bytes = 0;
+    uint64_t now = kn_time_monotonic_ns();
     for (uint32_t i = 0; i < b->count; i++) {
         const json_t *result = json_array_get(results, i);
         const char *code = json_string_value(json_object_get(result, "ErrorCode"));
         const char *why = json_string_value(json_object_get(result, "ErrorMessage"));
         if (!code) {
-            out->delivered++;
-            out->bytes += b->entries[i].data;
+            count_delivered(b, &b->entries[i], now, out);
             continue;
         }
         out->throttled += kn_aws_is_throttle(code);
@@ -238,9 +248,9 @@ static void read_results(kn_batch *b, const json_t *results, bool repeat, kn_bat
 bool kn_batch_settle(kn_batch *b, kn_slice reply, bool repeat, kn_batch_outcome *out, kn_err *err) {
     *out = (kn_batch_outcome){.error.code = KN_OK};
     if (says_none_failed(b, reply)) {
-        out->delivered = b->count;
+        uint64_t now = kn_time_monotonic_ns();
         for (uint32_t i = 0; i < b->count; i++)
-            out->bytes += b->entries[i].data;
+            count_delivered(b, &b->entries[i], now, out);
         kn_batch_clear(b);
         return true;
     }

@@ -9,6 +9,7 @@
 #define KN_AWS_BATCH_H
 
 #include "base/buf.h"
+#include "base/histogram.h"
 
 /* What differs between the two services. */
 typedef struct kn_batch_rules {
@@ -30,6 +31,7 @@ typedef struct kn_batch_entry {
     uint32_t offset, length; /* of its JSON in the body */
     uint32_t size;           /* as the service counts: data, newline and key */
     uint32_t data;           /* bytes of data that the caller gave */
+    uint64_t due_ns;         /* the caller's to set after adding: see ages */
 } kn_batch_entry;
 
 typedef struct kn_batch {
@@ -41,6 +43,8 @@ typedef struct kn_batch {
     kn_batch_entry *entries;
     uint32_t count;
     uint32_t bytes;
+    kn_histogram *ages; /* settle adds what has passed since each delivered record's due_ns; the
+                           caller's, NULL: nowhere */
 } kn_batch;
 
 /* max_records and max_bytes of 0 mean the service's. On failure nothing is held. */

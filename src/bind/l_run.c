@@ -81,15 +81,20 @@ static bool call_due(void *context, double seconds, double *records, kn_err *err
     return true;
 }
 
-static bool call_progress(void *context, double seconds, const kn_run_totals *t, kn_err *err) {
-    lua_State *L = ((kn_run_binding *)context)->L;
-    const uint64_t counts[] = {t->generated, t->delivered, t->retried, t->failed, t->throttled};
-    int n = sizeof counts / sizeof *counts;
-    lua_pushvalue(L, KN_RUN_PROGRESS);
-    lua_pushnumber(L, seconds);
-    for (int i = 0; i < n; i++)
-        lua_pushinteger(L, (lua_Integer)counts[i]);
-    return call_back(L, 1 + n, 0, err);
+/* Pushing the table may raise (memory): within a call of its own. */
+static int tell_progress(lua_State *L) {
+    kn_run_push_status(L, lua_touserdata(L, 1), lua_touserdata(L, 2));
+    lua_call(L, 1, 0);
+    return 0;
+}
+
+static bool call_progress(void *context, const kn_run_status *status, kn_err *err) {
+    kn_run_binding *b = context;
+    lua_pushcfunction(b->L, tell_progress);
+    lua_pushlightuserdata(b->L, b);
+    lua_pushlightuserdata(b->L, (void *)status);
+    lua_pushvalue(b->L, KN_RUN_PROGRESS);
+    return call_back(b->L, 3, 0, err);
 }
 
 /* Leaves the plan on the stack of the worker's state, where it lives as long. */
@@ -166,11 +171,10 @@ static kn_run_binding *new_binding(lua_State *L) {
  *   workers               nil: one per processor
  *   clock_start, clock_step   seconds; without a start now is the wall clock
  *   due(seconds) -> records
- *   progress(seconds, generated, delivered, retried, failed, throttled)
+ *   progress(status)
  *   drain                 seconds that a stopped run may take to deliver what it has
  *
- * summary: { generated, seconds, workers, stopped, abandoned, error = what ended the run, sinks = {
- * { generated, delivered, retried, failed, throttled, requests, bytes, first_error } } } */
+ * Status and summary: see run_results.c. */
 static int l_run_go(lua_State *L) {
     luaL_checktype(L, KN_RUN_CONFIG, LUA_TTABLE);
     lua_settop(L, KN_RUN_PLAN);
@@ -194,7 +198,7 @@ static int l_run_go(lua_State *L) {
     listen_to_signals(before);
     bool ok = kn_run_go(b->run, &summary, &err);
     restore_signals(before);
-    kn_run_push_summary(L, &summary, b->sink_count, ok ? NULL : &err);
+    kn_run_push_summary(L, b, &summary, ok ? NULL : &err);
     return 1;
 }
 

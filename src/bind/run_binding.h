@@ -13,6 +13,7 @@ typedef enum { KN_SINK_KINESIS, KN_SINK_FIREHOSE, KN_SINK_TEXT, KN_SINK_NULL } k
 
 typedef struct kn_sink_spec {
     kn_sink_kind kind;
+    const char *kind_name, *name; /* as the configuration has them; the name may be NULL */
     kn_aws_config aws;
     kn_sink_stream_config stream;
     int fd; /* to be closed, or -1 */
@@ -50,8 +51,10 @@ KN_MUST_CHECK bool kn_run_open_sink(kn_sink_spec *spec, kn_stats *stats, kn_sink
                                     kn_err *err);
 void kn_run_close_sinks(kn_run_binding *binding);
 
-/* Pushes the table that go() returns; err (may be NULL): what ended the run. May raise. */
-void kn_run_push_summary(lua_State *L, const kn_run_summary *summary, size_t sinks,
+/* Push one table of the same shape (run_results.c says which), for progress() and as what go()
+ * returns; err (may be NULL): what ended the run. May raise. */
+void kn_run_push_status(lua_State *L, const kn_run_binding *b, const kn_run_status *status);
+void kn_run_push_summary(lua_State *L, const kn_run_binding *b, const kn_run_summary *summary,
                          const kn_err *err);
 
 /* Fields of the table at index: the value, or `otherwise` (NULL) when it is nil. Raise when they

@@ -1,47 +1,100 @@
-/* The summary of a run as a Lua table. */
+/* How a run fares, as a Lua table: what progress() is told, and what go() returns at the end.
+ *
+ *   { seconds, generated,
+ *     due = records that the pace has asked for so far,          nil without a pace
+ *     behind = { records = due and not generated, seconds = for how long the next has been due },
+ *     sinks = { {
+ *       kind = "kinesis" | "firehose" | "text" | "null", name = of the stream, the file or nil,
+ *       generated, delivered, retried, failed, throttled, requests, bytes,
+ *       uncertain = of the failed: they may have arrived,
+ *       latency = { count, mean, p50, p90, p99, p999, max },     seconds, of delivered records
+ *       first_error = why a record failed                        at the end
+ *     } },
+ *     workers, stopped, abandoned, error = what ended the run }   at the end */
 #include "bind/host.h"
 #include "bind/run_binding.h"
 
-static void push_totals(lua_State *L, const kn_run_totals *t, const kn_err *first_error) {
-    const struct {
-        const char *key;
-        uint64_t value;
-    } fields[] = {
-        {"generated", t->generated}, {"delivered", t->delivered}, {"retried", t->retried},
-        {"failed", t->failed},       {"throttled", t->throttled}, {"requests", t->requests},
-        {"bytes", t->bytes},
-    };
-    lua_createtable(L, 0, 8);
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        lua_pushinteger(L, (lua_Integer)fields[i].value);
-        lua_setfield(L, -2, fields[i].key);
-    }
-    if (first_error->code != KN_OK) {
-        kn_host_push_error(L, first_error);
-        lua_setfield(L, -2, "first_error");
-    }
+static void set_integer(lua_State *L, const char *key, uint64_t value) {
+    lua_pushinteger(L, (lua_Integer)value);
+    lua_setfield(L, -2, key);
 }
 
-void kn_run_push_summary(lua_State *L, const kn_run_summary *s, size_t sinks, const kn_err *err) {
+static void set_number(lua_State *L, const char *key, double value) {
+    lua_pushnumber(L, value);
+    lua_setfield(L, -2, key);
+}
+
+static void set_boolean(lua_State *L, const char *key, bool value) {
+    lua_pushboolean(L, value);
+    lua_setfield(L, -2, key);
+}
+
+static void set_latency(lua_State *L, const kn_latency *latency) {
     lua_createtable(L, 0, 7);
-    lua_pushinteger(L, (lua_Integer)s->generated);
-    lua_setfield(L, -2, "generated");
-    lua_pushnumber(L, s->seconds);
-    lua_setfield(L, -2, "seconds");
-    lua_pushinteger(L, s->workers);
-    lua_setfield(L, -2, "workers");
-    lua_pushboolean(L, s->stopped);
-    lua_setfield(L, -2, "stopped");
-    lua_pushboolean(L, s->abandoned);
-    lua_setfield(L, -2, "abandoned");
+    set_integer(L, "count", latency->count);
+    set_number(L, "mean", latency->mean);
+    set_number(L, "p50", latency->p50);
+    set_number(L, "p90", latency->p90);
+    set_number(L, "p99", latency->p99);
+    set_number(L, "p999", latency->p999);
+    set_number(L, "max", latency->max);
+    lua_setfield(L, -2, "latency");
+}
+
+static void push_totals(lua_State *L, const kn_sink_spec *spec, const kn_run_totals *t) {
+    lua_createtable(L, 0, 13);
+    lua_pushstring(L, spec->kind_name);
+    lua_setfield(L, -2, "kind");
+    lua_pushstring(L, spec->name);
+    lua_setfield(L, -2, "name");
+    set_integer(L, "generated", t->generated);
+    set_integer(L, "delivered", t->delivered);
+    set_integer(L, "retried", t->retried);
+    set_integer(L, "failed", t->failed);
+    set_integer(L, "uncertain", t->uncertain);
+    set_integer(L, "throttled", t->throttled);
+    set_integer(L, "requests", t->requests);
+    set_integer(L, "bytes", t->bytes);
+    set_latency(L, &t->latency);
+}
+
+void kn_run_push_status(lua_State *L, const kn_run_binding *b, const kn_run_status *s) {
+    luaL_checkstack(L, 6, NULL);
+    lua_createtable(L, 0, 9);
+    set_number(L, "seconds", s->seconds);
+    set_integer(L, "generated", s->generated);
+    if (s->paced)
+        set_integer(L, "due", s->due);
+    lua_createtable(L, 0, 2);
+    set_integer(L, "records", s->behind_records);
+    set_number(L, "seconds", s->behind_seconds);
+    lua_setfield(L, -2, "behind");
+    lua_createtable(L, (int)s->sink_count, 0);
+    for (size_t i = 0; i < s->sink_count; i++) {
+        push_totals(L, &b->sinks[i], &s->sinks[i]);
+        lua_seti(L, -2, (lua_Integer)i + 1);
+    }
+    lua_setfield(L, -2, "sinks");
+}
+
+void kn_run_push_summary(lua_State *L, const kn_run_binding *b, const kn_run_summary *s,
+                         const kn_err *err) {
+    kn_run_push_status(L, b, &s->status);
+    set_integer(L, "workers", s->workers);
+    set_boolean(L, "stopped", s->stopped);
+    set_boolean(L, "abandoned", s->abandoned);
     if (err) {
         kn_host_push_error(L, err);
         lua_setfield(L, -2, "error");
     }
-    lua_createtable(L, (int)sinks, 0);
-    for (size_t i = 0; i < sinks; i++) {
-        push_totals(L, &s->sinks[i], &s->first_error[i]);
-        lua_seti(L, -2, (lua_Integer)i + 1);
+    lua_getfield(L, -1, "sinks");
+    for (size_t i = 0; i < s->status.sink_count; i++) {
+        if (s->first_error[i].code == KN_OK)
+            continue;
+        lua_geti(L, -1, (lua_Integer)i + 1);
+        kn_host_push_error(L, &s->first_error[i]);
+        lua_setfield(L, -2, "first_error");
+        lua_pop(L, 1);
     }
-    lua_setfield(L, -2, "sinks");
+    lua_pop(L, 1);
 }

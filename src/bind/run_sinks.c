@@ -10,7 +10,7 @@
 
 /* False: the file cannot be opened. */
 static bool read_text_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) {
-    const char *path = kn_field_text(L, table, "path"), *header = kn_field_text(L, table, "header");
+    const char *path = spec->name, *header = kn_field_text(L, table, "header");
     int fd = STDOUT_FILENO;
     if (path) {
         fd = spec->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
@@ -26,6 +26,8 @@ static bool read_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) 
     spec->fd = -1;
     spec->kind = (kn_sink_kind)luaL_checkoption(L, -1, NULL, kinds);
     lua_pop(L, 1);
+    spec->kind_name = kinds[spec->kind];
+    spec->name = kn_field_text(L, table, spec->kind == KN_SINK_TEXT ? "path" : "name");
     if (spec->kind == KN_SINK_NULL)
         return true;
     if (spec->kind == KN_SINK_TEXT)
@@ -37,7 +39,7 @@ static bool read_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) 
     spec->stream = (kn_sink_stream_config){
         .aws = &spec->aws,
         .service = spec->kind == KN_SINK_KINESIS ? KN_STREAM_KINESIS : KN_STREAM_FIREHOSE,
-        .stream = kn_field_text(L, table, "name"),
+        .stream = spec->name,
         .max_records = (uint32_t)kn_field_integer(L, table, "max_records", 0),
         .max_bytes = (uint32_t)kn_field_integer(L, table, "max_bytes", 0),
         .requests_in_flight = (uint32_t)kn_field_integer(L, table, "requests_in_flight", 0),

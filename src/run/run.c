@@ -16,6 +16,7 @@ enum {
     BLOCK_SHARE = 250,      /* fewer than this are not split between workers */
     RECORD_MAX = 256 << 20, /* bytes of one record */
     TICK_PACED_MS = 10,     /* how often the pace is asked */
+    CLOCK_EVERY = 64,       /* records without a pace that share one look at the clock */
     TICK_MS = 50,           /* how often a stop is noticed otherwise */
     POLL_MS = 5,            /* a waiting worker looks after its requests this often */
     WAKE_SIGNAL = SIGURG,   /* interrupts a system call of an abandoned worker */
@@ -34,6 +35,7 @@ typedef struct worker {
     kn_cursor *cursor;
     kn_sink *sinks[KN_RUN_SINKS];
     kn_stats stats[KN_RUN_SINKS];
+    uint64_t due_ns; /* of the record being made */
     kn_buf record;
 } worker;
 
@@ -44,6 +46,8 @@ struct kn_run {
     _Atomic uint64_t deadline_ns; /* of draining; 0 while none is set */
     worker *workers;
     unsigned worker_count;
+    bool paced;
+    kn_histogram merged; /* of one sink, while its counters are added up */
 
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t work;   /* more records are due, or the run is ending */
@@ -188,7 +192,7 @@ static bool make_record(worker *w, uint64_t index, kn_err *err) {
     if (!kn_cursor_record(w->cursor, index, &w->record, err) ||
         !kn_buf_check(&w->record, "a record", err))
         return false;
-    kn_record record = {index, kn_buf_view(&w->record), kn_cursor_kept(w->cursor)};
+    kn_record record = {index, w->due_ns, kn_buf_view(&w->record), kn_cursor_kept(w->cursor)};
     for (size_t i = 0; i < run->config.sink_count; i++) {
         kn_sink *sink = w->sinks[i];
         kn_count(&w->stats[i].generated, 1);
@@ -209,6 +213,8 @@ static bool run_block(worker *w, const block *b, uint64_t *index, kn_err *err) {
         ok = !sink->type->begin_block || sink->type->begin_block(sink, b->number, err);
     }
     for (; ok && *index < b->first + b->count; ++*index) {
+        if ((*index - b->first) % CLOCK_EVERY == 0)
+            w->due_ns = kn_time_monotonic_ns();
         if (run->abandon)
             ok = kn_fail(err, KN_ECANCEL, "the run was stopped");
         else
@@ -291,23 +297,38 @@ static void release(kn_run *run, double records) {
 }
 
 /* One sink's counters, over all workers. */
-static kn_run_totals add_up(const kn_run *run, size_t sink) {
-    kn_run_totals t = {0};
+static void add_up(kn_run *run, size_t sink, kn_run_totals *t) {
+    *t = (kn_run_totals){0};
+    memset(&run->merged, 0, sizeof run->merged);
     for (unsigned i = 0; i < run->worker_count; i++) {
         const kn_stats *s = &run->workers[i].stats[sink];
-        t.generated += read_counter(&s->generated);
-        t.delivered += read_counter(&s->delivered);
-        t.retried += read_counter(&s->retried);
-        t.failed += read_counter(&s->failed);
-        t.throttled += read_counter(&s->throttled);
-        t.requests += read_counter(&s->requests);
-        t.bytes += read_counter(&s->bytes);
+        t->generated += read_counter(&s->generated);
+        t->delivered += read_counter(&s->delivered);
+        t->retried += read_counter(&s->retried);
+        t->failed += read_counter(&s->failed);
+        t->uncertain += read_counter(&s->uncertain);
+        t->throttled += read_counter(&s->throttled);
+        t->requests += read_counter(&s->requests);
+        t->bytes += read_counter(&s->bytes);
+        kn_histogram_merge(&run->merged, &s->latency);
     }
-    return t;
+    t->latency = kn_histogram_latency(&run->merged);
 }
 
 static double seconds_of(const kn_run *run) {
     return (double)(kn_time_monotonic_ns() - run->started_ns) / 1e9;
+}
+
+static void look(kn_run *run, kn_run_status *s) {
+    *s = (kn_run_status){
+        .seconds = seconds_of(run), .paced = run->paced, .sink_count = run->config.sink_count};
+    pthread_mutex_lock(&run->mutex);
+    s->due = run->paced ? run->released - run->config.first : 0;
+    pthread_mutex_unlock(&run->mutex);
+    for (size_t i = 0; i < s->sink_count; i++)
+        add_up(run, i, &s->sinks[i]);
+    s->generated = s->sinks[0].generated;
+    s->behind_records = s->due > s->generated ? s->due - s->generated : 0;
 }
 
 /* One look at the pace, the stop requests and the progress. False: a callback failed. */
@@ -327,8 +348,9 @@ static bool tick(kn_run *run, uint64_t *progress_ns, kn_err *err) {
     }
     if (c->progress && now - *progress_ns >= (uint64_t)c->progress_ms * 1000000) {
         *progress_ns = now;
-        kn_run_totals totals = add_up(run, 0);
-        return c->progress(c->context, seconds_of(run), &totals, err);
+        kn_run_status status;
+        look(run, &status);
+        return c->progress(c->context, &status, err);
     }
     return true;
 }
@@ -380,27 +402,23 @@ static void join_workers(kn_run *run) {
     }
 }
 
-static void summarize(const kn_run *run, kn_run_summary *s) {
-    *s = (kn_run_summary){.seconds = seconds_of(run),
-                          .workers = run->worker_count,
-                          .stopped = run->stopped,
-                          .abandoned = run->abandon};
-    for (size_t i = 0; i < run->config.sink_count; i++) {
-        s->sinks[i] = add_up(run, i);
+static void summarize(kn_run *run, kn_run_summary *s) {
+    *s = (kn_run_summary){
+        .workers = run->worker_count, .stopped = run->stopped, .abandoned = run->abandon};
+    look(run, &s->status);
+    for (size_t i = 0; i < run->config.sink_count; i++)
         for (unsigned k = 0; k < run->worker_count; k++) {
             const kn_err *first = &run->workers[k].stats[i].first_error;
             if (first->code != KN_OK && s->first_error[i].code == KN_OK)
                 s->first_error[i] = *first;
         }
-    }
-    s->generated = s->sinks[0].generated;
 }
 
 bool kn_run_go(kn_run *run, kn_run_summary *summary, kn_err *err) {
     struct sigaction wake = {.sa_handler = wake_nothing}, before;
     sigaction(WAKE_SIGNAL, &wake, &before);
     run->started_ns = kn_time_monotonic_ns();
-    if (!run->config.due)
+    if (!run->paced)
         run->released = run->end;
     bool ok = start_workers(run, err);
     if (ok) {
@@ -452,6 +470,7 @@ bool kn_run_new(const kn_run_config *config, kn_run **out, kn_err *err) {
     if (!run)
         return kn_fail(err, KN_ENOMEM, "out of memory");
     run->config = *config;
+    run->paced = config->due != NULL;
     run->worker_count = choose_workers(config);
     run->next = run->released = config->first;
     run->end =

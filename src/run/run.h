@@ -18,9 +18,23 @@ enum { KN_RUN_SINKS = 4, KN_RUN_WORKERS = 64 };
 
 typedef struct kn_run kn_run;
 
+/* One sink's counters over all workers: as kn_stats. */
 typedef struct kn_run_totals {
-    uint64_t generated, delivered, retried, failed, throttled, requests, bytes; /* as kn_stats */
+    uint64_t generated, delivered, retried, failed, uncertain, throttled, requests, bytes;
+    kn_latency latency;
 } kn_run_totals;
+
+/* How a run fares. */
+typedef struct kn_run_status {
+    double seconds; /* since the start */
+    uint64_t generated;
+    bool paced;              /* otherwise everything is due at once, and these are 0: */
+    uint64_t due;            /* records that the pace has asked for so far */
+    uint64_t behind_records; /* due, and not generated */
+    double behind_seconds;   /* for how long the next record has been due */
+    size_t sink_count;
+    kn_run_totals sinks[KN_RUN_SINKS];
+} kn_run_status;
 
 typedef struct kn_run_config {
     void *context;    /* first argument of the functions below */
@@ -43,20 +57,18 @@ typedef struct kn_run_config {
     /* How many records are due after so many seconds (fractions are dropped); never less than
      * before. Called by the calling thread about every 10 ms. NULL: all at once. */
     bool (*due)(void *context, double seconds, double *records, kn_err *err);
-    /* Told every progress_ms how the first sink fares; NULL: not. */
-    bool (*progress)(void *context, double seconds, const kn_run_totals *totals, kn_err *err);
+    /* Told every progress_ms; NULL: not. */
+    bool (*progress)(void *context, const kn_run_status *status, kn_err *err);
     int64_t progress_ms;
     /* How often a stop was asked for: 1 drains, 2 stops at once. Counted by a signal handler. */
     const _Atomic int *stop_requests;
 } kn_run_config;
 
 typedef struct kn_run_summary {
-    uint64_t generated;
-    double seconds;
+    kn_run_status status;
     unsigned workers;
-    bool stopped;   /* ended before its amount: asked to, or nobody wanted more */
-    bool abandoned; /* did not wait for what was in flight */
-    kn_run_totals sinks[KN_RUN_SINKS];
+    bool stopped;                     /* ended before its amount: asked to, or nobody wanted more */
+    bool abandoned;                   /* did not wait for what was in flight */
     kn_err first_error[KN_RUN_SINKS]; /* why a record failed; code KN_OK when none did */
 } kn_run_summary;
 

@@ -224,6 +224,7 @@ static bool stream_put(kn_sink *sink, const kn_record *record, kn_err *err) {
         kn_batch *b = &s->filling->batch;
         switch (kn_batch_add(b, record->data, record->partition_key, &why)) {
         case KN_BATCH_ADDED:
+            b->entries[b->count - 1].due_ns = record->due_ns;
             if (b->count < b->max_records && coarse_ns() - s->filling->since_ns < s->linger_ns)
                 return true;
             send_filling(s);
@@ -271,6 +272,7 @@ static void abandon_all(stream_sink *s, const kn_err *why) {
         kn_aws_cancel(p->call);
         p->call = NULL;
         s->in_flight--;
+        kn_count(&s->sink.stats->uncertain, p->batch.count);
         give_up(s, p, why);
     }
 }
@@ -358,6 +360,7 @@ bool kn_sink_stream_open(const kn_sink_stream_config *config, kn_stats *stats, k
         p->sink = s;
         ok = kn_batch_init(&p->batch, s->rules, config->stream, config->max_records,
                            config->max_bytes, firehose && !config->no_newline, err);
+        p->batch.ages = &stats->latency;
         if (ok)
             recycle(s, p);
     }

@@ -2,6 +2,7 @@
 #include "run/sink_text.h"
 
 #include "base/align.h"
+#include "base/time.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -29,7 +30,7 @@ typedef struct text_sink {
     kn_text *text;
     uint64_t block;
     kn_buf lines;
-    uint64_t records; /* in lines */
+    kn_due_span span; /* of the records in lines */
 } text_sink;
 
 /* write(2) over short writes; a signal ends it when *abandon. */
@@ -117,18 +118,19 @@ static bool flush(text_sink *s, kn_err *err) {
     kn_stats *stats = s->base.stats;
     bool ok = write_all(s->text, s->lines.p, s->lines.len, s->base.abandon, err);
     if (ok) {
-        kn_count(&stats->delivered, s->records);
-        kn_count(&stats->bytes, s->lines.len - s->records); /* less the newlines */
+        kn_count(&stats->delivered, s->span.records);
+        kn_count(&stats->bytes, s->lines.len - s->span.records); /* less the newlines */
+        kn_due_span_count(&s->span, stats, kn_time_monotonic_ns());
     } else {
         if (err->code != KN_ECANCEL) {
-            kn_count(&stats->failed, s->records);
+            kn_count(&stats->failed, s->span.records);
             if (stats->first_error.code == KN_OK)
                 stats->first_error = *err;
         }
         cut(s->text);
     }
     kn_buf_clear(&s->lines);
-    s->records = 0;
+    s->span.records = 0;
     return ok;
 }
 
@@ -145,7 +147,7 @@ static bool text_put(kn_sink *sink, const kn_record *record, kn_err *err) {
         return false;
     kn_buf_slice(&s->lines, record->data);
     kn_buf_char(&s->lines, '\n');
-    s->records++;
+    kn_due_span_add(&s->span, record->due_ns);
     return kn_buf_check(&s->lines, "a record", err);
 }
 
@@ -194,10 +196,22 @@ bool kn_sink_text_open(kn_text *text, kn_stats *stats, kn_sink **out, kn_err *er
 
 /* ---- null ---- */
 
+typedef struct null_sink {
+    kn_sink base;
+    kn_due_span span; /* of the block */
+} null_sink;
+
 static bool null_put(kn_sink *sink, const kn_record *record, kn_err *err) {
     (void)err;
+    kn_due_span_add(&((null_sink *)sink)->span, record->due_ns);
     kn_count(&sink->stats->delivered, 1);
     kn_count(&sink->stats->bytes, record->data.n);
+    return true;
+}
+
+static bool null_end_block(kn_sink *sink, bool broken, kn_err *err) {
+    (void)broken, (void)err;
+    kn_due_span_count(&((null_sink *)sink)->span, sink->stats, kn_time_monotonic_ns());
     return true;
 }
 
@@ -206,13 +220,17 @@ static void null_destroy(kn_sink *sink) {
 }
 
 bool kn_sink_null_open(kn_stats *stats, kn_sink **out, kn_err *err) {
-    static const kn_sink_type type = {
-        .name = "null", .put = null_put, .drain = text_drain, .destroy = null_destroy};
-    kn_sink *sink = calloc(1, sizeof *sink);
-    *out = sink;
-    if (!sink)
+    static const kn_sink_type type = {.name = "null",
+                                      .put = null_put,
+                                      .end_block = null_end_block,
+                                      .drain = text_drain,
+                                      .destroy = null_destroy};
+    null_sink *s = kn_align_alloc(sizeof *s);
+    *out = NULL;
+    if (!s)
         return kn_fail(err, KN_ENOMEM, "out of memory");
-    sink->type = &type;
-    sink->stats = stats;
+    s->base.type = &type;
+    s->base.stats = stats;
+    *out = &s->base;
     return true;
 }

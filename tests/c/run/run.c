@@ -99,10 +99,9 @@ static bool due(void *context, double seconds, double *records, kn_err *err) {
     return true;
 }
 
-static bool stop_on_progress(void *context, double seconds, const kn_run_totals *totals,
-                             kn_err *err) {
+static bool stop_on_progress(void *context, const kn_run_status *status, kn_err *err) {
     setup *s = context;
-    (void)seconds, (void)totals, (void)err;
+    (void)status, (void)err;
     s->ticks++;
     if (s->ticks == s->stop_at_tick || s->ticks == s->stop_twice_at_tick)
         s->stops++;
@@ -188,7 +187,7 @@ static void test_order(void) {
         if (expected > UINT64_MAX - cases[i].first)
             expected = UINT64_MAX - cases[i].first;
         tap_is_int(sequence(fd, cases[i].first), expected, "all in order");
-        tap_is_int(summary.sinks[0].delivered, expected, "all counted");
+        tap_is_int(summary.status.sinks[0].delivered, expected, "all counted");
         tap_ok(!summary.stopped, "not stopped");
         close(fd);
     }
@@ -204,7 +203,8 @@ static void test_pace(void) {
     bool ok = go_to_file(&s, fd, &summary, &err);
     tap_ok(ok, "30 records at 100 a second");
     tap_is_int(sequence(fd, 0), 30, "all in order");
-    tap_ok(summary.seconds >= 0.3 && summary.seconds < 3, "took 0.3 s (%.3f)", summary.seconds);
+    tap_ok(summary.status.seconds >= 0.3 && summary.status.seconds < 3, "took 0.3 s (%.3f)",
+           summary.status.seconds);
     close(fd);
 }
 
@@ -219,7 +219,7 @@ static void test_script_error(void) {
         tap_ok(!ok, "a record that raises ends the run (%u workers)", workers);
         tap_is_str(err.message, "record 5007 raised", "its error is the run's");
         tap_is_int(sequence(fd, 0), 5007, "the records before it are written, none after");
-        tap_is_int(summary.sinks[0].delivered, 5007, "and counted");
+        tap_is_int(summary.status.sinks[0].delivered, 5007, "and counted");
         close(fd);
     }
 }
@@ -235,7 +235,7 @@ static void test_callback_error(void) {
     bool ok = go_to_file(&s, fd, &summary, &err);
     tap_ok(!ok, "a pace that raises ends the run");
     tap_is_str(err.message, "the pace raised", "its error is the run's");
-    tap_is_int(sequence(fd, 0), summary.sinks[0].delivered, "what was delivered is counted");
+    tap_is_int(sequence(fd, 0), summary.status.sinks[0].delivered, "what was delivered is counted");
     close(fd);
 }
 
@@ -259,8 +259,8 @@ static void test_full_disk(void) {
     bool ok = go_to_file(&s, fd, &summary, &err);
     tap_ok(!ok, "a full disk ends the run");
     tap_is_str(err.message, "cannot write to a file: No space left on device", "and says so");
-    tap_is_int(summary.sinks[0].delivered, 0, "nothing is said to be delivered");
-    tap_ok(summary.sinks[0].failed > 0, "what could not be written failed");
+    tap_is_int(summary.status.sinks[0].delivered, 0, "nothing is said to be delivered");
+    tap_ok(summary.status.sinks[0].failed > 0, "what could not be written failed");
     close(fd);
 }
 
@@ -275,7 +275,7 @@ static void test_closed_pipe(void) {
     bool ok = go_to_file(&s, fds[1], &summary, &err);
     tap_ok(ok, "a reader that left ends an endless run without an error");
     tap_ok(summary.stopped, "as stopped");
-    tap_is_int(summary.sinks[0].failed, 0, "no record failed");
+    tap_is_int(summary.status.sinks[0].failed, 0, "no record failed");
     close(fds[1]);
 }
 
@@ -292,7 +292,7 @@ static void test_stuck_pipe(void) {
         return;
     bool ok = go_to_file(&s, fds[1], &summary, &err);
     tap_ok(ok, "a second stop gets out of a pipe that nobody reads");
-    tap_ok(summary.abandoned && summary.seconds < 3, "at once");
+    tap_ok(summary.abandoned && summary.status.seconds < 3, "at once");
     close(fds[0]);
     close(fds[1]);
 }
@@ -310,7 +310,7 @@ static void test_stop(void) {
     tap_ok(summary.stopped && !summary.abandoned, "as stopped, having drained");
     long long n = sequence(fd, 0);
     tap_ok(n > 0, "what was written has no gap (%lld)", n);
-    tap_is_int(n, summary.generated, "everything generated was written");
+    tap_is_int(n, summary.status.generated, "everything generated was written");
     close(fd);
 }
 
@@ -322,16 +322,18 @@ static void test_stuck_sink(void) {
     twice.stop_at_tick = 2;
     twice.stop_twice_at_tick = 4;
     tap_ok(go(&twice, &summary, &err), "a second stop does not wait for what is in flight");
-    tap_is_int(summary.sinks[0].failed, 10, "which counts as failed");
-    tap_ok(summary.abandoned && summary.seconds < 3, "at once (%.3f s)", summary.seconds);
+    tap_is_int(summary.status.sinks[0].failed, 10, "which counts as failed");
+    tap_ok(summary.abandoned && summary.status.seconds < 3, "at once (%.3f s)",
+           summary.status.seconds);
 
     setup once = of(2, 10);
     once.config.progress = stop_on_progress;
     once.config.drain_ms = 100;
     once.stop_at_tick = 2;
     tap_ok(go(&once, &summary, &err), "one stop waits for the deadline");
-    tap_is_int(summary.sinks[0].failed, 10, "what is left then counts as failed");
-    tap_ok(summary.seconds >= 0.1 && summary.seconds < 3, "in time (%.3f s)", summary.seconds);
+    tap_is_int(summary.status.sinks[0].failed, 10, "what is left then counts as failed");
+    tap_ok(summary.status.seconds >= 0.1 && summary.status.seconds < 3, "in time (%.3f s)",
+           summary.status.seconds);
 }
 
 int main(void) {

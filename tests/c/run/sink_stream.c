@@ -84,6 +84,7 @@ typedef struct run {
     kn_aws_config aws;
     kn_err err;
     _Atomic bool abandon;
+    uint64_t due_ns;
 } run;
 
 static void start(run *r, kn_stream_service service, kn_sink_stream_config config) {
@@ -108,7 +109,7 @@ static bool put(run *r, int n) {
     char data[64], key[16];
     snprintf(data, sizeof data, "{\"n\":%d}", n);
     snprintf(key, sizeof key, "%d", n);
-    kn_record record = {(uint64_t)n, kn_slice_cstr(data), kn_slice_cstr(key)};
+    kn_record record = {(uint64_t)n, r->due_ns, kn_slice_cstr(data), kn_slice_cstr(key)};
     return r->sink->type->put(r->sink, &record, &r->err);
 }
 
@@ -195,7 +196,7 @@ static void refuses_records(void) {
     start(r, KN_STREAM_KINESIS, (kn_sink_stream_config){0});
     static char large[(1 << 20) + 1];
     memset(large, 'x', sizeof large);
-    kn_record record = {1, {large, sizeof large}, KN_SLICE("k")};
+    kn_record record = {1, 0, {large, sizeof large}, KN_SLICE("k")};
     tap_ok(put(r, 0) && r->sink->type->put(r->sink, &record, &r->err) && put(r, 2),
            "a record that is too large fails alone");
     tap_ok(drain(r, 0), "drained");
@@ -322,6 +323,23 @@ static void lingers(void) {
     end(r, 3);
 }
 
+/* Latency counts from when a record was due, not from when it was put, or sent again. */
+static void counts_latency(void) {
+    run *r = calloc(1, sizeof *r);
+    r->stream.fail_each = 3;
+    r->stream.code = "ProvisionedThroughputExceededException";
+    r->due_ns = kn_time_monotonic_ns() - 2000000000u;
+    start(r, KN_STREAM_KINESIS, (kn_sink_stream_config){0});
+    tap_ok(put_many(r, 999), "records that were due two seconds ago");
+    r->due_ns = kn_time_monotonic_ns() + 3600000000000u;
+    tap_ok(put(r, 999) && drain(r, 0), "and one that is due in an hour");
+    kn_latency l = kn_histogram_latency(&r->stats.latency);
+    tap_is_int(l.count, 1000, "each delivered record counts once, retried or not");
+    tap_ok(l.p50 >= 1.98, "with the time since it was due (%.2f s)", l.p50);
+    tap_ok(kn_histogram_quantile(&r->stats.latency, 0) < 1e-6, "and never less than 0");
+    end(r, 1000);
+}
+
 int main(void) {
     delivers(KN_STREAM_KINESIS);
     delivers(KN_STREAM_FIREHOSE);
@@ -335,5 +353,6 @@ int main(void) {
     dead_endpoint();
     ends_in_time();
     lingers();
+    counts_latency();
     return tap_done();
 }
