@@ -11,8 +11,6 @@ local function complain(prefix, name, what)
   error(("%s%sctx.record: field %q %s"):format(where, where ~= "" and ": " or "", path, what), 0)
 end
 
-local view
-
 -- The value of an object in the record: each of its fields is set, those that are left out to null.
 local function assign(object, names, value, prefix)
   if value == nil then value = {} end
@@ -35,19 +33,17 @@ local function names_below(captures, prefix)
   return names
 end
 
--- The record, or an object in it; the keys of captures begin with prefix. state.writable: in a map.
-function view(captures, script, prefix, state)
+-- The record, or an object in it; the keys of captures begin with prefix. Fields that are plain values
+-- are read and written in C, by the slots in `known`.
+local function new_view(captures, script, prefix)
   local names = names_below(captures, prefix)
   local known = {} -- name -> slot, or the view of an object
+  for _, name in ipairs(names) do
+    local found = captures[prefix .. name]
+    known[name] = found == true and new_view(captures, script, prefix .. name .. "\0") or found
+  end
   local function find(name)
-    local found = known[name]
-    if not found then
-      local key = prefix .. tostring(name)
-      found = captures[key] or complain(prefix, name, "is not in the schema")
-      if found == true then found = view(captures, script, key .. "\0", state) end
-      known[name] = found
-    end
-    return found
+    return known[name] or complain(prefix, name, "is not in the schema")
   end
   local function get(_, name)
     local found = find(name)
@@ -56,43 +52,46 @@ function view(captures, script, prefix, state)
     if not made then complain(prefix, name, "is not made yet: only fields above this one are") end
     return json and cjson.decode(json) or value
   end
-  return setmetatable({}, {
-    __index = get,
-    __newindex = function(_, name, value)
-      if not state.writable then complain(prefix, name, "can only be read: return its value instead") end
-      local found = find(name)
-      if type(found) == "table" then
-        if value ~= found then
-          assign(found, names_below(captures, prefix .. name .. "\0"), value, prefix .. name .. "\0")
-        end
-      else
-        local problem = script.write(found, value, captures.lists[prefix .. name])
-        if problem then complain(prefix, name, "cannot be " .. problem) end
+  local function set(_, name, value)
+    if not script.mapping() then complain(prefix, name, "can only be read: return its value instead") end
+    local found = find(name)
+    if type(found) == "table" then
+      if value ~= found then
+        assign(found, names_below(captures, prefix .. name .. "\0"), value, prefix .. name .. "\0")
       end
-    end,
+    else
+      local problem = script.write(found, value, captures.lists[prefix .. name])
+      if problem then complain(prefix, name, "cannot be " .. problem) end
+    end
+  end
+  local read, write = script.access(known, get, set)
+  return setmetatable({}, {
+    __index = read,
+    __newindex = write,
     __pairs = function(self)
       local i = 0
       return function()
         i = i + 1
-        if names[i] then return names[i], get(self, names[i]) end
+        if names[i] then return names[i], self[names[i]] end
       end
     end,
   })
 end
 
---- Makes the function that makes ctx for a cursor. captures: path -> slot, or true for an object; the
+--- Makes what a cursor calls its functions by. captures: path -> slot, or true for an object; the
 --- paths as a list; and in `lists` the paths of arrays.
 function context.maker(captures)
   return function(script)
-    local state = { writable = false }
     local ctx = {
-      index = 0, random = script.random, now = script.now, record = view(captures, script, "", state),
+      index = 0, random = script.random, now = script.now, record = new_view(captures, script, ""),
     }
-    scripts[ctx] = {
-      core = script, state = state, blocks = {}, names = names_below(captures, ""),
-      guard = setmetatable({}, { __close = function() state.writable = false end }),
-    }
-    return ctx
+    scripts[ctx] = { core = script, blocks = {}, names = names_below(captures, "") }
+    return function(fn)
+      return function(index)
+        ctx.index = index
+        return fn(ctx)
+      end
+    end
   end
 end
 
@@ -101,16 +100,14 @@ function context.mapper(map)
   local info = debug.getinfo(map, "S")
   local where = ("%s:%d"):format(info.short_src, info.linedefined)
   return function(ctx)
-    local script = scripts[ctx]
-    script.state.writable = true
-    local _ <close> = script.guard
-    local result = map(ctx.record, ctx)
-    if result == nil or result == ctx.record then return end
+    local record = ctx.record
+    local result = map(record, ctx)
+    if result == nil or result == record then return end
     if type(result) ~= "table" then
       error(("%s: the map returned a %s: it returns the record, a table, or nothing, and cannot drop a record"):format(
         where, type(result)), 0)
     end
-    assign(ctx.record, script.names, result, "")
+    assign(record, scripts[ctx].names, result, "")
   end
 end
 

@@ -300,7 +300,7 @@ local function emit_captured(plan, code, node, slot)
   local body = {}
   if node.text then code[#code + 1] = '"' end
   emit_content(plan, body, node)
-  code[#code + 1] = { op = "capture", slot = slot, text = node.text and 1 or 0, body = body }
+  code[#code + 1] = { op = plan.every and "field" or "capture", slot = slot, text = node.text and 1 or 0, body = body }
   if node.text then code[#code + 1] = '"' end
 end
 

@@ -306,7 +306,7 @@ static bool open_cursor(lua_State *L, int plan_index, kn_cursor_config *config, 
     config->release = NULL;
     if (kn_plan_calls_scripts(box->plan)) {
         plan_index = lua_absindex(L, plan_index);
-        if (!lua_checkstack(L, 8))
+        if (!lua_checkstack(L, 2 * LUA_MINSTACK)) /* and for the calls */
             return kn_fail(err, KN_ENOMEM, "the Lua stack is full");
         lua_pushcfunction(L, open_script);
         lua_pushvalue(L, plan_index);
@@ -409,6 +409,7 @@ static int l_cursor_record(lua_State *L) {
     luaL_argcheck(L, box->cursor, 1, "the cursor is closed");
     luaL_argcheck(L, !box->running, 1, "the cursor is making a record");
     kn_buf_clear(&box->record);
+    luaL_checkstack(L, 2 * LUA_MINSTACK, NULL);
     kn_script_move(&box->config, L);
     box->running = true;
     bool ok = kn_cursor_record(box->cursor, (uint64_t)i, &box->record, &err);

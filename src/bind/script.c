@@ -6,11 +6,12 @@
 #include "bind/host.h"
 #include "bind/script_value.h"
 
-enum { FUNCTIONS = 1, PATHS, CONTEXT, USER_VALUES = CONTEXT };
+enum { FUNCTIONS = 1, PATHS, USER_VALUES = PATHS };
 
 typedef struct script_field {
     uint64_t key; /* of its stream, under the seed */
     const char *path;
+    int driver; /* a reference in the registry */
     bool empty_array;
 } script_field;
 
@@ -19,10 +20,11 @@ typedef struct script {
     lua_State *main;   /* lives as long as the cursor */
     kn_cursor *cursor; /* NULL once released */
     kn_buf *out;       /* NULL outside of a call */
-    uint64_t seed_key, index;
+    uint64_t seed_key;
     int64_t moment; /* of another record, for now; -1: the record's own */
     uint32_t function;
     kn_rng rng;
+    size_t field_count;
     script_field fields[];
 } script;
 
@@ -67,24 +69,35 @@ static int l_script_now(lua_State *L) {
     return 1;
 }
 
+/* Pushes the value of the field of a slot: false, and nothing is pushed, while it has not been
+ * made; or when it is an object or array, then *json is it. */
+static bool push_field(lua_State *L, const script *s, lua_Integer slot, kn_slice *json) {
+    bool text;
+    *json = (kn_slice){0};
+    if (!kn_cursor_captured(s->cursor, (uint32_t)slot, json, &text))
+        return false;
+    if (!text)
+        return kn_script_value_push(L, *json);
+    kn_script_value_push_text(L, *json);
+    return true;
+}
+
 /* core.read(slot) -> true, value; or true, nil, json when it is an object or array; or false while
  * the field has not been made */
 static int l_script_read(lua_State *L) {
-    script *s = running(L, "ctx.record");
+    const script *s = running(L, "ctx.record");
     kn_slice json;
-    bool text;
-    bool made = kn_cursor_captured(s->cursor, (uint32_t)luaL_checkinteger(L, 1), &json, &text);
-    lua_pushboolean(L, made);
-    if (!made)
-        return 1;
-    if (text)
-        kn_script_value_push_text(L, json);
-    else if (!kn_script_value_push(L, json)) {
+    lua_Integer slot = luaL_checkinteger(L, 1);
+    lua_pushboolean(L, true);
+    if (push_field(L, s, slot, &json))
+        return 2;
+    if (!json.p)
+        lua_pushboolean(L, false);
+    else {
         lua_pushnil(L);
         lua_pushlstring(L, json.p, json.n);
-        return 3;
     }
-    return 2;
+    return json.p ? 3 : 1;
 }
 
 /* core.write(slot, value, empty_array) -> nothing, or what is wrong with the value: for maps */
@@ -100,6 +113,65 @@ static int l_script_write(lua_State *L) {
         luaL_error(L, "a value is too large");
     s->out->len = before;
     return problem ? 1 : 0;
+}
+
+/* core.mapping() -> whether a map runs */
+static int l_script_mapping(lua_State *L) {
+    lua_pushboolean(L, kn_cursor_mapping(running(L, "ctx.record")->cursor));
+    return 1;
+}
+
+/* The slot that the table of upvalue 2 has for the name at index 2, or -1. */
+static lua_Integer known_slot(lua_State *L) {
+    lua_pushvalue(L, 2);
+    lua_Integer slot =
+        lua_rawget(L, lua_upvalueindex(2)) == LUA_TNUMBER ? lua_tointeger(L, -1) : -1;
+    lua_pop(L, 1);
+    return slot;
+}
+
+/* __index(view, name): what is common is done here, the rest by the function of upvalue 3 */
+static int l_view_get(lua_State *L) {
+    const script *s = running(L, "ctx.record");
+    kn_slice json;
+    lua_Integer slot = known_slot(L);
+    if (slot >= 0 && push_field(L, s, slot, &json))
+        return 1;
+    lua_pushvalue(L, lua_upvalueindex(3));
+    lua_insert(L, 1);
+    lua_call(L, 2, 1);
+    return 1;
+}
+
+/* __newindex(view, name, value): likewise */
+static int l_view_set(lua_State *L) {
+    script *s = running(L, "ctx.record");
+    lua_Integer slot = kn_cursor_mapping(s->cursor) ? known_slot(L) : -1;
+    size_t before = s->out->len;
+    if (slot >= 0 && kn_script_value_write_plain(L, 3, s->out)) {
+        kn_slice json = {s->out->p + before, s->out->len - before};
+        if (!kn_buf_ok(s->out) || !kn_cursor_replace(s->cursor, (uint32_t)slot, json))
+            return luaL_error(L, "a value is too large");
+        s->out->len = before;
+        return 0;
+    }
+    lua_pushvalue(L, lua_upvalueindex(3));
+    lua_insert(L, 1);
+    lua_call(L, 3, 0);
+    return 0;
+}
+
+/* core.access(slots, get, set) -> __index, __newindex of a view on a record: slots has by name the
+ * slots of fields that hold a value; get and set do what these two cannot. */
+static int l_script_access(lua_State *L) {
+    lua_settop(L, 3);
+    for (int i = 0; i < 2; i++) {
+        lua_pushvalue(L, lua_upvalueindex(1));
+        lua_pushvalue(L, 1);
+        lua_pushvalue(L, 2 + i);
+        lua_pushcclosure(L, i == 0 ? l_view_get : l_view_set, 3);
+    }
+    return 2;
 }
 
 /* core.field() -> a number for the field whose function runs */
@@ -133,48 +205,60 @@ static int unsupported(lua_State *L, const char *problem) {
                       where.short_src, where.linedefined, problem);
 }
 
-/* (script): calls the function and appends its value. */
-static int run_function(lua_State *L) {
+/* (script, value): appends a value that takes more than kn_script_value_write_plain */
+static int write_answer(lua_State *L) {
     script *s = lua_touserdata(L, 1);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, s);
-    lua_getiuservalue(L, 2, FUNCTIONS);
-    lua_getiuservalue(L, 2, CONTEXT);
-    lua_pushinteger(L, (lua_Integer)s->index);
-    lua_setfield(L, 4, "index");
-    lua_rawgeti(L, 3, (lua_Integer)s->function + 1);
-    lua_pushvalue(L, 4);
-    lua_call(L, 1, 1);
     const script_field *field = &s->fields[s->function];
-    const char *problem = kn_script_value_write(L, -1, field->empty_array, s->out);
+    const char *problem = kn_script_value_write(L, 2, field->empty_array, s->out);
     return problem ? unsupported(L, problem) : 0;
 }
 
-static bool call(void *context, uint32_t function, uint64_t index, kn_buf *out, kn_err *err) {
-    script *s = context;
+/* Calls the driver of the function (context.maker) and writes its value. */
+static char *run_function(script *s, uint64_t index, char *p, kn_err *err) {
     lua_State *L = s->L;
-    if (!lua_checkstack(L, 8))
-        return kn_fail(err, KN_ENOMEM, "the Lua stack is full");
-    s->index = index;
+    kn_host_push_handler(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->fields[s->function].driver);
+    lua_pushinteger(L, (lua_Integer)index);
+    if (!kn_host_call_handled(L, 1, 1, err)) {
+        lua_pop(L, 1);
+        return NULL;
+    }
+    char *end = kn_script_value_put(L, -1, p);
+    if (!end) {
+        lua_pushcfunction(L, write_answer);
+        lua_pushlightuserdata(L, s);
+        lua_pushvalue(L, -3);
+        end = kn_host_call(L, 2, 0, err) ? p : NULL;
+    }
+    lua_pop(L, 2);
+    return end;
+}
+
+static char *call(void *context, uint32_t function, uint64_t index, char *p, kn_buf *out,
+                  kn_err *err) {
+    script *s = context;
     s->function = function;
     s->moment = -1;
     s->out = out;
     s->rng = kn_rng_at(kn_cursor_draw_key(s->cursor), s->fields[function].key);
-    lua_pushcfunction(L, run_function);
-    lua_pushlightuserdata(L, s);
-    bool ok = kn_host_call(L, 1, 0, err);
+    p = run_function(s, index, p, err);
     s->out = NULL;
-    return ok || kn_fail_within(err, "schema %s, record %llu", s->fields[function].path,
-                                (unsigned long long)index);
+    if (!p)
+        kn_fail_within(err, "schema %s, record %llu", s->fields[function].path,
+                       (unsigned long long)index);
+    return p;
 }
 
 static void release(void *context) {
     script *s = context;
     lua_State *L = s->main;
     s->cursor = NULL;
-    if (lua_checkstack(L, 1)) {
-        lua_pushnil(L);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, s);
-    }
+    if (!lua_checkstack(L, 4))
+        return; /* its functions stay referenced */
+    for (size_t i = 0; i < s->field_count; i++)
+        luaL_unref(L, LUA_REGISTRYINDEX, s->fields[i].driver);
+    lua_pushnil(L);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, s);
 }
 
 /* ---- opening ---- */
@@ -200,15 +284,29 @@ static void read_fields(lua_State *L, int list, script *s, lua_Integer n) {
     }
 }
 
+/* Makes a driver of each function; the function that makes them is on top of the stack. */
+static void make_drivers(lua_State *L, int self, script *s) {
+    int maker = lua_gettop(L), list = maker + 1;
+    lua_getiuservalue(L, self, FUNCTIONS);
+    lua_Integer n = luaL_len(L, list);
+    luaL_checkstack(L, (int)n + LUA_MINSTACK, "too many functions");
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_pushvalue(L, maker);
+        lua_geti(L, list, i);
+        lua_call(L, 1, 1);
+    }
+    for (; n > 0; n--) {
+        s->fields[n - 1].driver = luaL_ref(L, LUA_REGISTRYINDEX);
+        s->field_count++;
+    }
+}
+
 void kn_script_open(lua_State *L, int functions_index, int context_index,
                     kn_cursor_config *config) {
-    static const luaL_Reg core[] = {{"random", l_script_random},
-                                    {"now", l_script_now},
-                                    {"read", l_script_read},
-                                    {"write", l_script_write},
-                                    {"field", l_script_field},
-                                    {"at", l_script_at},
-                                    {NULL, NULL}};
+    static const luaL_Reg core[] = {
+        {"random", l_script_random}, {"now", l_script_now},         {"read", l_script_read},
+        {"write", l_script_write},   {"mapping", l_script_mapping}, {"access", l_script_access},
+        {"field", l_script_field},   {"at", l_script_at},           {NULL, NULL}};
     int top = lua_gettop(L);
     int list = lua_absindex(L, functions_index);
     context_index = lua_absindex(L, context_index);
@@ -226,12 +324,13 @@ void kn_script_open(lua_State *L, int functions_index, int context_index,
     lua_setiuservalue(L, self, FUNCTIONS);
 
     lua_pushvalue(L, context_index);
-    lua_createtable(L, 0, 3);
+    luaL_newlibtable(L, core);
     lua_pushvalue(L, self);
     luaL_setfuncs(L, core, 1);
     lua_call(L, 1, 1);
-    lua_setiuservalue(L, self, CONTEXT);
+    make_drivers(L, self, s);
 
+    lua_settop(L, self);
     lua_rawsetp(L, LUA_REGISTRYINDEX, s);
     lua_settop(L, top);
     config->call = call;

@@ -99,33 +99,61 @@ static const char *write_table(lua_State *L, int index, bool empty_array, kn_buf
     return array ? write_array(L, index, out, depth + 1) : write_object(L, index, out, depth + 1);
 }
 
-static const char *write_number(lua_State *L, int index, kn_buf *out) {
-    if (lua_isinteger(L, index)) {
-        char digits[24];
-        kn_buf_append(out, digits, (size_t)(kn_put_int(digits, lua_tointeger(L, index)) - digits));
-        return NULL;
-    }
+static char *put_number(lua_State *L, int index, char *p) {
+    if (lua_isinteger(L, index))
+        return kn_put_int(p, lua_tointeger(L, index));
     double v = lua_tonumber(L, index);
-    if (!isfinite(v))
-        return isnan(v) ? "a number that is not a number (0/0)" : "an infinite number";
-    char text[32];
-    kn_buf_append(out, text, kn_json_format_double(text, v));
+    return isfinite(v) ? p + kn_json_format_double(p, v) : NULL;
+}
+
+static char *put_string(lua_State *L, int index, char *p) {
+    kn_slice s = to_slice(L, index);
+    if (s.n > KN_PLAN_ANSWER - 2 || kn_json_plain(s) < s.n)
+        return NULL;
+    *p++ = '"';
+    memcpy(p, s.p, s.n);
+    p += s.n;
+    *p++ = '"';
+    return p;
+}
+
+static char *put_word(char *p, const char *word, size_t n) {
+    memcpy(p, word, n);
+    return p + n;
+}
+
+char *kn_script_value_put(lua_State *L, int index, char *p) {
+    switch (lua_type(L, index)) {
+    case LUA_TSTRING:
+        return put_string(L, index, p);
+    case LUA_TNUMBER:
+        return put_number(L, index, p);
+    case LUA_TBOOLEAN:
+        return lua_toboolean(L, index) ? put_word(p, "true", 4) : put_word(p, "false", 5);
+    case LUA_TNIL:
+        return put_word(p, "null", 4);
+    }
     return NULL;
 }
 
-static const char *write_value(lua_State *L, int index, bool empty_array, kn_buf *out, int depth) {
-    switch (lua_type(L, index)) {
-    case LUA_TSTRING:
+bool kn_script_value_write_plain(lua_State *L, int index, kn_buf *out) {
+    char text[KN_PLAN_ANSWER], *end = kn_script_value_put(L, index, text);
+    if (end)
+        kn_buf_append(out, text, (size_t)(end - text));
+    else if (lua_type(L, index) == LUA_TSTRING)
         kn_json_escape(out, to_slice(L, index));
+    else
+        return false;
+    return true;
+}
+
+static const char *write_value(lua_State *L, int index, bool empty_array, kn_buf *out, int depth) {
+    if (kn_script_value_write_plain(L, index, out))
         return NULL;
+    switch (lua_type(L, index)) {
     case LUA_TNUMBER:
-        return write_number(L, index, out);
-    case LUA_TBOOLEAN:
-        kn_buf_cstr(out, lua_toboolean(L, index) ? "true" : "false");
-        return NULL;
-    case LUA_TNIL:
-        kn_buf_cstr(out, "null");
-        return NULL;
+        return isnan(lua_tonumber(L, index)) ? "a number that is not a number (0/0)"
+                                             : "an infinite number";
     case LUA_TTABLE:
         return write_table(L, index, empty_array, out, depth);
     case LUA_TLIGHTUSERDATA:
@@ -142,6 +170,10 @@ const char *kn_script_value_write(lua_State *L, int index, bool empty_array, kn_
 }
 
 void kn_script_value_push_text(lua_State *L, kn_slice content) {
+    if (!memchr(content.p, '\\', content.n)) {
+        lua_pushlstring(L, content.p, content.n);
+        return;
+    }
     luaL_Buffer b;
     char *p = luaL_buffinitsize(L, &b, content.n);
     luaL_pushresultsize(&b, kn_plan_unescape(p, content));

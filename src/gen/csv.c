@@ -80,12 +80,12 @@ bool kn_csv_write(const kn_cursor *c, kn_buf *record, kn_buf *out, kn_err *err) 
     }
     char *p = out->p + out->len;
     for (size_t i = 0; i < plan->column_count; i++) {
-        const kn_span *span = &c->spans[plan->columns[i]];
-        char *field = record->p + span->start;
-        size_t n = span->end - span->start;
+        kn_span span = kn_ops_span(c, plan->columns[i]);
+        char *field = record->p + span.start;
+        size_t n = span.end - span.start;
         if (i > 0)
             *p++ = ',';
-        p = span->text ? put_text(p, field, n) : put_value(p, field, n);
+        p = span.text ? put_text(p, field, n) : put_value(p, field, n);
     }
     *p = '\0';
     out->len = (size_t)(p - out->p);

@@ -39,8 +39,9 @@ bool kn_cursor_new(const kn_plan *plan, const kn_cursor_config *config, kn_curso
     kn_buf_init(&c->mapped, (size_t)KN_PLAN_MAX * 4);
     c->ops = malloc(plan->op_count * sizeof *c->ops);
     c->spans = kn_align_alloc((plan->slots + 1) * sizeof *c->spans);
+    c->marks = kn_align_alloc(plan->op_count * sizeof *c->marks);
     c->changes = kn_align_alloc((plan->slots + 1) * sizeof *c->changes);
-    if (!c->ops || !c->spans || !c->changes || !kn_buf_reserve(&c->scratch, 0)) {
+    if (!c->ops || !c->spans || !c->marks || !c->changes || !kn_buf_reserve(&c->scratch, 0)) {
         kn_cursor_destroy(c);
         return kn_fail(err, KN_ENOMEM, "out of memory");
     }
@@ -67,6 +68,7 @@ void kn_cursor_destroy(kn_cursor *c) {
     free(c->picks);
     free(c->ops);
     free(c->spans);
+    free(c->marks);
     kn_buf_free(&c->scratch);
     kn_buf_free(&c->kept);
     kn_buf_free(&c->json);
@@ -77,9 +79,9 @@ void kn_cursor_destroy(kn_cursor *c) {
 }
 
 static bool keep(kn_cursor *c, const kn_buf *out, kn_err *err) {
-    const kn_span *span = &c->spans[c->plan->kept];
-    kn_slice s = {out->p + span->start, span->end - span->start};
-    bool text = span->text;
+    kn_span span = kn_ops_span(c, (size_t)c->plan->kept);
+    kn_slice s = {out->p + span.start, span.end - span.start};
+    bool text = span.text;
     if (!text && s.n >= 2 && s.p[0] == '"') {
         s = (kn_slice){s.p + 1, s.n - 2};
         text = true;
@@ -109,9 +111,13 @@ static bool make_json(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
     c->now_known = false;
     c->out = out;
     c->err = err;
-    if (plan->scripts)
+    if (plan->scripts) {
         memset(c->spans, 0, plan->slots * sizeof *c->spans);
-    char *end = kn_ops_run(c, c->ops, c->ops + plan->op_count, out->p + out->len);
+        memset(c->marks, 0, plan->op_count * sizeof *c->marks);
+    }
+    const kn_op *last = c->ops + plan->op_count;
+    char *end = out->p + out->len;
+    end = plan->marks ? kn_ops_run_marks(c, c->ops, last, end) : kn_ops_run(c, c->ops, last, end);
     c->out = NULL;
     c->err = NULL;
     if (!end) {
@@ -150,12 +156,14 @@ kn_slice kn_cursor_kept(const kn_cursor *c) {
 }
 
 bool kn_cursor_captured(const kn_cursor *c, uint32_t slot, kn_slice *json, bool *text) {
-    if (!c->out || slot >= c->plan->slots || c->spans[slot].end == 0)
+    if (!c->out || slot >= c->plan->slots)
         return false;
     bool changed = c->mapping && c->changes[slot].end;
-    const kn_span *span = changed ? &c->changes[slot] : &c->spans[slot];
-    *json = (kn_slice){(changed ? c->changed.p : c->out->p) + span->start, span->end - span->start};
-    *text = span->text;
+    kn_span span = changed ? c->changes[slot] : kn_ops_span(c, slot);
+    if (!span.end)
+        return false;
+    *json = (kn_slice){(changed ? c->changed.p : c->out->p) + span.start, span.end - span.start};
+    *text = span.text;
     return true;
 }
 

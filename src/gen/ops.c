@@ -192,21 +192,24 @@ char *kn_ops_room(kn_cursor *c, char *p, size_t n) {
     return NULL;
 }
 
-bool kn_ops_call(kn_cursor *c, const kn_op *op) {
-    kn_buf_clear(&c->scratch);
-    if (!c->config.call)
-        return kn_fail(c->err, KN_ESTATE,
-                       "the plan calls a script, and no way to call it was given");
-    return c->config.call(c->config.call_context, (uint32_t)op->args[0].i, c->index, &c->scratch,
-                          c->err) &&
-           kn_buf_check(&c->scratch, "the value of a script's function", c->err);
+char *kn_ops_call(kn_cursor *c, const kn_op *op, char *p) {
+    kn_buf *answer = &c->scratch;
+    kn_buf_clear(answer);
+    if (__builtin_expect(!c->config.call, 0)) {
+        kn_fail(c->err, KN_ESTATE, "the plan calls a script, and no way to call it was given");
+        return NULL;
+    }
+    p = c->config.call(c->config.call_context, (uint32_t)op->args[0].i, c->index, p, answer,
+                       c->err);
+    return p && kn_buf_check(answer, "the value of a script's function", c->err) ? p : NULL;
 }
 
 /* args: the function. The answer may have any length. */
 static char *run_script(kn_cursor *c, const kn_op *op, char *p) {
     const kn_buf *answer = &c->scratch;
-    if (!kn_ops_call(c, op))
-        return NULL;
+    p = kn_ops_call(c, op, p);
+    if (!p || !answer->len)
+        return p;
     p = kn_ops_room(c, p, answer->len);
     if (!p)
         return NULL;
@@ -234,7 +237,8 @@ const kn_op_type kn_ops_basic[] = {
     {"now_ms",     {{0}},                                   0,            20,    NULL,             run_now_ms},
     {"now_seconds",{{0}},                                   0,            20,    NULL,             run_now_seconds},
     {"capture",    {INT("slot"), INT("text")},              KN_OP_BODY,   0,     NULL,             run_capture},
-    {"script",     {INT("function")},                       0,            0,     NULL,             run_script},
+    {"field",      {INT("slot"), INT("text")},              KN_OP_MARKS,  0,     NULL,             NULL},
+    {"script",     {INT("function")},                       0, KN_PLAN_ANSWER,   NULL,             run_script},
     {NULL,         {{0}},                                   0,            0,     NULL,             NULL},
 };
 /* clang-format on */

@@ -65,8 +65,8 @@ struct kn_op_type {
 };
 
 /* KN_OP_LOOP: the body runs up to `max` times, the second argument, each time followed by a byte.
- */
-enum { KN_OP_WORDS = 1, KN_OP_BODY = 2, KN_OP_LOOP = 4 | KN_OP_BODY };
+ * KN_OP_MARKS: it is no operation of its own; what is noted is where its body starts and ends. */
+enum { KN_OP_WORDS = 1, KN_OP_BODY = 2, KN_OP_LOOP = 4 | KN_OP_BODY, KN_OP_MARKS = 8 | KN_OP_BODY };
 
 /* The table of operations, by families; each ends with a row without a name. */
 extern const kn_op_type kn_ops_basic[], kn_ops_control[], kn_ops_random[], kn_ops_row[],
@@ -84,6 +84,14 @@ typedef struct kn_span {
     bool text;
 } kn_span;
 
+/* Where the text of a "field" lies: from the mark of one operation to before the literal of
+ * another.
+ */
+typedef struct kn_field {
+    uint32_t first, next; /* next 0: the slot is of a capture */
+    bool text;
+} kn_field;
+
 struct kn_plan {
     kn_op *ops;
     size_t op_count;
@@ -94,6 +102,8 @@ struct kn_plan {
     char *literals;
     size_t max_length;
     uint32_t slots;
+    kn_field *fields;  /* by slot */
+    bool marks;        /* some are fields */
     int64_t kept;      /* slot, or -1 */
     uint32_t *columns; /* slots of the fields that hold a value, in order; or NULL */
     size_t column_count;
@@ -110,6 +120,9 @@ struct kn_cursor {
     const kn_plan *plan;
     kn_op *ops; /* the plan's, with keys of this seed */
     kn_span *spans;
+    /* Of each operation of the outermost level, in plans with fields: where its text starts, as an
+     * offset in the buffer; 0: it has not been reached. */
+    size_t *marks;
     kn_err *err;
     uint64_t seed_key;
     kn_cursor_config config;
@@ -125,7 +138,7 @@ struct kn_cursor {
     kn_pick_state *picks; /* one for each of the plan's */
     kn_disorder_state disorder;
     uint64_t unique; /* the number that operations in unique take their parts of */
-    kn_buf scratch;  /* a script's answer */
+    kn_buf scratch;  /* a script's long answer */
     kn_buf json;     /* the record that becomes a row of CSV */
     kn_buf kept;
 };
@@ -146,9 +159,10 @@ static inline uint64_t kn_words_pick(const kn_words *w, uint64_t draw) {
  * unknown; p may move. NULL when it cannot. */
 char *kn_ops_room(kn_cursor *c, char *p, size_t n);
 
-/* Calls the script's function whose number is the operation's first argument; its answer is in
- * c->scratch. */
-bool kn_ops_call(kn_cursor *c, const kn_op *op);
+/* Calls the script's function whose number is the operation's first argument. A short answer is
+ * written at p, any other into c->scratch, which is empty otherwise. Returns the end of what is at
+ * p, or NULL. */
+char *kn_ops_call(kn_cursor *c, const kn_op *op, char *p);
 
 /* Copies in blocks of 16: reads and writes up to 15 bytes more than n. */
 static inline char *kn_copy_blocks(char *p, const char *from, size_t n) {
@@ -171,6 +185,29 @@ static inline char *kn_ops_run(kn_cursor *c, const kn_op *op, const kn_op *end, 
         op += op->span;
     }
     return p;
+}
+
+/* The same for the outermost level of a plan with fields. */
+static inline char *kn_ops_run_marks(kn_cursor *c, const kn_op *op, const kn_op *end, char *p) {
+    while (op < end) {
+        p = kn_copy_blocks(p, op->prefix, op->prefix_length);
+        c->marks[op - c->ops] = (size_t)(p - c->out->p);
+        p = op->run(c, op, p);
+        if (__builtin_expect(!p, 0))
+            return NULL;
+        op += op->span;
+    }
+    return p;
+}
+
+/* Where the text of a slot lies. A field that a map changed has a span, as captures do. */
+static inline kn_span kn_ops_span(const kn_cursor *c, size_t slot) {
+    const kn_field *field = &c->plan->fields[slot];
+    if (!field->next || c->spans[slot].end)
+        return c->spans[slot];
+    size_t end = c->marks[field->next];
+    return (kn_span){c->marks[field->first], end ? end - c->ops[field->next].prefix_length : 0,
+                     field->text};
 }
 
 /* words.c */

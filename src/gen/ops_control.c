@@ -33,11 +33,11 @@ static char *run_choose(kn_cursor *c, const kn_op *op, char *p) {
 
 /* args: the capture; words: its texts that have a branch; the last branch is for all others. */
 static char *run_switch(kn_cursor *c, const kn_op *op, char *p) {
-    const kn_span *span = &c->spans[op->args[0].i];
+    kn_span span = kn_ops_span(c, (size_t)op->args[0].i);
     const kn_words *w = op->words;
-    const char *text = c->out->p + span->start;
-    size_t n = span->end - span->start;
-    if (!span->text && n >= 2 && *text == '"') { /* a string that may also be null */
+    const char *text = c->out->p + span.start;
+    size_t n = span.end - span.start;
+    if (!span.text && n >= 2 && *text == '"') { /* a string that may also be null */
         text++;
         n -= 2;
     }
@@ -50,11 +50,11 @@ static char *run_switch(kn_cursor *c, const kn_op *op, char *p) {
 
 /* args: the capture */
 static char *run_copy(kn_cursor *c, const kn_op *op, char *p) {
-    const kn_span *span = &c->spans[op->args[0].i];
-    size_t n = span->end - span->start;
+    kn_span span = kn_ops_span(c, (size_t)op->args[0].i);
+    size_t n = span.end - span.start;
     if (c->plan->scripts && !(p = kn_ops_room(c, p, n)))
         return NULL;
-    memcpy(p, c->out->p + span->start, n);
+    memcpy(p, c->out->p + span.start, n);
     return p + n;
 }
 

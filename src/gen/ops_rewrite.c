@@ -3,6 +3,10 @@
  * what was not changed keeps its bytes. */
 #include "gen/ops.h"
 
+bool kn_cursor_mapping(const kn_cursor *c) {
+    return c->mapping;
+}
+
 bool kn_cursor_replace(kn_cursor *c, uint32_t slot, kn_slice json) {
     if (!c->mapping || slot >= c->plan->slots)
         return false;
@@ -22,6 +26,7 @@ static void rewrite(kn_cursor *c, size_t start, size_t end, kn_buf *to) {
     size_t at = start;
     for (size_t i = 0; i < plan->column_count; i++) {
         kn_span *span = &c->spans[plan->columns[i]];
+        *span = kn_ops_span(c, plan->columns[i]);
         const kn_span *change = &c->changes[plan->columns[i]];
         if (change->end == 0) {
             kn_buf_slice(to, (kn_slice){from + at, span->end - at});
@@ -43,7 +48,7 @@ static void rewrite(kn_cursor *c, size_t start, size_t end, kn_buf *to) {
 static char *run_rewrite(kn_cursor *c, const kn_op *op, char *p) {
     const kn_plan *plan = c->plan;
     size_t start = c->out->len;
-    p = kn_ops_run(c, op + 1, op + op->span, p);
+    p = kn_ops_run_marks(c, op + 1, op + op->span, p);
     if (!p)
         return NULL;
     size_t end = (size_t)(p - c->out->p);
@@ -52,9 +57,9 @@ static char *run_rewrite(kn_cursor *c, const kn_op *op, char *p) {
     memset(c->changes, 0, plan->slots * sizeof *c->changes);
     c->change_count = 0;
     c->mapping = true;
-    bool ok = kn_ops_call(c, op);
+    p = kn_ops_call(c, op, p);
     c->mapping = false;
-    if (!ok || !kn_buf_check(&c->changed, "what a map wrote", c->err))
+    if (!p || !kn_buf_check(&c->changed, "what a map wrote", c->err))
         return NULL;
     if (c->change_count == 0)
         return c->out->p + end;
@@ -75,7 +80,7 @@ static char *run_rewrite(kn_cursor *c, const kn_op *op, char *p) {
 
 /* clang-format off */
 const kn_op_type kn_ops_rewrite[] = {
-    {"rewrite", {KN_ARG_INT("function")}, KN_OP_BODY, 0, NULL, run_rewrite},
-    {NULL,      {{0}},                    0,          0, NULL, NULL},
+    {"rewrite", {KN_ARG_INT("function")}, KN_OP_BODY, KN_PLAN_ANSWER, NULL, run_rewrite},
+    {NULL,      {{0}},                    0,          0,              NULL, NULL},
 };
 /* clang-format on */

@@ -8,15 +8,19 @@
 struct kn_plan_builder {
     kn_buf ops, literals, words, columns; /* kn_op, text, kn_words, uint32_t */
     kn_buf picks;                         /* kn_pick */
-    kn_buf lengths;                       /* size_t: the longest text of each capture */
+    kn_buf lengths;                       /* size_t: the longest text of each slot */
+    kn_buf fields;                        /* kn_field, by slot */
     size_t pending;                       /* where the literal of the next operation starts */
     size_t max_length;
     uint32_t slots;
     int64_t kept;
-    bool scripts, csv;
+    bool scripts, csv, marks;
+    bool begun;   /* a field, of which nothing is written yet */
+    size_t after; /* the operation after the last field */
     int depth;
     struct {
         size_t op, length; /* its place, max_length at its start */
+        int64_t slot;
         const kn_op_type *type;
     } open[KN_OP_DEPTH]; /* operations whose body is being written */
 };
@@ -33,6 +37,7 @@ bool kn_plan_builder_new(kn_plan_builder **out, kn_err *err) {
     kn_buf_init(&b->columns, MAX_SLOTS * sizeof(uint32_t));
     kn_buf_init(&b->picks, KN_PICKS_MAX * sizeof(kn_pick));
     kn_buf_init(&b->lengths, MAX_SLOTS * sizeof(size_t));
+    kn_buf_init(&b->fields, MAX_SLOTS * sizeof(kn_field));
     b->kept = -1;
     *out = b;
     return true;
@@ -58,6 +63,7 @@ void kn_plan_builder_destroy(kn_plan_builder *b) {
     kn_buf_free(&b->columns);
     kn_buf_free(&b->picks);
     kn_buf_free(&b->lengths);
+    kn_buf_free(&b->fields);
     free(b);
 }
 
@@ -92,10 +98,6 @@ bool kn_plan_pick(kn_plan_builder *b, const kn_pick *pick, uint32_t *number, kn_
     return kn_buf_check(&b->picks, "the schema's entities", err);
 }
 
-void kn_plan_literal(kn_plan_builder *b, kn_slice json) {
-    kn_buf_slice(&b->literals, json);
-}
-
 /* Lengths add up to one more than the limit at most, so that they cannot overflow. */
 static void add_length(kn_plan_builder *b, size_t n) {
     size_t left = KN_PLAN_MAX + 1 - b->max_length;
@@ -107,9 +109,21 @@ static void append_op(kn_plan_builder *b, kn_op op) {
     op.prefix = (const char *)(uintptr_t)b->pending;
     op.prefix_length = (uint32_t)(b->literals.len - b->pending);
     op.span = 1;
+    b->begun = false;
     b->pending = b->literals.len;
     add_length(b, op.prefix_length);
     kn_buf_append(&b->ops, &op, sizeof op);
+}
+
+/* Ends the pending literal: what follows starts at a place of its own. */
+static void append_text(kn_plan_builder *b) {
+    append_op(b, (kn_op){.run = kn_op_type_find("text")->run});
+}
+
+void kn_plan_literal(kn_plan_builder *b, kn_slice json) {
+    if (b->begun && json.n)
+        append_text(b);
+    kn_buf_slice(&b->literals, json);
 }
 
 static bool is(const kn_op_type *type, const char *name) {
@@ -122,9 +136,10 @@ static bool use_slot(kn_plan_builder *b, const kn_op_type *type, int64_t slot, s
     if (slot < 0 || slot >= MAX_SLOTS)
         return kn_fail(err, KN_EINVAL, "capture %lld is not 0 to %d", (long long)slot,
                        MAX_SLOTS - 1);
-    if (is(type, "capture")) {
+    if (is(type, "capture") || is(type, "field")) {
         while (b->slots <= (uint32_t)slot) {
             kn_buf_append(&b->lengths, &(size_t){0}, sizeof(size_t));
+            kn_buf_append(&b->fields, &(kn_field){0}, sizeof(kn_field));
             b->slots++;
         }
         return kn_buf_check(&b->lengths, "the captures", err);
@@ -135,6 +150,33 @@ static bool use_slot(kn_plan_builder *b, const kn_op_type *type, int64_t slot, s
     if (is(type, "copy"))
         *length = ((size_t *)(void *)b->lengths.p)[slot];
     return true;
+}
+
+/* A field is marked in the outermost loop: of the plan, or of the map around it. */
+static bool begin_field(kn_plan_builder *b, const kn_op_request *request, kn_err *err) {
+    int64_t slot = request->args[0].i;
+    bool outermost = b->depth == 0 || (b->depth == 1 && is(b->open[0].type, "rewrite"));
+    if (!outermost)
+        return kn_fail(err, KN_EINVAL, "a field is in no other operation than a rewrite");
+    if (!kn_buf_check(&b->fields, "the fields", err))
+        return false;
+    ((kn_field *)(void *)b->fields.p)[slot] =
+        (kn_field){(uint32_t)count_ops(b), 0, request->args[1].i != 0};
+    b->open[b->depth].slot = slot;
+    b->open[b->depth].length = b->max_length;
+    b->open[b->depth++].type = request->type;
+    b->begun = b->marks = true;
+    return true;
+}
+
+static void end_field(kn_plan_builder *b, int64_t slot, size_t length) {
+    if (b->begun)
+        append_text(b);
+    if (!kn_buf_ok(&b->fields) || !kn_buf_ok(&b->lengths))
+        return;
+    b->after = count_ops(b);
+    ((kn_field *)(void *)b->fields.p)[slot].next = (uint32_t)b->after;
+    ((size_t *)(void *)b->lengths.p)[slot] = length;
 }
 
 static bool is_wide(const kn_op_type *type) {
@@ -161,6 +203,8 @@ bool kn_plan_op(kn_plan_builder *b, const kn_op_request *request, kn_err *err) {
     if (strcmp(type->args[0].name ? type->args[0].name : "", "slot") == 0 &&
         !use_slot(b, type, op[0].args[0].i, &length, err))
         return false;
+    if (type->takes == KN_OP_MARKS)
+        return begin_field(b, request, err);
     b->scripts = b->scripts || is(type, "script") || is(type, "rewrite");
     if (type->takes & KN_OP_BODY && b->depth == KN_OP_DEPTH)
         return kn_fail(err, KN_ELIMIT, "nested deeper than %d", KN_OP_DEPTH);
@@ -183,14 +227,20 @@ bool kn_plan_op(kn_plan_builder *b, const kn_op_request *request, kn_err *err) {
 }
 
 void kn_plan_end(kn_plan_builder *b) {
-    if (b->pending < b->literals.len) /* it belongs to the body */
-        append_op(b, (kn_op){.run = kn_op_type_find("text")->run});
+    bool rewrite = b->depth == 1 && is(b->open[0].type, "rewrite");
+    bool literal = b->pending < b->literals.len && !b->begun;
+    if (literal || (rewrite && b->after == count_ops(b))) /* it belongs to the body */
+        append_text(b);
     if (b->depth == 0 || !kn_buf_ok(&b->ops))
         return;
     b->depth--;
     const kn_op_type *type = b->open[b->depth].type;
-    kn_op *op = (kn_op *)(void *)b->ops.p + b->open[b->depth].op;
     size_t before = b->open[b->depth].length, body = b->max_length - before;
+    if (type->takes == KN_OP_MARKS) {
+        end_field(b, b->open[b->depth].slot, body);
+        return;
+    }
+    kn_op *op = (kn_op *)(void *)b->ops.p + b->open[b->depth].op;
     op->span = (uint32_t)(count_ops(b) - b->open[b->depth].op);
     if ((type->takes & KN_OP_LOOP) == KN_OP_LOOP) {
         uint64_t times = (uint64_t)op->args[1].i;
@@ -231,8 +281,8 @@ static void resolve(kn_plan *plan) {
 bool kn_plan_finish(kn_plan_builder *b, kn_plan **out, kn_err *err) {
     while (b->depth > 0)
         kn_plan_end(b);
-    append_op(b, (kn_op){.run = kn_op_type_find("text")->run}); /* the last literal */
-    kn_buf_append(&b->literals, (char[16]){0}, 16);             /* padding of kn_copy_blocks */
+    append_text(b);                                 /* the last literal */
+    kn_buf_append(&b->literals, (char[16]){0}, 16); /* padding of kn_copy_blocks */
     if (!kn_buf_check(&b->ops, "the schema", err) ||
         !kn_buf_check(&b->literals, "the schema's text", err) ||
         !kn_buf_check(&b->columns, "the schema's columns", err))
@@ -252,13 +302,16 @@ bool kn_plan_finish(kn_plan_builder *b, kn_plan **out, kn_err *err) {
                       .pick_count = b->picks.len / sizeof(kn_pick),
                       .column_count = b->columns.len / sizeof(uint32_t),
                       .csv = b->csv,
+                      .marks = b->marks,
                       .scripts = b->scripts};
     plan->ops = (kn_op *)(void *)kn_buf_take(&b->ops, NULL);
     plan->literals = kn_buf_take(&b->literals, NULL);
     plan->words = (kn_words *)(void *)kn_buf_take(&b->words, NULL);
     plan->columns = (uint32_t *)(void *)kn_buf_take(&b->columns, NULL);
     plan->picks = (kn_pick *)(void *)kn_buf_take(&b->picks, NULL);
-    if (!plan->ops || !plan->literals || !plan->words || !plan->columns || !plan->picks) {
+    plan->fields = (kn_field *)(void *)kn_buf_take(&b->fields, NULL);
+    if (!plan->ops || !plan->fields || !plan->literals || !plan->words || !plan->columns ||
+        !plan->picks) {
         kn_plan_destroy(plan);
         return kn_fail(err, KN_ENOMEM, "out of memory");
     }
@@ -277,6 +330,7 @@ void kn_plan_destroy(kn_plan *plan) {
     free(plan->literals);
     free(plan->columns);
     free(plan->picks);
+    free(plan->fields);
     free(plan);
 }
 

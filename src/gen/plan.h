@@ -27,9 +27,11 @@ typedef struct kn_cursor_config {
     int64_t clock_start_ms;
     uint64_t clock_step_us;
     kn_disorder disorder; /* then an index is a position in the output */
-    /* How the plan reaches a script's function: appends the field's JSON value. NULL when there is
-     * none. */
-    bool (*call)(void *context, uint32_t function, uint64_t index, kn_buf *out, kn_err *err);
+    /* How the plan reaches a script's function: writes the field's JSON value at p, where there is
+     * room for KN_PLAN_ANSWER bytes, and returns its end; or appends it to out, which is empty, and
+     * returns p. NULL: it failed. NULL when there are no functions. */
+    char *(*call)(void *context, uint32_t function, uint64_t index, char *p, kn_buf *out,
+                  kn_err *err);
     void *call_context;
     void (*release)(void *context); /* called by kn_cursor_destroy; may be NULL */
 } kn_cursor_config;
@@ -51,6 +53,9 @@ kn_slice kn_cursor_kept(const kn_cursor *cursor);
  * slice is valid until the call returns to the plan. When *text, it is the content of a JSON string
  * without its quotes, else a whole JSON value. */
 bool kn_cursor_captured(const kn_cursor *cursor, uint32_t slot, kn_slice *json, bool *text);
+
+/* A map runs: the only time for kn_cursor_replace. */
+bool kn_cursor_mapping(const kn_cursor *cursor);
 
 /* While a map runs: its record has this value in the field of that slot. */
 KN_MUST_CHECK bool kn_cursor_replace(kn_cursor *cursor, uint32_t slot, kn_slice json);
@@ -78,6 +83,7 @@ bool kn_plan_calls_scripts(const kn_plan *plan);
  * this much room, and KN_PLAN_SLACK, below the maximum of its buffer. */
 size_t kn_plan_max_length(const kn_plan *plan);
 #define KN_PLAN_SLACK 32
+#define KN_PLAN_ANSWER 32
 
 /* ---- building ----
  *

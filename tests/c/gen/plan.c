@@ -52,6 +52,58 @@ static void test_bodies(void) {
     kn_plan_destroy(plan);
 }
 
+/* Fields are marked, not run: their text may be of literals, operations or both, or nothing. */
+static void test_fields(void) {
+    kn_slice json;
+    bool text;
+    make_begin();
+    tap_ok(make_op("rewrite", 0, 0, 0), "a rewrite");
+    make_literal("{\"a\":");
+    tap_ok(make_op("field", 0, 0, 0), "a field of a literal");
+    make_literal("12");
+    kn_plan_end(builder);
+    make_literal(",\"b\":\"");
+    tap_ok(make_op("field", 1, 1, 0), "a field of both");
+    make_literal("x");
+    make_op("integer", 7, 7, 0);
+    make_literal("y");
+    tap_ok(!make_op("field", 4, 0, 0), "none in a field");
+    tap_is_str(make_err.message, "a field is in no other operation than a rewrite", "says so");
+    kn_plan_end(builder);
+    make_literal("\",\"c\":\"");
+    make_op("field", 2, 1, 0);
+    kn_plan_end(builder);
+    make_literal("\",\"d\":");
+    make_op("field", 3, 0, 0);
+    make_op("integer", 8, 8, 0);
+    kn_plan_end(builder);
+    kn_plan_end(builder);
+    make_literal("}");
+    kn_plan_columns(builder, (uint32_t[]){0, 1, 2, 3}, 4, false);
+    kn_plan *plan = make_end();
+    tap_ok(plan != NULL, "makes a plan");
+    kn_cursor *cursor = make_cursor(plan, 1);
+    kn_buf out;
+    kn_buf_init(&out, 1000);
+    cursor->out = &out;
+    tap_ok(!kn_cursor_captured(cursor, 1, &json, &text), "nothing is made before its time");
+    cursor->out = NULL;
+    kn_buf_free(&out);
+    tap_is_str(make_record(cursor, 0), "the plan calls a script, and no way to call it was given",
+               "the rewrite wants its function");
+    static const char record[] = "{\"a\":12,\"b\":\"x7y\",\"c\":\"\",\"d\":8";
+    static const char *const texts[] = {"12", "x7y", "", "8"};
+    for (size_t i = 0; i < 4; i++) {
+        kn_span span = kn_ops_span(cursor, i);
+        tap_ok(span.end - span.start == strlen(texts[i]) &&
+                   strncmp(record + span.start, texts[i], strlen(texts[i])) == 0,
+               "the text of a field is known");
+        tap_ok(span.text == (i == 1 || i == 2), "and whether it is between quotes");
+    }
+    kn_cursor_destroy(cursor);
+    kn_plan_destroy(plan);
+}
+
 static void test_large(void) {
     char literal[1000];
     memset(literal, 'x', sizeof literal);
@@ -113,6 +165,7 @@ static void test_limit(void) {
 int main(void) {
     test_merging();
     test_bodies();
+    test_fields();
     test_large();
     test_mistakes();
     test_limit();
