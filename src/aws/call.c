@@ -1,9 +1,9 @@
 /* See call.h. A call is waiting (for its delay or its next attempt) or in flight. */
 #include "aws/call.h"
 
-#include "aws/credentials.h"
 #include "aws/endpoint.h"
 #include "aws/error.h"
+#include "aws/identity.h"
 #include "aws/place.h"
 #include "aws/retry.h"
 #include "aws/sigv4.h"
@@ -28,8 +28,9 @@ enum {
 struct kn_aws_client {
     const kn_api *api;
     kn_endpoint endpoint;
-    kn_credentials credentials;
-    kn_sigv4_key key;
+    kn_identity *identity;
+    kn_signer signer;
+    kn_sigv4_key key; /* of the signer's version */
     kn_transfer *transfer;
     kn_place *place;
     kn_retry retry;
@@ -55,6 +56,8 @@ struct kn_aws_call {
     int attempts, throttles;
     bool patient;               /* the caller's own max_attempts: without a quota */
     bool corrected;             /* signed again for the clock */
+    bool renewed;               /* signed again with other credentials */
+    uint64_t signer;            /* the version that signed the last attempt */
     int cost;                   /* of the last retry */
     int64_t sent_ms, signed_ms; /* our clock, and the endpoint's */
     kn_aws_call *next, *previous;
@@ -72,8 +75,8 @@ bool kn_aws_client_new(const kn_aws_config *config, const kn_api *api, kn_aws_cl
     if (getrandom(&c->random, sizeof c->random, 0) != sizeof c->random)
         c->random = kn_time_monotonic_ns(); /* only spreads retries */
     if (!kn_endpoint_find(config, api, &c->endpoint, err) ||
-        !kn_retry_init(&c->retry, config, err) ||
-        !kn_credentials_find(config, &c->credentials, err) || !kn_transfer_new(&c->transfer, err)) {
+        !kn_retry_init(&c->retry, config, err) || !kn_identity_acquire(config, &c->identity, err) ||
+        !kn_identity_update(c->identity, &c->signer, err) || !kn_transfer_new(&c->transfer, err)) {
         kn_aws_client_destroy(c);
         return false;
     }
@@ -107,7 +110,8 @@ void kn_aws_client_destroy(kn_aws_client *c) {
         kn_aws_cancel(c->calls);
     kn_transfer_destroy(c->transfer);
     kn_sigv4_key_wipe(&c->key);
-    kn_credentials_wipe(&c->credentials);
+    OPENSSL_cleanse(&c->signer, sizeof c->signer);
+    kn_identity_release(c->identity);
     free(c);
 }
 
@@ -123,8 +127,8 @@ const char *kn_aws_client_region(const kn_aws_client *c) {
     return c->endpoint.region;
 }
 
-const char *kn_aws_client_source(const kn_aws_client *c) {
-    return c->credentials.source;
+const kn_credentials *kn_aws_client_credentials(const kn_aws_client *c) {
+    return &c->signer.credentials;
 }
 
 int kn_aws_client_attempts(const kn_aws_client *c) {
@@ -171,7 +175,7 @@ static void host_of(const kn_uri *uri, char *out, size_t size) {
 
 static void build_lines(const kn_aws_call *call, const kn_uri *uri, int64_t now, head *h) {
     const kn_api *api = call->client->api;
-    const char *token = call->client->credentials.session_token;
+    const char *token = call->client->signer.credentials.session_token;
     char host[600], time[17], target[160];
     host_of(uri, host, sizeof host);
     kn_time_amz(time, now);
@@ -215,7 +219,8 @@ static bool sign(const kn_aws_call *call, const kn_uri *uri, int64_t now, head *
         .payload_hash = {call->hash, 64},
         .s3 = c->api->protocol == KN_PROTOCOL_REST_XML,
     };
-    kn_sigv4_identity identity = {c->credentials.access_key, c->credentials.secret_key, NULL};
+    kn_sigv4_identity identity = {c->signer.credentials.access_key,
+                                  c->signer.credentials.secret_key, NULL};
     kn_sigv4_scope scope = {now, c->endpoint.region, c->api->signing_name};
     kn_buf authorization;
     kn_buf_init(&authorization, HEAD_MAX);
@@ -226,16 +231,26 @@ static bool sign(const kn_aws_call *call, const kn_uri *uri, int64_t now, head *
     return ok && kn_buf_check(&h->text, "the request's headers", err);
 }
 
+static bool update_signer(kn_aws_client *c, kn_err *err) {
+    uint64_t before = c->signer.version;
+    if (!kn_identity_update(c->identity, &c->signer, err))
+        return false;
+    if (c->signer.version != before)
+        kn_sigv4_key_wipe(&c->key);
+    return true;
+}
+
 static void on_transfer(void *context, const kn_reply *reply, bool sent, const kn_err *err);
 
 static bool start_attempt(kn_aws_call *call, kn_err *err) {
     kn_uri uri;
     head h = {.count = 0};
     kn_buf_init(&h.text, HEAD_MAX);
-    int64_t now = kn_place_now_ms(call->client->place);
+    bool ok = kn_uri_parse(call->url.p, &uri, err) && update_signer(call->client, err);
+    int64_t now = kn_place_now_ms(call->client->place); /* after looking, which may take time */
+    call->signer = call->client->signer.version;
     call->sent_ms = kn_time_now_ms();
     call->signed_ms = now;
-    bool ok = kn_uri_parse(call->url.p, &uri, err);
     if (ok) {
         build_lines(call, &uri, now, &h);
         ok = kn_buf_check(&h.text, "the request's headers", err) && sign(call, &uri, now, &h, err);
@@ -301,6 +316,22 @@ static void repeat(kn_aws_call *call) {
     call->due_ns = now + (wait > delay ? wait : delay);
 }
 
+/* Refused credentials are renewed once; then they are the answer. */
+static bool renew(kn_aws_call *call, kn_err *failure) {
+    kn_aws_client *c = call->client;
+    kn_err why;
+    if (call->renewed)
+        return false;
+    call->renewed = true;
+    if (!kn_identity_renew(c->identity, call->signer, &c->signer, &why))
+        return kn_fail_within(
+            failure, "the credentials were refused, and there are no newer (%.300s)", why.message);
+    kn_sigv4_key_wipe(&c->key);
+    call->max_attempts++;
+    call->due_ns = kn_time_monotonic_ns();
+    return true;
+}
+
 static void on_transfer(void *context, const kn_reply *reply, bool sent, const kn_err *err) {
     kn_aws_call *call = context;
     kn_retry *retry = &call->client->retry;
@@ -322,6 +353,8 @@ static void on_transfer(void *context, const kn_reply *reply, bool sent, const k
     call->throttles += throttled;
     kn_retry_answered(retry, throttled, kn_time_monotonic_ns());
     if (reply && correct_clock(call, reply, &failure))
+        return;
+    if (kn_aws_is_expired(failure.aws_code) && renew(call, &failure))
         return;
     if (may_repeat(call, sent, &failure)) {
         repeat(call);

@@ -4,6 +4,8 @@
  * The asynchronous form is for the sender (several requests in flight), the other for the control
  * plane; both are the same code.
  *
+ * Credentials are refreshed before they expire (identity.h); refused ones are renewed once.
+ *
  * Retries: what error.c calls retryable, at most max_attempts sends, after random * min(100 ms *
  * 2^n, 20 s) (full jitter), each signed anew, as far as the client's quota goes (retry.h). An
  * operation that is not repeatable is sent again only when the first cannot have been acted upon:
@@ -13,6 +15,7 @@
 #define KN_AWS_CALL_H
 
 #include "aws/config.h"
+#include "aws/credentials.h"
 #include "aws/operations.h"
 #include "base/buf.h"
 #include "net/transfer.h"
@@ -28,7 +31,8 @@ void kn_aws_client_destroy(kn_aws_client *client); /* cancels its calls; no call
 const kn_api *kn_aws_client_api(const kn_aws_client *client);
 const char *kn_aws_client_url(const kn_aws_client *client);
 const char *kn_aws_client_region(const kn_aws_client *client);
-const char *kn_aws_client_source(const kn_aws_client *client); /* of the credentials */
+/* Those that sign now; they change when they are refreshed. */
+const kn_credentials *kn_aws_client_credentials(const kn_aws_client *client);
 /* How many sends of one request the user asks for; 0: no number was given. */
 int kn_aws_client_attempts(const kn_aws_client *client);
 /* A server has answered at least once, whatever it said. */

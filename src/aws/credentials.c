@@ -137,7 +137,8 @@ bool kn_credentials_find(const kn_aws_config *config, kn_credentials *out, kn_er
     kn_buf_init(&looked, 1500);
     bool found = false, ok = true;
     for (size_t i = 0; ok && !found && i < sizeof providers / sizeof *providers; i++) {
-        *out = (kn_credentials){.source = providers[i].name};
+        *out = (kn_credentials){.expires_ms = 0};
+        snprintf(out->source, sizeof out->source, "%s", providers[i].name);
         ok = providers[i].load(config, out, &found, &looked, err);
     }
     if (ok && !found)

@@ -9,11 +9,14 @@
 #include "aws/config.h"
 #include "base/err.h"
 
+#include <stdint.h>
+
 typedef struct kn_credentials {
     char access_key[256];
     char secret_key[256];
     char session_token[8192]; /* "" when none */
-    const char *source;       /* the provider's name, for people */
+    int64_t expires_ms;       /* 0: never, or not known */
+    char source[1024];        /* for people: "environment", "profile prod: role arn:... from ..." */
 } kn_credentials;
 
 /* When nothing is found, the message lists what was looked at and what to do. */

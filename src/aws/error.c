@@ -27,6 +27,18 @@ bool kn_aws_is_throttle(const char *code) {
     return strncmp(code, "Throttl", 7) == 0 || is_in(code, codes);
 }
 
+bool kn_aws_is_expired(const char *code) {
+    static const char *const codes[] = {"ExpiredToken",
+                                        "ExpiredTokenException",
+                                        "TokenRefreshRequired",
+                                        "InvalidToken",
+                                        "UnrecognizedClientException",
+                                        "InvalidClientTokenId",
+                                        "InvalidAccessKeyId",
+                                        NULL};
+    return is_in(code, codes);
+}
+
 static bool is_retryable(int status, const char *code) {
     static const char *const codes[] = {
         "RequestTimeout",     "RequestTimeoutException",     "InternalFailure",

@@ -14,4 +14,7 @@ void kn_aws_decode_error(const kn_operation *operation, const kn_reply *reply, k
 /* The service refused for the rate of requests: it did not act. */
 bool kn_aws_is_throttle(const char *code);
 
+/* The service refused the credentials, as expired or unknown: others may do. */
+bool kn_aws_is_expired(const char *code);
+
 #endif

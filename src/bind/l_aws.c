@@ -272,7 +272,7 @@ static int l_client_describe(lua_State *L) {
     lua_setfield(L, -2, "url");
     lua_pushstring(L, kn_aws_client_region(client));
     lua_setfield(L, -2, "region");
-    lua_pushstring(L, kn_aws_client_source(client));
+    lua_pushstring(L, kn_aws_client_credentials(client)->source);
     lua_setfield(L, -2, "credentials");
     return 1;
 }
