@@ -87,7 +87,8 @@ local function open_lake(given)
 end
 
 --- @param name "lake" (or nil), "aws", or a URL such as http://127.0.0.1:5000
---- @param given { data = folder, region =, profile =, port = of a lake started here }
+--- @param given { data = folder, region =, profile =, port = of a lake started here,
+---   insecure = true to believe any TLS certificate }
 --- @return a target: kind ("lake", "aws", "url"), config (for kinessis.aws clients), describe (text),
 ---   flush(), close(); or nil and an error
 function target.open(name, given)
@@ -104,6 +105,11 @@ function target.open(name, given)
       config = { endpoint = name:gsub("/+$", ""), region = given.region, profile = given.profile },
       describe = name,
     }
+  end
+  if given.insecure and self.kind ~= "lake" then
+    self.config.verify = false
+    sys.log("warning", "--insecure: TLS certificates are not verified: whoever is on the way can read and change what "
+      .. "is sent.")
   end
   return setmetatable(self, metatable)
 end
@@ -122,12 +128,16 @@ target.options = {
     parse = require("kinessis.options").text },
   { "--region", "REGION", "the AWS region", parse = require("kinessis.options").text },
   { "--profile", "NAME", "the profile of the AWS configuration files", parse = require("kinessis.options").text },
+  { "--insecure", nil, "believe any TLS certificate (a warning is printed)" },
 }
 
 --- @return the target that a command's options name; or nil and an error
 function target.from(options)
   if options.target ~= "lake" and options.data then
     usage("--data is the lake's folder: it does not go with --target %s", options.target)
+  end
+  if options.insecure and options.target == "lake" then
+    usage "--insecure: the lake is reached without TLS"
   end
   return target.open(options.target, options)
 end

@@ -6,6 +6,7 @@
 #include "aws/identity.h"
 #include "aws/place.h"
 #include "aws/retry.h"
+#include "aws/settings.h"
 #include "aws/sigv4.h"
 #include "base/time.h"
 #include "net/uri.h"
@@ -65,6 +66,13 @@ struct kn_aws_call {
 
 /* ---- the client ---- */
 
+static bool set_trust(kn_aws_client *c, const kn_aws_config *config, kn_err *err) {
+    char bundle[sizeof config->ca_bundle];
+    return kn_setting_text(config, config->ca_bundle, "AWS_CA_BUNDLE", "ca_bundle", bundle,
+                           sizeof bundle, err) &&
+           kn_transfer_trust(c->transfer, bundle, config->insecure, err);
+}
+
 bool kn_aws_client_new(const kn_aws_config *config, const kn_api *api, kn_aws_client **out,
                        kn_err *err) {
     kn_aws_client *c = calloc(1, sizeof *c);
@@ -76,7 +84,8 @@ bool kn_aws_client_new(const kn_aws_config *config, const kn_api *api, kn_aws_cl
         c->random = kn_time_monotonic_ns(); /* only spreads retries */
     if (!kn_endpoint_find(config, api, &c->endpoint, err) ||
         !kn_retry_init(&c->retry, config, err) || !kn_identity_acquire(config, &c->identity, err) ||
-        !kn_identity_update(c->identity, &c->signer, err) || !kn_transfer_new(&c->transfer, err)) {
+        !kn_identity_update(c->identity, &c->signer, err) || !kn_transfer_new(&c->transfer, err) ||
+        !set_trust(c, config, err)) {
         kn_aws_client_destroy(c);
         return false;
     }

@@ -79,6 +79,7 @@ static void read_setting(lua_State *L, const char *name, int value, kn_aws_confi
         {"access_key", out->access_key, sizeof out->access_key},
         {"secret_key", out->secret_key, sizeof out->secret_key},
         {"session_token", out->session_token, sizeof out->session_token},
+        {"ca_bundle", out->ca_bundle, sizeof out->ca_bundle},
         {"retry_mode", out->retry_mode, sizeof out->retry_mode},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -90,6 +91,8 @@ static void read_setting(lua_State *L, const char *name, int value, kn_aws_confi
         out->fips = read_flag(L, name, value);
     else if (strcmp(name, "use_dualstack_endpoint") == 0)
         out->dualstack = read_flag(L, name, value);
+    else if (strcmp(name, "verify") == 0)
+        out->insecure = read_flag(L, name, value) == KN_NO;
     else if (strcmp(name, "max_attempts") == 0)
         out->max_attempts = (int)read_number(L, name, value, 100);
     else if (strcmp(name, "timeout") == 0)
@@ -98,7 +101,7 @@ static void read_setting(lua_State *L, const char *name, int value, kn_aws_confi
         luaL_error(L,
                    "aws config.%s: there is no such setting (there are endpoint, region, profile, "
                    "access_key, secret_key, session_token, use_fips_endpoint, "
-                   "use_dualstack_endpoint, retry_mode, max_attempts, timeout)",
+                   "use_dualstack_endpoint, ca_bundle, verify, retry_mode, max_attempts, timeout)",
                    name);
 }
 

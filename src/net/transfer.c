@@ -29,6 +29,8 @@ struct kn_exchange {
 
 struct kn_transfer {
     CURLM *multi;
+    char ca_bundle[4096]; /* "": the system's certificates */
+    bool insecure;
     kn_exchange *active;
     kn_exchange *idle;
 };
@@ -91,6 +93,19 @@ bool kn_transfer_new(kn_transfer **out, kn_err *err) {
         return kn_fail(err, KN_ENOMEM, "cannot start HTTP transfers: out of memory");
     }
     *out = t;
+    const char *bundle = getenv("AWS_CA_BUNDLE");
+    if (kn_transfer_trust(t, bundle ? bundle : "", false, err))
+        return true;
+    kn_transfer_destroy(t);
+    return false;
+}
+
+bool kn_transfer_trust(kn_transfer *t, const char *ca_bundle, bool insecure, kn_err *err) {
+    int n = snprintf(t->ca_bundle, sizeof t->ca_bundle, "%s", ca_bundle);
+    t->insecure = insecure;
+    if (n >= (int)sizeof t->ca_bundle)
+        return kn_fail(err, KN_EINVAL, "the path of the CA bundle is longer than %zu bytes",
+                       sizeof t->ca_bundle - 1);
     return true;
 }
 
@@ -198,11 +213,29 @@ static void set_method(CURL *easy, const kn_transfer_request *request) {
     }
 }
 
-static void set_options(kn_exchange *x, const kn_transfer_request *request, const kn_uri *uri) {
+static void set_tls(const kn_transfer *t, CURL *e) {
+    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, t->insecure ? 0L : 1L);
+    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, t->insecure ? 0L : 2L);
+    if (!t->ca_bundle[0])
+        return;
+    curl_easy_setopt(e, CURLOPT_CAINFO, t->ca_bundle);
+    curl_easy_setopt(e, CURLOPT_PROXY_CAINFO, t->ca_bundle);
+}
+
+/* curl itself reads https_proxy, HTTPS_PROXY, http_proxy, ALL_PROXY and NO_PROXY. */
+static void set_proxy(CURL *e, const kn_uri *uri) {
+    const char *upper = getenv("HTTP_PROXY"), *lower = getenv("http_proxy");
+    if (kn_uri_is_loopback(uri) || kn_uri_is_link_local(uri))
+        curl_easy_setopt(e, CURLOPT_PROXY, "");
+    else if (uri->scheme.n == 4 && !lower && upper && *upper && !getenv("REQUEST_METHOD"))
+        curl_easy_setopt(e, CURLOPT_PROXY, upper); /* in CGI it would be a client's header */
+}
+
+static void set_options(const kn_transfer *t, kn_exchange *x, const kn_transfer_request *request,
+                        const kn_uri *uri) {
     CURL *e = x->easy;
     long connect = request->connect_timeout_ms ? request->connect_timeout_ms : 5000;
     long whole = request->timeout_ms ? request->timeout_ms : 60000;
-    const char *bundle = getenv("AWS_CA_BUNDLE");
     curl_easy_setopt(e, CURLOPT_URL, request->url);
     curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L); /* what was signed is what is sent */
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -213,12 +246,10 @@ static void set_options(kn_exchange *x, const kn_transfer_request *request, cons
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, connect < whole ? connect : whole);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, whole);
     curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_CHUNK);
-    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
-    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
-    if (bundle && *bundle)
-        curl_easy_setopt(e, CURLOPT_CAINFO, bundle);
-    if (kn_uri_is_loopback(uri))
-        curl_easy_setopt(e, CURLOPT_PROXY, "");
+    curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's are not the reply's */
+    curl_easy_setopt(e, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* nor ours the proxy's */
+    set_tls(t, e);
+    set_proxy(e, uri);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->curl_error);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
@@ -251,7 +282,7 @@ bool kn_transfer_submit(kn_transfer *t, const kn_transfer_request *request, kn_e
         make_idle(t, x);
         return kn_fail(err, KN_ENOMEM, "out of memory for a request's headers");
     }
-    set_options(x, request, &uri);
+    set_options(t, x, request, &uri);
     CURLMcode code = curl_multi_add_handle(t->multi, x->easy);
     if (code != CURLM_OK) {
         make_idle(t, x);
@@ -291,6 +322,12 @@ static void describe_failure(const kn_exchange *x, CURLcode code, bool sent, kn_
     if (!kn_buf_ok(&x->reply_headers)) {
         kn_fail(err, KN_ELIMIT, "%s: the reply's headers are larger than %d bytes", x->place,
                 HEADERS_MAX);
+        return;
+    }
+    if (strncmp(x->curl_error, "Unsupported proxy", 17) == 0) { /* it goes on with a password */
+        kn_fail(err, KN_ENET,
+                "%s: what HTTPS_PROXY, HTTP_PROXY or ALL_PROXY says is not the URL of a proxy",
+                x->place);
         return;
     }
     bool late = code == CURLE_OPERATION_TIMEDOUT;

@@ -1,8 +1,11 @@
 /* HTTP transfers of one thread: a curl multi handle. Submit requests, poll, get each reply in a
  * callback that poll makes. Connections are kept alive and reused.
  *
- * TLS is always verified. Redirects are not followed. The proxy variables of the environment count,
- * except for this machine's own addresses. The headers Expect and Transfer-Encoding that curl would
+ * TLS is verified unless kn_transfer_trust says otherwise, against AWS_CA_BUNDLE or the system's
+ * certificates. Redirects are not followed. The proxy variables of the environment count
+ * (https_proxy, http_proxy, all_proxy, no_proxy; also in capitals, HTTP_PROXY not within CGI),
+ * except for this machine's own and link-local addresses. A proxy's password is in no message. The
+ * headers Expect and Transfer-Encoding that curl would
  * add are removed. Nothing is ever logged, and a query (it may carry a signature) is in no message.
  * HTTP/2 is left out: AWS takes HTTP/1.1, and one connection per request in flight is as fast. */
 #ifndef KN_NET_TRANSFER_H
@@ -41,6 +44,11 @@ typedef struct kn_transfer_request {
 
 KN_MUST_CHECK bool kn_transfer_new(kn_transfer **out, kn_err *err);
 void kn_transfer_destroy(kn_transfer *transfer); /* cancels what is under way; no callbacks */
+
+/* For the transfers that follow. ca_bundle: a PEM file of the certificates to trust, "" for the
+ * system's. insecure: whoever answers is believed; the caller tells the user. */
+KN_MUST_CHECK bool kn_transfer_trust(kn_transfer *transfer, const char *ca_bundle, bool insecure,
+                                     kn_err *err);
 
 /* exchange (may be NULL) is valid until done is called or it is cancelled. */
 KN_MUST_CHECK bool kn_transfer_submit(kn_transfer *transfer, const kn_transfer_request *request,

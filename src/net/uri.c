@@ -96,3 +96,14 @@ bool kn_uri_is_loopback(const kn_uri *uri) {
         return false;
     return h.n == n || h.p[h.n - n - 1] == '.';
 }
+
+bool kn_uri_is_link_local(const kn_uri *uri) {
+    static const char *const beginnings[] = {"169.254.", "fe8", "fe9", "fea", "feb", "fd00:ec2:"};
+    bool six = memchr(uri->host.p, ':', uri->host.n) != NULL;
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
+        size_t n = strlen(beginnings[i]);
+        if ((i == 0 || six) && uri->host.n > n && strncasecmp(uri->host.p, beginnings[i], n) == 0)
+            return true;
+    }
+    return false;
+}

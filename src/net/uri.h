@@ -26,4 +26,8 @@ KN_MUST_CHECK bool kn_uri_parse(const char *url, kn_uri *out, kn_err *err);
 /* The host is this machine: 127.0.0.0/8, ::1, localhost and names below it. */
 bool kn_uri_is_loopback(const kn_uri *uri);
 
+/* The host is an address that only this machine's own network has: 169.254.0.0/16, fe80::/10, and
+ * fd00:ec2::/32, where AWS puts an instance's metadata. */
+bool kn_uri_is_link_local(const kn_uri *uri);
+
 #endif

@@ -5,10 +5,11 @@
 ---     if not reply then print(err, err.aws_code, err.status, err.retryable) end
 ---
 --- Configuration, all optional: endpoint (a URL), region, profile, access_key, secret_key,
---- session_token, use_fips_endpoint and use_dualstack_endpoint (booleans), max_attempts (of one
---- call, 4), retry_mode ("standard", "adaptive" or "legacy"), timeout (seconds of one attempt, 60).
---- What is not given is found as the AWS SDKs find it: environment variables, then
---- ~/.aws/credentials and ~/.aws/config.
+--- session_token, use_fips_endpoint and use_dualstack_endpoint (booleans), ca_bundle (a PEM file of
+--- the certificates to trust), verify (false: any certificate is believed, and a warning is
+--- printed), max_attempts (of one call, 4), retry_mode ("standard", "adaptive" or "legacy"), timeout
+--- (seconds of one attempt, 60). What is not given is found as the AWS SDKs find it: environment
+--- variables, then ~/.aws/credentials and ~/.aws/config.
 ---
 --- Methods are the service's operations in snake_case; members are spelled as AWS spells them. A
 --- call returns the reply as a table, or nil and an error object. Data members (records) and Body
@@ -22,6 +23,7 @@
 local aggregate = require "kinessis.core.aggregate"
 local core = require "kinessis.core.aws"
 local options = require "kinessis.options"
+local sys = require "kinessis.core.sys"
 
 local aws = {}
 
@@ -50,12 +52,23 @@ function common:endpoint()
   return client:describe()
 end
 
+local warned = {}
+
+--- TLS without verification is never silent: a line for each endpoint.
+local function warn(url)
+  if warned[url] or not url:find "^https:" then return end
+  warned[url] = true
+  sys.log("warning", ("The certificate of %s is not verified (verify = false): whoever is on the way can read and "
+    .. "change what is sent."):format(url))
+end
+
 --- Opens at the first use: a missing region or credential is the error of the first call.
 function common:open()
   if not self.core then
     local client, err = core.open(self.api.name, self.config)
     if not client then return nil, err end
     self.core = client
+    if self.config.verify == false then warn(client:describe().url) end
   end
   return self.core
 end

@@ -37,6 +37,17 @@ static void urls(void) {
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
         tap_ok(kn_uri_parse(hosts[i].url, &u, &err) && kn_uri_is_loopback(&u) == hosts[i].local,
                "%s is %s", hosts[i].url, hosts[i].local ? "local" : "elsewhere");
+    static const struct {
+        const char *url;
+        bool link;
+    } links[] = {
+        {"http://169.254.169.254/latest", true}, {"http://[fd00:ec2::254]/", true},
+        {"http://[FE80::1]:80/", true},          {"http://[fd01::1]/", false},
+        {"http://fe8.example/", false},          {"http://1.169.254.9/", false},
+    };
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+        tap_ok(kn_uri_parse(links[i].url, &u, &err) && kn_uri_is_link_local(&u) == links[i].link,
+               "%s is %s", links[i].url, links[i].link ? "next door" : "elsewhere");
     static const char *const bad[] = {"",          "x",         "ftp://x",     "http://",
                                       "http:///a", "http://:1", "http://a b/", "http://u:p@h/"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
