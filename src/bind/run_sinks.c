@@ -17,7 +17,11 @@ static bool read_text_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *
         if (fd < 0)
             return kn_fail_errno(err, "cannot write %s", path);
     }
-    return kn_text_new(fd, path ? path : "stdout", header, &spec->text, err);
+    lua_getfield(L, table, "gzip");
+    kn_text_config config = {
+        .fd = fd, .name = path ? path : "stdout", .header = header, .gzip = lua_toboolean(L, -1)};
+    lua_pop(L, 1);
+    return kn_text_new(&config, &spec->text, err);
 }
 
 static bool read_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) {

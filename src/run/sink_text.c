@@ -3,6 +3,7 @@
 
 #include "base/align.h"
 #include "base/time.h"
+#include "run/gzip.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -18,6 +19,7 @@ enum {
 
 struct kn_text {
     int fd;
+    bool gzip;
     char *name;
     pthread_mutex_t mutex; /* guards what follows, never held while writing */
     pthread_cond_t turned;
@@ -31,6 +33,8 @@ typedef struct text_sink {
     uint64_t block;
     kn_buf lines;
     kn_due_span span; /* of the records in lines */
+    kn_gzip *gzip;    /* NULL: not compressed */
+    kn_buf packed;    /* lines, compressed */
 } text_sink;
 
 /* write(2) over short writes; a signal ends it when *abandon. */
@@ -53,27 +57,42 @@ static bool write_all(const kn_text *text, const char *p, size_t n, const _Atomi
 /* A reader that left is told at the first record. */
 static bool write_header(kn_text *text, const char *header, kn_err *err) {
     static const _Atomic bool never;
-    bool ok = write_all(text, header, strlen(header), &never, err) &&
-              write_all(text, "\n", 1, &never, err);
+    kn_gzip *gzip = NULL;
+    kn_buf line, packed;
+    kn_buf_init(&line, LINES_MAX);
+    kn_buf_init(&packed, LINES_MAX);
+    kn_buf_cstr(&line, header);
+    kn_buf_char(&line, '\n');
+    kn_slice bytes = kn_buf_view(&line);
+    bool ok = kn_buf_check(&line, "the names of the columns", err);
+    if (ok && text->gzip) {
+        ok = kn_gzip_new(&gzip, err) && kn_gzip_member(gzip, bytes, &packed, err);
+        bytes = kn_buf_view(&packed);
+    }
+    ok = ok && write_all(text, bytes.p, bytes.n, &never, err);
+    kn_gzip_destroy(gzip);
+    kn_buf_free(&line);
+    kn_buf_free(&packed);
     text->cut = !ok;
     return ok || err->code == KN_ECANCEL;
 }
 
-bool kn_text_new(int fd, const char *name, const char *header, kn_text **out, kn_err *err) {
+bool kn_text_new(const kn_text_config *config, kn_text **out, kn_err *err) {
     kn_text *text = calloc(1, sizeof *text);
-    char *copy = strdup(name);
+    char *copy = strdup(config->name);
     *out = NULL;
     if (!text || !copy) {
         free(text);
         free(copy);
         return kn_fail(err, KN_ENOMEM, "out of memory");
     }
-    text->fd = fd;
+    text->fd = config->fd;
+    text->gzip = config->gzip;
     text->name = copy;
     pthread_mutex_init(&text->mutex, NULL);
     pthread_cond_init(&text->turned, NULL);
     *out = text;
-    return !header || write_header(text, header, err);
+    return !config->header || write_header(text, config->header, err);
 }
 
 void kn_text_destroy(kn_text *text) {
@@ -113,10 +132,16 @@ static bool wait_turn(text_sink *s, kn_err *err) {
     return mine ? true : kn_fail(err, KN_ECANCEL, "%s takes no more records", text->name);
 }
 
-/* Writes what is collected; the turn must be the sink's. */
+/* Compresses what is collected, where that is asked for; needs no turn. */
+static bool pack(text_sink *s, kn_err *err) {
+    return !s->gzip || kn_gzip_member(s->gzip, kn_buf_view(&s->lines), &s->packed, err);
+}
+
+/* Writes what is collected and packed; the turn must be the sink's. */
 static bool flush(text_sink *s, kn_err *err) {
     kn_stats *stats = s->base.stats;
-    bool ok = write_all(s->text, s->lines.p, s->lines.len, s->base.abandon, err);
+    const kn_buf *bytes = s->gzip ? &s->packed : &s->lines;
+    bool ok = write_all(s->text, bytes->p, bytes->len, s->base.abandon, err);
     if (ok) {
         kn_count(&stats->delivered, s->span.records);
         kn_count(&stats->bytes, s->lines.len - s->span.records); /* less the newlines */
@@ -130,6 +155,7 @@ static bool flush(text_sink *s, kn_err *err) {
         cut(s->text);
     }
     kn_buf_clear(&s->lines);
+    kn_buf_clear(&s->packed);
     s->span.records = 0;
     return ok;
 }
@@ -143,7 +169,7 @@ static bool text_begin_block(kn_sink *sink, uint64_t block, kn_err *err) {
 
 static bool text_put(kn_sink *sink, const kn_record *record, kn_err *err) {
     text_sink *s = (text_sink *)sink;
-    if (s->lines.len >= FLUSH_AT && (!wait_turn(s, err) || !flush(s, err)))
+    if (s->lines.len >= FLUSH_AT && (!pack(s, err) || !wait_turn(s, err) || !flush(s, err)))
         return false;
     kn_buf_slice(&s->lines, record->data);
     kn_buf_char(&s->lines, '\n');
@@ -154,7 +180,7 @@ static bool text_put(kn_sink *sink, const kn_record *record, kn_err *err) {
 static bool text_end_block(kn_sink *sink, bool broken, kn_err *err) {
     text_sink *s = (text_sink *)sink;
     kn_text *text = s->text;
-    bool ok = wait_turn(s, err) && flush(s, err);
+    bool ok = pack(s, err) && wait_turn(s, err) && flush(s, err);
     if (!ok || broken)
         cut(text);
     pthread_mutex_lock(&text->mutex);
@@ -171,7 +197,9 @@ static bool text_drain(kn_sink *sink, uint64_t deadline_ns, kn_err *err) {
 
 static void text_destroy(kn_sink *sink) {
     text_sink *s = (text_sink *)sink;
+    kn_gzip_destroy(s->gzip);
     kn_buf_free(&s->lines);
+    kn_buf_free(&s->packed);
     free(s);
 }
 
@@ -190,6 +218,11 @@ bool kn_sink_text_open(kn_text *text, kn_stats *stats, kn_sink **out, kn_err *er
     s->base.stats = stats;
     s->text = text;
     kn_buf_init(&s->lines, LINES_MAX);
+    kn_buf_init(&s->packed, LINES_MAX);
+    if (text->gzip && !kn_gzip_new(&s->gzip, err)) {
+        text_destroy(&s->base);
+        return false;
+    }
     *out = &s->base;
     return true;
 }

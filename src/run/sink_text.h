@@ -1,8 +1,9 @@
-/* Sinks that write records as lines of text (JSON lines), in the order of their index whatever the
- * number of workers; and the sink that only counts.
+/* Sinks that write records as lines of text (JSON lines, CSV) to a file or a pipe, plain or gzip,
+ * in the order of their index whatever the number of workers; and the sink that only counts.
  *
- * Order costs little: each worker collects its block and writes it when the blocks before it are
- * written. A block that outgrows its buffer waits for its turn earlier: memory is bounded. */
+ * Order costs little: each worker collects its block, compresses it (a gzip member of its own), and
+ * writes it when the blocks before it are written. A block that outgrows its buffer waits for its
+ * turn earlier: memory is bounded. */
 #ifndef KN_RUN_SINK_TEXT_H
 #define KN_RUN_SINK_TEXT_H
 
@@ -10,10 +11,14 @@
 
 typedef struct kn_text kn_text; /* the file, shared by the workers' sinks */
 
-/* The descriptor is borrowed. name is for messages ("stdout", a path). header, when not NULL, is a
- * line that is written now. */
-KN_MUST_CHECK bool kn_text_new(int fd, const char *name, const char *header, kn_text **out,
-                               kn_err *err);
+typedef struct kn_text_config {
+    int fd;             /* borrowed */
+    const char *name;   /* for messages: "stdout", a path */
+    const char *header; /* a line that is written at once; NULL: none */
+    bool gzip;
+} kn_text_config;
+
+KN_MUST_CHECK bool kn_text_new(const kn_text_config *config, kn_text **out, kn_err *err);
 void kn_text_destroy(kn_text *text); /* after its sinks */
 
 /* Delivered means written. Closing of the other end of a pipe ends the run (KN_ECANCEL), a full

@@ -156,7 +156,8 @@ static int temporary(void) {
 }
 
 static bool go_to_file(setup *s, int fd, kn_run_summary *summary, kn_err *err) {
-    if (!kn_text_new(fd, "a file", NULL, &s->text, err))
+    kn_text_config config = {.fd = fd, .name = "a file"};
+    if (!kn_text_new(&config, &s->text, err))
         return false;
     bool ok = go(s, summary, err);
     kn_text_destroy(s->text);
