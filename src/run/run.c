@@ -456,7 +456,7 @@ static bool open_worker(kn_run *run, worker *w, kn_err *err) {
         return false;
     for (size_t i = 0; i < c->sink_count; i++) {
         w->sinks[i]->abandon = &run->abandon;
-        w->sinks[i]->idle = poll_sinks;
+        w->sinks[i]->idle = c->sink_count > 1 ? poll_sinks : NULL;
         w->sinks[i]->worker = w;
     }
     return true;

@@ -44,8 +44,8 @@ struct kn_sink {
     kn_stats *stats; /* of this sink alone; borrowed from the worker */
     /* Borrowed from the run, which sets it after opening: once true, nothing waits any longer. */
     const _Atomic bool *abandon;
-    /* Also set by the run: a sink that waits for anything but its own requests (its turn to write)
-     * calls idle(worker) every few milliseconds, so that the worker's other sinks progress. */
+    /* Also set by the run, where a worker has several sinks: one that waits (for its turn to write,
+     * for room) calls idle(worker) every few milliseconds, so that the others progress. */
     bool (*idle)(void *worker, kn_err *err);
     void *worker;
 };

@@ -16,6 +16,7 @@ enum {
     IN_FLIGHT_MAX = 64,
     LINGER_MS = 100,
     WAIT_MS = 100,          /* between two looks at the abandon flag */
+    SHARED_WAIT_MS = 5,     /* the same, where the worker has other sinks */
     SETTLE_MS = 5000,       /* after a fatal error, for what is still on its way */
     ATTEMPTS_UNREACHED = 4, /* of a request, while no server has ever answered: under 2 s */
     ATTEMPTS_REACHED = 12,  /* afterwards: about 40 s */
@@ -185,6 +186,16 @@ static bool progress(stream_sink *s, int timeout_ms, kn_err *err) {
     return !s->broken;
 }
 
+/* The same, while the worker can do nothing else but look after its other sinks. */
+static bool wait_for_replies(stream_sink *s, int timeout_ms, kn_err *err) {
+    kn_err other;
+    if (!s->sink.idle)
+        return progress(s, timeout_ms, err);
+    if (!s->sink.idle(s->sink.worker, err ? err : &other) && err)
+        return false;
+    return progress(s, timeout_ms < SHARED_WAIT_MS ? timeout_ms : SHARED_WAIT_MS, err);
+}
+
 static bool is_abandoned(const stream_sink *s) {
     return s->sink.abandon && *s->sink.abandon;
 }
@@ -196,7 +207,7 @@ static bool begin_filling(stream_sink *s, kn_err *err) {
     while (!s->free) {
         if (is_abandoned(s))
             return kn_fail(err, KN_ECANCEL, "stopped while waiting for replies");
-        if (!progress(s, WAIT_MS, err))
+        if (!wait_for_replies(s, WAIT_MS, err))
             return false;
     }
     s->filling = s->free;
@@ -297,7 +308,7 @@ static bool stream_drain(kn_sink *sink, uint64_t deadline_ns, kn_err *err) {
             wait = 0;
         else if (deadline_ns && deadline_ns - now < WAIT_MS * 1000000ull)
             wait = (int)((deadline_ns - now) / 1000000u) + 1;
-        progress(s, wait, NULL);
+        wait_for_replies(s, wait, NULL);
         if (wait == 0 || is_abandoned(s))
             break;
     }
