@@ -171,35 +171,36 @@ end
 
 -- ---- the parts, in the order in which they need one another ----
 
--- part: the field of the stack that asks for it; absent: the error codes that mean there is none;
--- raced: those of create that mean somebody else was faster.
-local parts = {
-  {
-    part = "stream",
-    title = function(stack) return "the stream " .. stack.stream.name end,
+-- How to find and make a stream or a bucket of this name.
+
+local function stream_part(name, shards)
+  return {
+    title = function() return "the stream " .. name end,
     absent = { "ResourceNotFoundException" },
     raced = { "ResourceInUseException" },
-    find = function(stack, api)
-      return api.kinesis:describe_stream_summary { StreamName = stack.stream.name }
-    end,
-    create = function(stack, api)
-      return api.kinesis:create_stream { StreamName = stack.stream.name, ShardCount = stack.stream.shards }
-    end,
-    status = function(stack, api)
-      local reply, err = api.kinesis:describe_stream_summary { StreamName = stack.stream.name }
+    find = function(_, api) return api.kinesis:describe_stream_summary { StreamName = name } end,
+    create = function(_, api) return api.kinesis:create_stream { StreamName = name, ShardCount = shards } end,
+    status = function(_, api)
+      local reply, err = api.kinesis:describe_stream_summary { StreamName = name }
       return reply and reply.StreamDescriptionSummary.StreamStatus, err
     end,
-  },
-  {
-    part = "delivery_stream",
-    title = function(stack) return "the bucket " .. stack.bucket end,
+  }
+end
+
+local function bucket_part(name)
+  return {
+    title = function() return "the bucket " .. name end,
     absent = { "NoSuchBucket", "NotFound", 404 },
     raced = { "BucketAlreadyOwnedByYou" },
-    find = function(stack, api) return api.s3:head_bucket { Bucket = stack.bucket } end,
-    create = function(stack, api) return api.s3:create_bucket { Bucket = stack.bucket } end, -- in the client's region
-  },
+    find = function(_, api) return api.s3:head_bucket { Bucket = name } end,
+    create = function(_, api) return api.s3:create_bucket { Bucket = name } end, -- in the client's region
+  }
+end
+
+-- What a delivery stream needs, and it. absent: the error codes that mean there is none;
+-- raced: those of create that mean somebody else was faster.
+local delivery_parts = {
   {
-    part = "delivery_stream",
     title = function(stack) return "the database " .. stack.database end,
     absent = { "EntityNotFoundException" },
     raced = { "AlreadyExistsException" },
@@ -212,7 +213,6 @@ local parts = {
     end,
   },
   {
-    part = "delivery_stream",
     title = function(stack) return ("the table %s.%s"):format(stack.database, stack.table) end,
     absent = { "EntityNotFoundException" },
     raced = { "AlreadyExistsException" },
@@ -226,7 +226,6 @@ local parts = {
     update = update_columns,
   },
   {
-    part = "delivery_stream",
     title = function(stack) return "the delivery stream " .. stack.delivery_stream.name end,
     absent = { "ResourceNotFoundException" },
     raced = { "ResourceInUseException" },
@@ -242,7 +241,6 @@ local parts = {
     end,
   },
   {
-    part = "delivery_stream",
     title = function(stack) return "the workgroup " .. stack.workgroup end,
     absent = { "InvalidRequestException" }, -- so Athena says that a workgroup "is not found"
     raced = {},
@@ -258,6 +256,19 @@ local parts = {
     end,
   },
 }
+
+-- All that the stack asks for.
+local function parts_of(stack)
+  local parts = {}
+  if stack.stream then parts[1] = stream_part(stack.stream.name, stack.stream.shards) end
+  for _, name in ipairs(stack.streams) do parts[#parts + 1] = stream_part(name, 1) end
+  for _, name in ipairs(stack.buckets) do parts[#parts + 1] = bucket_part(name) end
+  if stack.delivery_stream then
+    parts[#parts + 1] = bucket_part(stack.bucket)
+    table.move(delivery_parts, 1, #delivery_parts, #parts + 1, parts)
+  end
+  return parts
+end
 
 --- The parameter of a Glue database that names its Athena workgroup.
 provision.workgroup_parameter = "kinessis.workgroup"
@@ -300,13 +311,11 @@ function provision.ensure(stack, target, options)
   })
   local reached, unreached = api.kinesis:endpoint()
   if not reached then return nil, unreached end
-  for _, part in ipairs(parts) do
-    if stack[part.part] then
-      local ok, err = ensure_part(part, stack, api, reached.region, role)
-      if not ok then
-        err.message = ("%s: %s"):format(part.title(stack), err.message)
-        return nil, err
-      end
+  for _, part in ipairs(parts_of(stack)) do
+    local ok, err = ensure_part(part, stack, api, reached.region, role)
+    if not ok then
+      err.message = ("%s: %s"):format(part.title(stack), err.message)
+      return nil, err
     end
   end
   return true

@@ -5,7 +5,7 @@
 ---       records = person,               -- a schema
 ---       amount  = 10,                   -- records; without it the run lasts until Ctrl-C
 ---       pace    = pace.rate(100),       -- or a number, or a function (kinessis.pace)
----       to      = kinessis.stream { name = "clicks", partition_key = "uuid" },
+---       to      = kinessis.stream { name = "clicks", partition_key = "uuid" }, -- or a list of up to 4
 ---       print   = true,                 -- the records too, on stdout
 ---       stack   = kinessis.stack {...}, -- what must exist (kinessis.stack)
 ---       seed    = 42,                   -- else each run picks one and says which
@@ -13,6 +13,8 @@
 ---       step    = 0.001,                -- seconds
 ---       disorder = { late = { p = 0.01, by = "5m" }, duplicate = 0.001 }, -- kinessis.disorder
 ---     }
+---
+--- A loaded scenario has `destinations`: what `to` gives, always as a list.
 local check = require "kinessis.check"
 local disorder = require "kinessis.disorder"
 local pace = require "kinessis.pace"
@@ -29,9 +31,28 @@ local function is_schema(value)
   end
 end
 
+local most_destinations = 4 -- KN_RUN_SINKS of the core
+
 local function is_destination(value)
-  if type(value) ~= "table" or not value.service then
-    return "kinessis.stream{...} or kinessis.delivery_stream{...} is expected, not " .. check.show(value)
+  return type(value) == "table" and value.service ~= nil
+end
+
+--- What `to` gives, as a list: every destination gets every record.
+local function destinations_of(to)
+  return to == nil and {} or is_destination(to) and { to } or to
+end
+
+local function is_to(value)
+  local list = destinations_of(value)
+  local n = type(list) == "table" and #list or 0
+  for i = 1, math.max(n, 1) do
+    if type(list) ~= "table" or not is_destination(list[i]) then
+      return "kinessis.stream{...}, another destination, or a list of them is expected, not "
+        .. check.show(n > 0 and list[i] or value), n > 0 and ("[%d]"):format(i) or nil
+    end
+  end
+  if n > most_destinations then
+    return ("at most %d destinations are possible, not %d"):format(most_destinations, n)
   end
 end
 
@@ -58,7 +79,7 @@ local rules = {
   records = { is_schema, required = "the schema of a record" },
   amount = { check.integer(0, math.maxinteger) },
   pace = { is_pace },
-  to = { is_destination },
+  to = { is_to },
   print = { check.boolean },
   stack = { check.type_of "table" },
   seed = { check.integer(0, math.maxinteger) },
@@ -74,18 +95,49 @@ end
 
 --- The field whose value is the partition key, or nil.
 function Scenario:kept()
-  return self.to and self.to.partition_key
+  for _, to in ipairs(self.destinations) do
+    if to.partition_key then return to.partition_key end
+  end
+end
+
+--- The first destination of the service ("kinesis", "firehose", ...), or nil.
+function Scenario:destination(service)
+  for _, to in ipairs(self.destinations) do
+    if to.service == service then return to end
+  end
+end
+
+--- "csv" when the destinations ask for it, or nil: records are made once, in one format.
+function Scenario:format()
+  for _, to in ipairs(self.destinations) do
+    if to.format == "csv" then return "csv" end
+  end
+end
+
+-- What is wrong with the destinations together, and where.
+local function find_conflict(self)
+  local csv, key = self:format(), nil
+  for i, to in ipairs(self.destinations) do
+    local path = self.destinations == self.to and ("scenario.to[%d]"):format(i) or "scenario.to"
+    local problem = to.partition_key and self.records:lacks(to.partition_key)
+    if problem then return ("%s.partition_key: schema %s: %s"):format(path, self.records.name, problem) end
+    key = key or to.partition_key
+    if to.partition_key and to.partition_key ~= key then
+      return ("%s.partition_key: another stream has the key %s"):format(path, key)
+    end
+    if csv and to.format ~= csv and to.service ~= "null" then
+      return ("%s: gets JSON, and another destination CSV: records are made once, in one format"):format(path)
+    end
+  end
 end
 
 local function new(_, given)
   check("scenario", given, rules, 3)
-  local partition_key = given.to and given.to.partition_key
-  local problem = partition_key and given.records:lacks(partition_key)
-  if problem then
-    check.raise(("scenario.to.partition_key: schema %s: %s"):format(given.records.name, problem), 3)
-  end
   local self = setmetatable({}, Scenario)
   for key, value in pairs(given) do self[key] = value end
+  self.destinations = destinations_of(given.to)
+  local conflict = find_conflict(self)
+  if conflict then check.raise(conflict, 3) end
   self.amount = math.tointeger(given.amount)
   self.seed = math.tointeger(given.seed)
   self.pace = pace.of(given.pace)

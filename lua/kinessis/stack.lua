@@ -7,8 +7,10 @@
 ---       role_arn = "arn:aws:iam::...:role/...",   -- Firehose's role; needed on AWS only
 ---     }
 ---
---- Every field may be left out: the rest follows from the scenario's stream and schema. With
---- delivery_stream = false only the stream is made.
+--- Every field may be left out: the rest follows from the scenario's destinations and schema. With
+--- delivery_stream = false only the stream is made. Of several destinations the first stream feeds the
+--- delivery stream; the other streams, and the buckets of kinessis.s3, are made beside it. Where records
+--- go to a delivery stream directly, that is the one that is made.
 ---
 --- Objects lie under <prefix>yyyy/MM/dd/HH/ (UTC, arrival), and the table projects its partitions on
 --- that layout: one string key, datehour, as in AWS's own example for Firehose. Error objects and
@@ -76,28 +78,50 @@ local function merge(defaults, given)
   return out
 end
 
---- The whole stack of a scenario: its own, completed.
---- @param scenario { records = schema, to = a stream or delivery stream, stack = what was declared }
+local function names_of(scenario, service, field)
+  local names, seen = {}, {}
+  for _, to in ipairs(scenario.destinations or { scenario.to }) do
+    if to.service == service and not seen[to[field]] then
+      seen[to[field]] = true
+      names[#names + 1] = to[field]
+    end
+  end
+  return names
+end
+
+--- The whole stack of a scenario: its own, completed. Beside its fields: streams and buckets, lists of
+--- the names that are more than the one stream and the one bucket.
+--- @param scenario { records = schema, destinations = list (or to = one), stack = what was declared }
 function stack.of(scenario)
   local given = scenario.stack or {}
-  local schema, to = scenario.records, scenario.to
-  local base = given.stream and given.stream.name or to.name
-  local direct = to.kind == "delivery_stream"
+  local schema = scenario.records
+  local streams, buckets = names_of(scenario, "kinesis", "name"), names_of(scenario, "s3", "bucket")
+  local direct = names_of(scenario, "firehose", "name")[1]
+  local named = given.stream and given.stream.name
+  local whole = streams[1] or direct or named -- else there are only buckets
+  local base = named or streams[1] or direct or buckets[1] or schema.name
   local table_name = given.table or glue_word(schema.name)
   local complete = merge({
-    stream = not direct and { name = base, shards = 1 } or false,
-    delivery_stream = {
-      name = direct and to.name or base:sub(1, 64),
+    stream = not direct and whole and { name = base, shards = 1 } or false,
+    delivery_stream = whole and {
+      name = direct or base:sub(1, 64),
       prefix = table_name .. "/",
       error_prefix = "errors/" .. table_name .. "/",
       buffer_size = 64,
       buffer_interval = 60,
-    },
+    } or false,
     bucket = bucket_word(base),
     database = glue_word(base),
     table = table_name,
     workgroup = base,
   }, given)
+  complete.streams, complete.buckets = {}, {}
+  for _, name in ipairs(streams) do
+    if not complete.stream or name ~= complete.stream.name then table.insert(complete.streams, name) end
+  end
+  for _, name in ipairs(buckets) do
+    if not complete.delivery_stream or name ~= complete.bucket then table.insert(complete.buckets, name) end
+  end
   complete.columns = schema:columns()
   return setmetatable(complete, metatable)
 end

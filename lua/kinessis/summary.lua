@@ -14,33 +14,61 @@ local function show_rate(records, seconds)
   return value > 0 and value < 10 and ("%.1f"):format(value) or count(value // 1)
 end
 
+-- Records that were made for the sink and did not get there. Those that a closed stdout did not take
+-- were not wanted.
+local function lost_of(sink, sent)
+  if sink.service == "stdout" then return sent.failed end
+  return sent.generated - sent.delivered
+end
+
+local function tell_sink(result, sink, sent, title)
+  local lost = lost_of(sink, sent)
+  local prefix = title and title .. ": " or ""
+  if not title then log("info", "%d messages delivered to %s.", sent.delivered, sink.label) end
+  log("info", "%s%s generated, %s delivered, %s retried, %s failed in %.2f s (%s records/s).", prefix,
+    count(sent.generated), count(sent.delivered), count(sent.retried), count(lost), result.seconds,
+    show_rate(sent.delivered, result.seconds))
+  if sent.throttled > 0 then log("warning", "%s%s sends were throttled.", prefix, count(sent.throttled)) end
+  if lost > 0 then
+    log("error", "%s%s of %s messages were not delivered%s", prefix, count(lost), count(sent.generated),
+      sent.first_error and ": " .. tostring(sent.first_error) or ".")
+    if (sent.first_error or {}).aws_code == "ResourceNotFoundException" then
+      log("info", "The stack of a scenario is made by terraform (terraform/), or by --provision.")
+    end
+  end
+  return lost
+end
+
 --- How the run ended, in log lines. What is not certain to have arrived is never called delivered.
 --- @param result of kinessis.core.run
---- @param where the target, nil where nothing was sent
---- @param label what the records were delivered to
---- @return whether every record that was generated was delivered
-function summary.tell(result, where, label)
-  local sent = result.sinks[1]
-  -- Records that a closed stdout did not take were not wanted.
-  local lost = where and result.generated - sent.delivered or sent.failed
+--- @param list its sinks (kinessis.sinks); a copy on stdout beside them is not told of
+--- @return whether every destination got every record that was generated
+function summary.tell(result, list)
+  local told, lost = {}, 0
+  for i, sink in ipairs(list) do
+    if not sink.copy then told[#told + 1] = i end
+    lost = lost + lost_of(sink, result.sinks[i])
+  end
   if result.abandoned then
     log("warning", "Stopped at once: %s messages were on their way and may or may not have arrived.", count(lost))
   elseif result.stopped and not result.error then
     log("info", "Stopped before the end.")
   end
-  log("info", "%d messages delivered to %s.", sent.delivered, label)
-  log("info", "%s generated, %s delivered, %s retried, %s failed in %.2f s (%s records/s).", count(result.generated),
-    count(sent.delivered), count(sent.retried), count(lost), result.seconds,
-    show_rate(sent.delivered, result.seconds))
-  if sent.throttled > 0 then log("warning", "%s sends were throttled.", count(sent.throttled)) end
-  if lost > 0 then
-    log("error", "%s of %s messages were not delivered%s", count(lost), count(result.generated),
-      sent.first_error and ": " .. tostring(sent.first_error) or ".")
-    if where and (sent.first_error or {}).aws_code == "ResourceNotFoundException" then
-      log("info", "The stack of a scenario is made by terraform (terraform/), or by --provision.")
-    end
+  local all = true
+  for _, i in ipairs(told) do
+    local sink = list[i]
+    local title = #told > 1 and (sink.name == sink.label and sink.label or sink.label .. " " .. sink.name) or nil
+    all = tell_sink(result, sink, result.sinks[i], title) == 0 and all
   end
-  return lost == 0
+  return all
+end
+
+--- @return whether the error is one that tell() has told
+function summary.tells_error(result, err)
+  for _, sent in ipairs(result.sinks) do
+    if tostring(sent.first_error) == tostring(err) then return true end
+  end
+  return false
 end
 
 return summary

@@ -46,6 +46,19 @@ tap.is(good.path, path, "the path is known")
 tap.ok(good:plan(), "the plan is made")
 tap.ok(scenario.plan_of(path, "uuid"), "and for a worker")
 
+path = write("several.lua", head .. [[
+return kinessis.scenario { records = person, to = {
+  kinessis.delivery_stream { name = "b" }, kinessis.stream { name = "a", partition_key = "uuid" },
+  kinessis.stdout {},
+} }]])
+local several = assert(scenario.load(path))
+tap.is(#several.destinations, 3, "several destinations")
+tap.is(several:kept(), "uuid", "the key is that of the stream among them")
+tap.is(several:destination "kinesis".name, "a", "a destination is found by its service")
+tap.is(#good.destinations, 1, "one destination is a list of one")
+tap.is(#assert(scenario.load "scripts/wave.lua").destinations >= 0, true, "and none an empty one")
+os.remove(path)
+
 write("beside.lua", [[return { name = "beside" }]])
 path = write("requires.lua", head .. [[
 local name = require("beside").name
@@ -68,6 +81,18 @@ local cases = {
   { "return kinessis.scenario { records = person, pace = 0 }", "scenario.pace: a pace", "a pace of 0" },
   { "return kinessis.scenario { records = person, to = 'clicks' }", "scenario.to: kinessis.stream{...}",
     "a destination that is a string" },
+  { "return kinessis.scenario { records = person, to = { kinessis.null {}, 5 } }",
+    "scenario.to[2]: kinessis.stream{...}, another destination", "a list with something else" },
+  { "return kinessis.scenario { records = person, to = {} }", "scenario.to: kinessis.stream{...}", "an empty list" },
+  { "local n = kinessis.null {} return kinessis.scenario { records = person, to = { n, n, n, n, n } }",
+    "scenario.to: at most 4 destinations are possible, not 5", "five destinations" },
+  { "return kinessis.scenario { records = person, to = { kinessis.file { path = 'a', format = 'csv' }, "
+    .. "kinessis.stdout {} } }", "scenario.to[2]: gets JSON, and another destination CSV", "two formats" },
+  { "local f = kinessis.file { path = 'a', format = 'xml' }", "file.format: 'json' or 'csv' is expected, not 'xml'",
+    "a file of an unknown format" },
+  { "return kinessis.scenario { records = person, to = { kinessis.null {}, "
+    .. "kinessis.stream { name = 'a', partition_key = 'uid' } } }", "scenario.to[2].partition_key: schema person",
+    "a partition key in a list that is no field" },
   { "return kinessis.scenario { records = person, start = 'monday' }", "scenario.start: an ISO 8601 time",
     "a start that is no time" },
   { "return kinessis.scenario { records = person, print = 1 }", "scenario.print: a boolean is expected, not 1",

@@ -31,15 +31,15 @@ local function go(scenario, values, where)
   local summary, err = runner.go(scenario, values, {
     announce = "Started data generation.",
     sinks = list,
+    format = scenario:format(),
     due = (values.rate and pace.rate(values.rate) or scenario.pace).start(),
-    quiet_terminal = list[#list].kind == "text",
+    quiet_terminal = sinks.print(list),
   })
   if not summary then return nil, err end
-  local all = told.tell(summary, where, where and scenario.to.label or values.dry_run and "nowhere" or "stdout")
+  local all = told.tell(summary, list)
   local flushed, flush_error = true, nil
   if where then flushed, flush_error = where:flush() end
-  local first = summary.sinks[1].first_error
-  if summary.error and tostring(summary.error) ~= tostring(first) then -- not told yet
+  if summary.error and not told.tells_error(summary, summary.error) then
     if not flushed then log("error", "%s", tostring(flush_error)) end
     return nil, summary.error
   end
@@ -66,7 +66,7 @@ return {
     local scenario, err = require("kinessis.scenario").load(arguments[1])
     if not scenario then return nil, err end
     if values.quiet then sys.log_level "error" end
-    if not scenario.to or values.dry_run then return go(scenario, values, nil) end
+    if values.dry_run or not sinks.need_target(scenario) then return go(scenario, values, nil) end
     local where
     where, err = target.from(values)
     if not where then return nil, err end

@@ -40,7 +40,7 @@ end
 local function from_stack(about)
   local scenario = about.scenario
   about.rules = {}
-  if not scenario.to then
+  if #scenario.destinations == 0 then
     about.columns = scenario.records:columns()
     return
   end

@@ -9,13 +9,24 @@ local limits = {
   firehose = { 1000 << 10, "Firehose takes records of at most 1,000 KiB" },
 }
 
+-- The service with the lowest limit among the scenario's; Firehose where it has none of them.
+local function strictest(scenario)
+  local found
+  for _, to in ipairs(scenario.destinations) do
+    local limit = limits[to.service]
+    if limit and (not found or limit[1] < limits[found][1]) then found = to.service end
+  end
+  return found or "firehose"
+end
+
 rule("size", function(about, add)
-  local longest, extra = 0, about.scenario.to and about.scenario.to.service == "firehose" and 1 or 0
+  local service = strictest(about.scenario)
+  local extra = about.scenario:destination "firehose" and 1 or 0 -- a newline, or the key
+  local longest = 0
   for i, text in ipairs(about.samples.texts) do
     local key = about.samples.keys[i]
-    longest = math.max(longest, #text + (extra == 1 and 1 or key and #key or 0)) -- a newline, or the key
+    longest = math.max(longest, #text + (extra == 1 and 1 or key and #key or 0))
   end
-  local service = about.scenario.to and about.scenario.to.service or "firehose"
   local limit, text = table.unpack(limits[service])
   if longest > limit then
     add { level = "problem", reason = ("a sample has %d bytes: %s"):format(longest, text),

@@ -9,13 +9,12 @@ local glue_table = {}
 
 --- @return the stack and its TableInput; or nil and an error when the stack ends at the stream
 local function input_of(scenario)
-  local to = scenario.to
-  if not to and not (scenario.stack and scenario.stack.stream and scenario.stack.stream.name) then
+  if #scenario.destinations == 0 and not (scenario.stack and scenario.stack.stream and scenario.stack.stream.name) then
     return nil, sys.error("script", "the scenario has no `to`: its table's name and place follow from the stream")
   end
   local whole = stack.of(scenario)
   if not whole.delivery_stream then
-    return nil, sys.error("script", "the stack has delivery_stream = false: it ends at the stream, without a table")
+    return nil, sys.error("script", "the stack has no delivery stream: it ends at the stream, without a table")
   end
   return whole, provision.table_input(whole)
 end
