@@ -19,7 +19,7 @@ typedef struct batch {
     kn_output *output;
     uint64_t *next; /* by shard: where the positions go */
     size_t count;
-    uint64_t records, bytes;
+    uint64_t bytes;
     /* of the journal being read */
     const kn_source *source;
     uint64_t quota, taken;
@@ -35,7 +35,6 @@ static bool take_record(void *context, const kn_journal_record *record) {
         return false;
     b->next[b->source->shard] = record->index + 1;
     b->taken += record->data.n;
-    b->records++;
     return b->taken < b->quota && record->index + 1 < b->source->end &&
            kn_output_rows(b->output) < ROWS_MAX;
 }
@@ -135,7 +134,7 @@ bool kn_firehose_deliver(kn_firehose *f, kn_delivery *d, const kn_backlog *backl
     if (!kn_output_finish(b.output, err) || !commit(f, &b, &objects, err))
         goto out;
     total->objects += objects;
-    total->records += b.records;
+    total->records += kn_output_records(b.output);
     total->failed += kn_output_failed(b.output);
     total->bytes += b.bytes;
     free(d->positions.next);

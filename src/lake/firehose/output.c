@@ -2,11 +2,12 @@
  * converted. Files are made in the objects' spool folder and adopted at the end.
  *
  * Compression: UNCOMPRESSED and GZIP; with conversion Parquet's own. An error object is NDJSON, a
- * line a record, as AWS writes it. De-aggregation of KPL records belongs between
- * kn_output_record and put_record: a user record after the other, each with its sub-sequence. */
+ * line a record, as AWS writes it. An aggregated record of a source stream is taken apart; one that
+ * was put directly is not, as on AWS. */
 #include "lake/firehose/state.h"
 
 #include "base/base64.h"
+#include "base/deaggregate.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/time.h"
@@ -51,7 +52,8 @@ struct kn_output {
     file data, bad;
     kn_slice delimiter;
     kn_buf line;
-    uint64_t rows, failed;
+    uint64_t records, rows, failed;
+    kn_deaggregator reader; /* of a source stream's records */
     /* of a conversion */
     const json_t *conversion;
     json_t *catalog; /* dataCatalogTable of error lines */
@@ -221,7 +223,7 @@ bool kn_output_open(kn_firehose *f, const kn_delivery *d, const json_t *doc,
              (long long)json_integer_value(json_object_get(doc, "Version")));
     kn_buf_init(&o->line, LINE_MAX_BYTES);
     kn_type_row(&o->row);
-    return !o->conversion || open_conversion(o, err);
+    return kn_deaggregator_init(&o->reader, err) && (!o->conversion || open_conversion(o, err));
 }
 
 void kn_output_close(kn_output *o) {
@@ -234,7 +236,12 @@ void kn_output_close(kn_output *o) {
     kn_type_free(&o->row);
     json_decref(o->catalog);
     kn_buf_free(&o->line);
+    kn_deaggregator_free(&o->reader);
     free(o);
+}
+
+uint64_t kn_output_records(const kn_output *o) {
+    return o->records;
 }
 
 uint64_t kn_output_rows(const kn_output *o) {
@@ -247,13 +254,15 @@ uint64_t kn_output_failed(const kn_output *o) {
 
 /* --- records ------------------------------------------------------------------------------ */
 
+#define WHOLE (-1) /* in place of a sub-sequence number: not from an aggregated record */
+
 static void note_arrival(file *f, int64_t ms) {
     if (f->oldest_ms == 0 || ms < f->oldest_ms)
         f->oldest_ms = ms;
 }
 
 static bool put_failure(kn_output *o, const kn_journal_record *record, const kn_origin *origin,
-                        const kn_convert_failure *failure, kn_err *err) {
+                        int64_t sub, const kn_convert_failure *failure, kn_err *err) {
     char sequence[64];
     if (origin->created_ms)
         kn_kinesis_sequence_number(origin->created_ms, origin->shard, record->index,
@@ -281,7 +290,10 @@ static bool put_failure(kn_output *o, const kn_journal_record *record, const kn_
     kn_json_key(&j, "sequenceNumber");
     kn_json_cstr(&j, sequence);
     kn_json_key(&j, "subSequenceNumber");
-    kn_json_null(&j);
+    if (sub == WHOLE)
+        kn_json_null(&j);
+    else
+        kn_json_int(&j, sub);
     kn_json_key(&j, "dataCatalogTable");
     kn_json_raw(&j, kn_slice_cstr(catalog ? catalog : "null"));
     kn_json_end(&j, '}');
@@ -308,12 +320,12 @@ static bool flush_rows(kn_output *o, kn_err *err) {
 }
 
 static bool put_rows(kn_output *o, const kn_journal_record *record, const kn_origin *origin,
-                     kn_err *err) {
+                     int64_t sub, kn_err *err) {
     kn_convert_failure failure;
     const kn_column *rows = kn_convert_rows(o->convert);
     size_t before = rows->rows;
     if (!kn_convert_record(o->convert, record->data, &failure))
-        return put_failure(o, record, origin, &failure, err);
+        return put_failure(o, record, origin, sub, &failure, err);
     o->rows += rows->rows - before;
     o->chunk_bytes += record->data.n;
     note_arrival(&o->data, record->arrival_ms);
@@ -330,9 +342,27 @@ static bool put_bytes(kn_output *o, const kn_journal_record *record, kn_err *err
     return write_file(&o->data, record->data, err) && write_file(&o->data, o->delimiter, err);
 }
 
+static bool put_record(kn_output *o, const kn_journal_record *record, const kn_origin *origin,
+                       int64_t sub, kn_err *err) {
+    o->records++;
+    return o->convert ? put_rows(o, record, origin, sub, err) : put_bytes(o, record, err);
+}
+
 bool kn_output_record(kn_output *o, const kn_journal_record *record, const kn_origin *origin,
                       kn_err *err) {
-    return o->convert ? put_rows(o, record, origin, err) : put_bytes(o, record, err);
+    kn_user_record user;
+    bool ok = true;
+    if (!origin->created_ms)
+        return put_record(o, record, origin, WHOLE, err);
+    if (!kn_deaggregate(&o->reader, record->data, err))
+        return false;
+    bool aggregated = o->reader.aggregated;
+    for (int64_t n = 0; ok && kn_deaggregator_next(&o->reader, &user); n++) {
+        kn_journal_record one = *record;
+        one.data = user.data;
+        ok = put_record(o, &one, origin, aggregated ? n : WHOLE, err);
+    }
+    return ok;
 }
 
 /* --- the end ------------------------------------------------------------------------------ */

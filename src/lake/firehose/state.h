@@ -163,6 +163,7 @@ typedef struct kn_origin {
 
 KN_MUST_CHECK bool kn_output_record(kn_output *output, const kn_journal_record *record,
                                     const kn_origin *origin, kn_err *err);
+uint64_t kn_output_records(const kn_output *output); /* those of aggregates each */
 uint64_t kn_output_rows(const kn_output *output);
 uint64_t kn_output_failed(const kn_output *output);
 /* Completes the files; no transaction may be open. */
