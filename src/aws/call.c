@@ -1,15 +1,13 @@
 /* See call.h. A call is waiting (for its delay or its next attempt) or in flight. */
 #include "aws/call.h"
 
-#include "aws/endpoint.h"
+#include "aws/envelope.h"
 #include "aws/error.h"
 #include "aws/identity.h"
 #include "aws/place.h"
 #include "aws/retry.h"
 #include "aws/settings.h"
-#include "aws/sigv4.h"
 #include "base/time.h"
-#include "net/uri.h"
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -18,10 +16,6 @@
 
 enum {
     ATTEMPTS = 4,
-    EXTRA_HEADERS = 40,
-    HEADERS = EXTRA_HEADERS + 8,
-    URL_MAX = 16 << 10,
-    HEAD_MAX = 64 << 10,
     BACKOFF_MS = 100,
     BACKOFF_MAX_MS = 20000,
 };
@@ -43,15 +37,12 @@ struct kn_aws_client {
 
 struct kn_aws_call {
     kn_aws_client *client;
-    const kn_operation *operation;
     kn_slice body;
     size_t max_reply;
     int max_attempts;
     kn_aws_done *done;
     void *context;
-    char hash[65];         /* of the body */
-    kn_buf url;            /* with the query */
-    kn_buf extra;          /* the caller's headers, each ended by NUL */
+    kn_envelope envelope;
     kn_exchange *exchange; /* in flight; else waiting for due_ns */
     uint64_t due_ns;
     int attempts, throttles;
@@ -101,8 +92,7 @@ static void call_destroy(kn_aws_call *call) {
         call->client->calls = call->next;
     if (call->next)
         call->next->previous = call->previous;
-    kn_buf_free(&call->url);
-    kn_buf_free(&call->extra);
+    kn_envelope_free(&call->envelope);
     free(call);
 }
 
@@ -160,86 +150,6 @@ int kn_aws_backoff_ms(kn_aws_client *c, int n) {
 
 /* ---- one attempt ---- */
 
-/* Header lines under construction: text, and where each starts. */
-typedef struct head {
-    kn_buf text;
-    size_t starts[HEADERS];
-    size_t count;
-} head;
-
-static void add_line(head *h, const char *name, const char *value) {
-    h->starts[h->count++] = h->text.len;
-    kn_buf_printf(&h->text, "%s: %s", name, value);
-    kn_buf_append(&h->text, "", 1);
-}
-
-/* Default ports are not part of Host: curl leaves them out too. */
-static void host_of(const kn_uri *uri, char *out, size_t size) {
-    bool secure = uri->scheme.n == 5;
-    kn_slice authority = uri->authority, port = secure ? KN_SLICE(":443") : KN_SLICE(":80");
-    if (authority.n > port.n && memcmp(authority.p + authority.n - port.n, port.p, port.n) == 0)
-        authority.n -= port.n;
-    snprintf(out, size, "%.*s", (int)authority.n, authority.p);
-}
-
-static void build_lines(const kn_aws_call *call, const kn_uri *uri, int64_t now, head *h) {
-    const kn_api *api = call->client->api;
-    const char *token = call->client->signer.credentials.session_token;
-    char host[600], time[17], target[160];
-    host_of(uri, host, sizeof host);
-    kn_time_amz(time, now);
-    add_line(h, "Host", host);
-    add_line(h, "X-Amz-Date", time);
-    if (token[0])
-        add_line(h, "X-Amz-Security-Token", token);
-    if (api->protocol == KN_PROTOCOL_REST_XML)
-        add_line(h, "X-Amz-Content-Sha256", call->hash);
-    if (api->protocol == KN_PROTOCOL_JSON) {
-        snprintf(target, sizeof target, "%s.%s", api->target, call->operation->name);
-        add_line(h, "X-Amz-Target", target);
-    }
-    if (api->content_type)
-        add_line(h, "Content-Type", api->content_type);
-    const char *line = call->extra.p, *end = line ? line + call->extra.len : NULL;
-    for (; line != end; line += strlen(line) + 1) {
-        h->starts[h->count++] = h->text.len;
-        kn_buf_append(&h->text, line, strlen(line) + 1);
-    }
-}
-
-static const char *method_of(const kn_operation *operation) {
-    return operation->method ? operation->method : "POST";
-}
-
-static bool sign(const kn_aws_call *call, const kn_uri *uri, int64_t now, head *h, kn_err *err) {
-    kn_aws_client *c = call->client;
-    kn_sigv4_header headers[HEADERS];
-    for (size_t i = 0; i < h->count; i++) {
-        const char *line = h->text.p + h->starts[i];
-        size_t name = strcspn(line, ":");
-        headers[i] = (kn_sigv4_header){{line, name}, kn_slice_cstr(line + name + 1)};
-    }
-    kn_sigv4_request request = {
-        .method = kn_slice_cstr(method_of(call->operation)),
-        .path = uri->path,
-        .query = uri->query,
-        .headers = headers,
-        .header_count = h->count,
-        .payload_hash = {call->hash, 64},
-        .s3 = c->api->protocol == KN_PROTOCOL_REST_XML,
-    };
-    kn_sigv4_identity identity = {c->signer.credentials.access_key,
-                                  c->signer.credentials.secret_key, NULL};
-    kn_sigv4_scope scope = {now, c->endpoint.region, c->api->signing_name};
-    kn_buf authorization;
-    kn_buf_init(&authorization, HEAD_MAX);
-    bool ok = kn_sigv4_sign(&c->key, &identity, &scope, &request, &authorization, NULL, err);
-    if (ok)
-        add_line(h, "Authorization", authorization.p);
-    kn_buf_free(&authorization);
-    return ok && kn_buf_check(&h->text, "the request's headers", err);
-}
-
 static bool update_signer(kn_aws_client *c, kn_err *err) {
     uint64_t before = c->signer.version;
     if (!kn_identity_update(c->identity, &c->signer, err))
@@ -252,39 +162,32 @@ static bool update_signer(kn_aws_client *c, kn_err *err) {
 static void on_transfer(void *context, const kn_reply *reply, bool sent, const kn_err *err);
 
 static bool start_attempt(kn_aws_call *call, kn_err *err) {
-    kn_uri uri;
-    head h = {.count = 0};
-    kn_buf_init(&h.text, HEAD_MAX);
-    bool ok = kn_uri_parse(call->url.p, &uri, err) && update_signer(call->client, err);
-    int64_t now = kn_place_now_ms(call->client->place); /* after looking, which may take time */
-    call->signer = call->client->signer.version;
+    kn_aws_client *c = call->client;
+    kn_envelope *envelope = &call->envelope;
+    const char *lines[KN_ENVELOPE_LINES];
+    if (!update_signer(c, err))
+        return false;
+    call->signer = c->signer.version;
     call->sent_ms = kn_time_now_ms();
-    call->signed_ms = now;
+    call->signed_ms = kn_place_now_ms(c->place);
+    kn_envelope_by by = {&c->signer.credentials, &c->key, call->signed_ms};
+    bool ok = kn_envelope_sign(envelope, &by, lines, err);
     if (ok) {
-        build_lines(call, &uri, now, &h);
-        ok = kn_buf_check(&h.text, "the request's headers", err) && sign(call, &uri, now, &h, err);
-    }
-    if (ok) {
-        const char *lines[HEADERS];
-        for (size_t i = 0; i < h.count; i++)
-            lines[i] = h.text.p + h.starts[i];
         kn_transfer_request request = {
-            .method = method_of(call->operation),
-            .url = call->url.p,
+            .method = kn_envelope_method(envelope),
+            .url = envelope->url.p,
             .headers = lines,
-            .header_count = h.count,
+            .header_count = envelope->count,
             .body = call->body,
-            .timeout_ms = call->client->timeout_ms,
+            .timeout_ms = c->timeout_ms,
             .max_reply = call->max_reply,
             .done = on_transfer,
             .context = call,
         };
         call->attempts++;
-        ok = kn_transfer_submit(call->client->transfer, &request, &call->exchange, err);
+        ok = kn_transfer_submit(c->transfer, &request, &call->exchange, err);
     }
-    if (h.text.p)
-        OPENSSL_cleanse(h.text.p, h.text.cap); /* a session token may be in it */
-    kn_buf_free(&h.text);
+    kn_envelope_wipe(envelope); /* a session token may be in it */
     return ok;
 }
 
@@ -310,7 +213,7 @@ static bool correct_clock(kn_aws_call *call, const kn_reply *reply, const kn_err
 static bool may_repeat(kn_aws_call *call, bool sent, const kn_err *err) {
     if (!err->retryable || call->attempts >= call->max_attempts)
         return false;
-    if (!call->operation->repeatable && sent && err->http_status != 429 &&
+    if (!call->envelope.operation->repeatable && sent && err->http_status != 429 &&
         !kn_aws_is_throttle(err->aws_code))
         return false;
     call->cost = call->patient ? 0 : kn_retry_take(&call->client->retry, err->code == KN_ETIMEOUT);
@@ -354,7 +257,7 @@ static void on_transfer(void *context, const kn_reply *reply, bool sent, const k
             finish(call, reply, NULL);
             return;
         }
-        kn_aws_decode_error(call->operation, reply, &failure);
+        kn_aws_decode_error(call->envelope.operation, reply, &failure);
     } else {
         failure = *err;
     }
@@ -370,45 +273,11 @@ static void on_transfer(void *context, const kn_reply *reply, bool sent, const k
         return;
     }
     if (!reply)
-        kn_fail_within(&failure, "%s %s", call->client->api->name, call->operation->name);
+        kn_fail_within(&failure, "%s %s", call->client->api->name, call->envelope.operation->name);
     finish(call, NULL, &failure);
 }
 
 /* ---- calls ---- */
-
-static bool fill_url(kn_aws_call *call, const kn_aws_request *request, kn_err *err) {
-    const kn_endpoint *endpoint = &call->client->endpoint;
-    const kn_operation *op = request->operation;
-    if (op->bucket && (!request->bucket || !request->bucket[0]))
-        return kn_fail(err, KN_EINVAL, "%s %s needs a bucket", op->api->name, op->name);
-    if (op->key && request->key.n == 0)
-        return kn_fail(err, KN_EINVAL, "%s %s needs a key", op->api->name, op->name);
-    if (!kn_endpoint_resource(endpoint, op->bucket ? request->bucket : NULL,
-                              op->key ? request->key : (kn_slice){0}, &call->url, err))
-        return false;
-    const char *separator = "?";
-    if (op->query) {
-        kn_buf_printf(&call->url, "?%s", op->query);
-        separator = "&";
-    }
-    if (request->query.n) {
-        kn_buf_cstr(&call->url, separator);
-        kn_buf_slice(&call->url, request->query);
-    }
-    return kn_buf_check(&call->url, "the URL", err);
-}
-
-static bool fill_headers(kn_aws_call *call, const kn_aws_request *request, kn_err *err) {
-    if (request->header_count > EXTRA_HEADERS)
-        return kn_fail(err, KN_ELIMIT, "more than %d headers", EXTRA_HEADERS);
-    for (size_t i = 0; i < request->header_count; i++) {
-        const char *line = request->headers[i];
-        if (strpbrk(line, "\r\n"))
-            return kn_fail(err, KN_EINVAL, "a header holds a line break");
-        kn_buf_append(&call->extra, line, strlen(line) + 1);
-    }
-    return kn_buf_check(&call->extra, "the request's headers", err);
-}
 
 bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done *done,
                    void *context, kn_aws_call **out, kn_err *err) {
@@ -416,7 +285,6 @@ bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done 
     if (!call)
         return kn_fail(err, KN_ENOMEM, "out of memory for a call");
     call->client = c;
-    call->operation = request->operation;
     call->body = request->body;
     call->max_reply = request->max_reply;
     call->patient = request->max_attempts > 0;
@@ -425,11 +293,9 @@ bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done 
                                                      : ATTEMPTS;
     call->done = done;
     call->context = context;
-    kn_buf_init(&call->url, URL_MAX);
-    kn_buf_init(&call->extra, HEAD_MAX);
-    bool ok = fill_url(call, request, err) && fill_headers(call, request, err);
+    bool ok = kn_envelope_init(&call->envelope, &c->endpoint, request, err);
     if (ok) {
-        kn_sigv4_hash(call->body, call->hash);
+        kn_sigv4_hash(call->body, call->envelope.payload);
         uint64_t now = kn_time_monotonic_ns();
         uint64_t wait = kn_retry_wait_ns(&c->retry, now);
         call->due_ns = now + (uint64_t)request->delay_ms * 1000000u + wait;
@@ -476,6 +342,16 @@ bool kn_aws_poll(kn_aws_client *c, int timeout_ms, kn_err *err) {
         return false;
     start_due(c, timeout_ms);
     return true;
+}
+
+bool kn_aws_presign(kn_aws_client *c, const kn_aws_request *request, int expires_s, kn_buf *url,
+                    kn_err *err) {
+    kn_envelope envelope = {.count = 0};
+    kn_envelope_by by = {&c->signer.credentials, &c->key, kn_place_now_ms(c->place)};
+    bool ok = kn_envelope_init(&envelope, &c->endpoint, request, err) && update_signer(c, err) &&
+              kn_envelope_presign(&envelope, &by, expires_s, url, err);
+    kn_envelope_free(&envelope);
+    return ok;
 }
 
 /* ---- waited for ---- */

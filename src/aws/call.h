@@ -74,6 +74,12 @@ KN_MUST_CHECK bool kn_aws_invoke(kn_aws_client *client, const kn_aws_request *re
                                  bool (*stop)(void *context), void *context, int *status,
                                  kn_buf *headers, kn_buf *body, kn_err *err);
 
+/* Appends a URL with which whoever has it may do what the request says for expires_s seconds (1 to
+ * 604800), by the credentials of now. The request's headers must be sent with it; its body is not
+ * part of the signature. Sends nothing. */
+KN_MUST_CHECK bool kn_aws_presign(kn_aws_client *client, const kn_aws_request *request,
+                                  int expires_s, kn_buf *url, kn_err *err);
+
 /* random * min(100 ms * 2^n, 20 s), n from 0: for those who repeat parts of a request. */
 int kn_aws_backoff_ms(kn_aws_client *client, int n);
 

@@ -226,27 +226,33 @@ static void push_headers(lua_State *L, kn_slice text) {
     }
 }
 
-/* client:call{...} */
-static int l_client_call(lua_State *L) {
-    l_client *self = check_open(L);
+/* The request that the table at 2 describes; its strings stay on the stack. */
+static kn_aws_request read_request(lua_State *L, const kn_api *api,
+                                   const char *lines[HEADERS_MAX]) {
     luaL_checktype(L, 2, LUA_TTABLE);
     lua_settop(L, 2);
-    const char *lines[HEADERS_MAX];
     kn_aws_request request = {.headers = lines};
-    const kn_api *api = kn_aws_client_api(self->client);
     kn_slice name = optional_field(L, "operation");
     request.operation = name.p ? kn_operation_find(api, name.p) : NULL;
     if (!request.operation)
-        return luaL_error(L, "%s has no operation '%s'", api->name, name.p ? name.p : "nil");
+        luaL_error(L, "%s has no operation '%s'", api->name, name.p ? name.p : "nil");
     request.body = optional_field(L, "body");
     request.bucket = optional_field(L, "bucket").p;
     request.key = optional_field(L, "key");
     request.query = optional_field(L, "query");
+    request.header_count = read_headers(L, lines);
+    return request;
+}
+
+/* client:call{...} */
+static int l_client_call(lua_State *L) {
+    l_client *self = check_open(L);
+    const char *lines[HEADERS_MAX];
+    kn_aws_request request = read_request(L, kn_aws_client_api(self->client), lines);
     lua_getfield(L, 2, "max_reply");
     lua_Integer max_reply = luaL_optinteger(L, -1, REPLY_MAX);
     luaL_argcheck(L, max_reply > 0, 2, "max_reply: expected a positive integer");
     request.max_reply = (size_t)max_reply;
-    request.header_count = read_headers(L, lines);
 
     kn_err err;
     int status;
@@ -265,6 +271,24 @@ static int l_client_call(lua_State *L) {
     push_headers(L, kn_buf_view(&self->headers));
     lua_setfield(L, -2, "headers");
     kn_buf_free(&self->body);
+    return 1;
+}
+
+/* client:presign{..., expires = seconds} -> the URL */
+static int l_client_presign(lua_State *L) {
+    l_client *self = check_open(L);
+    const char *lines[HEADERS_MAX];
+    kn_aws_request request = read_request(L, kn_aws_client_api(self->client), lines);
+    lua_getfield(L, 2, "expires");
+    lua_Integer expires = luaL_checkinteger(L, -1);
+    luaL_argcheck(L, expires >= 1 && expires <= 604800, 2,
+                  "expires: expected 1 to 604800 seconds (7 days)");
+    kn_err err;
+    kn_buf_clear(&self->body);
+    self->body.max = TEXT_MAX;
+    if (!kn_aws_presign(self->client, &request, (int)expires, &self->body, &err))
+        return kn_host_error(L, &err);
+    lua_pushlstring(L, kn_buf_view(&self->body).p, self->body.len);
     return 1;
 }
 
@@ -423,6 +447,7 @@ int kn_open_aws(lua_State *L) {
     };
     static const luaL_Reg methods[] = {
         {"call", l_client_call},
+        {"presign", l_client_presign},
         {"describe", l_client_describe},
         {"close", l_client_close},
         {NULL, NULL},

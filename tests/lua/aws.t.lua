@@ -50,6 +50,26 @@ nothing, err = aws.s3(unreachable()):get_object { Key = "k" }
 tap.ok(nothing == nil and err.code == "invalid", "S3 needs a bucket")
 tap.like(err, "s3 GetObject needs a bucket", "a missing bucket is said")
 
+-- presigned URLs (tests/interop/presign.t.py compares them with botocore's)
+local s3 = aws.s3(keys)
+local url = assert(s3:presign { operation = "GetObject", bucket = "b", key = "k" })
+tap.like(url, "https://s3.eu-west-1.amazonaws.com/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&", "a presigned URL")
+tap.like(url, "&X-Amz-Expires=3600&", "good for an hour")
+tap.raises(function() s3:presign { operation = "GetObjec", bucket = "b", key = "k" } end,
+  "s3 presign: operation: expected one such as GetObject or PutObject, got GetObjec (did you mean GetObject?)",
+  "an unknown operation raises")
+tap.raises(function() s3:presign { operation = "GetObject", buckett = "b" } end,
+  "s3 presign: buckett is not a field (did you mean bucket?)", "so does an unknown field")
+for _, expires in ipairs { 0, 604801, 1.5 } do
+  tap.raises(function() s3:presign { operation = "GetObject", bucket = "b", key = "k", expires = expires } end,
+    "expires: expected 1 to 604800 seconds", "nor can it live for " .. expires .. " s")
+end
+tap.raises(function() s3:presign { operation = "GetObject", bucket = "b", key = "k", headers = { "a: b" } } end,
+  "headers: expected names, got number", "headers have names")
+nothing, err = s3:presign { operation = "GetObject", bucket = "b" }
+tap.ok(nothing == nil and err.code == "invalid", "a missing key is an error")
+tap.raises(function() return aws.kinesis(keys).presign end, "kinesis has no operation 'presign'", "only S3 has them")
+
 -- the world's failures
 local client = aws.kinesis(unreachable())
 nothing, err = client:describe_stream_summary { StreamName = "s" }

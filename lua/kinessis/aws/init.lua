@@ -124,6 +124,13 @@ local function define(api)
       return protocol.call(client, api, operation, input or {})
     end
   end
+  if api.protocol == "s3" then
+    methods.presign = function(self, input)
+      local client, err = self:open()
+      if not client then return nil, err end
+      return require(protocols.s3).presign(client, api, input)
+    end
+  end
   local metatable = {
     __index = function(_, name)
       return methods[name] or common[name] or no_such_operation(api, name, methods)

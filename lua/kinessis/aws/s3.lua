@@ -4,6 +4,13 @@
 ---     s3:get_object { Bucket = "b", Key = "a/b.txt" }  -> { Body =, ContentType =, ETag =, ... }
 ---     s3:list_objects_v2 { Bucket = "b", Prefix = "a/" } -> { Contents = {...}, IsTruncated =, ... }
 ---
+--- A URL with which whoever has it, and nothing else, may do one thing for a while (7 days at most):
+---
+---     s3:presign { operation = "GetObject", bucket = "b", key = "a/b.txt", expires = 3600 }
+---     s3:presign { operation = "PutObject", bucket = "b", key = "k", expires = 60,
+---       headers = { ["Content-Type"] = "text/plain" },   -- must then be sent just so
+---       query = { ["response-content-type"] = "text/csv" } }
+---
 --- An object is held in memory whole, up to 1 GiB. Multipart uploads are not here.
 local core = require "kinessis.core.aws"
 local options = require "kinessis.options"
@@ -188,6 +195,60 @@ local function from_headers(shape, headers)
     end
   end
   return result
+end
+
+local presign_fields = { operation = "string", bucket = "string", key = "string", expires = "number", headers = "table",
+  query = "table" }
+
+--- The pairs of a table as "name<separator>value", sorted by name.
+local function join_pairs(what, given, separator, encode)
+  local out = {}
+  for name, value in pairs(given or {}) do
+    if type(name) ~= "string" then complain("presign", "%s: expected names, got %s", what, type(name)) end
+    out[#out + 1] = encode(name) .. separator .. encode(text_of("presign", what .. "." .. name, value))
+  end
+  table.sort(out)
+  return out
+end
+
+local function arrange_presign(api, input)
+  if type(input) ~= "table" then complain("presign", "expected a table, got %s", type(input)) end
+  local names = {}
+  for name in pairs(presign_fields) do names[#names + 1] = name end
+  table.sort(names)
+  for name, value in pairs(input) do
+    local expected = presign_fields[name]
+    if not expected then
+      complain("presign", "%s is not a field%s", tostring(name), options.did_you_mean(tostring(name), names))
+    elseif type(value) ~= expected then
+      complain("presign", "%s: expected a %s, got %s", name, expected, type(value))
+    end
+  end
+  local known = false
+  for _, operation in ipairs(api.operations) do known = known or operation == input.operation end
+  if not known then
+    complain("presign", "operation: expected one such as GetObject or PutObject, got %s%s", tostring(input.operation),
+      options.did_you_mean(tostring(input.operation), api.operations))
+  end
+  local expires = math.tointeger(input.expires or 3600)
+  if not expires or expires < 1 or expires > 604800 then
+    complain("presign", "expires: expected 1 to 604800 seconds (7 days), got %s", tostring(input.expires))
+  end
+  return {
+    operation = input.operation,
+    bucket = input.bucket,
+    key = input.key,
+    expires = expires,
+    query = table.concat(join_pairs("query", input.query, "=", core.uri_encode), "&"),
+    headers = join_pairs("headers", input.headers, ": ", function(text) return text end),
+  }
+end
+
+--- @return the URL; or nil and an error
+function s3.presign(client, api, input)
+  local ok, call = pcall(arrange_presign, api, input)
+  if not ok then error(call, 3) end
+  return client:presign(call)
 end
 
 function s3.call(client, _, operation, input)
