@@ -96,6 +96,14 @@ local function pick_seed(scenario, values)
   return seed
 end
 
+-- Some sink asks for values that the plan keeps.
+local function has_keys(sinks)
+  for _, sink in ipairs(sinks) do
+    if sink.partition_key or sink.explicit_hash_key then return true end
+  end
+  return false
+end
+
 --- Runs the scenario.
 --- @param values of run.options and --amount
 --- @param with { sinks = of kinessis.core.run, first = index, due = of a pace, announce = text,
@@ -111,10 +119,9 @@ function run.go(scenario, values, with)
   if with.announce then sys.log("info", with.announce) end
   io.stdout:flush() -- what the script printed comes before the records
   local summary, err = require("kinessis.core.run").go {
-    plan = scenario:plan(with.format),
+    plan = scenario:plan(with.format, has_keys(with.sinks)),
     format = with.format,
     path = scenario.path,
-    kept = scenario:kept(),
     sinks = with.sinks,
     seed = seed,
     first = first,

@@ -17,6 +17,7 @@
 --- A loaded scenario has `destinations`: what `to` gives, always as a list.
 local check = require "kinessis.check"
 local disorder = require "kinessis.disorder"
+local keys = require "kinessis.keys"
 local pace = require "kinessis.pace"
 local sys = require "kinessis.core.sys"
 
@@ -88,16 +89,9 @@ local rules = {
   disorder = { disorder.mistake },
 }
 
---- The plan of the records (kinessis.core.plan), told to keep the partition key; format is a schema's.
-function Scenario:plan(format)
-  return self.records:plan(self:kept(), format)
-end
-
---- The field whose value is the partition key, or nil.
-function Scenario:kept()
-  for _, to in ipairs(self.destinations) do
-    if to.partition_key then return to.partition_key end
-  end
+--- The plan of the records (kinessis.core.plan). format is a schema's; keyed: it keeps self.keys.values.
+function Scenario:plan(format, keyed)
+  return self.records:plan(keyed and self.keys.values or nil, format)
 end
 
 --- The first destination of the service ("kinesis", "firehose", ...), or nil.
@@ -116,15 +110,9 @@ end
 
 -- What is wrong with the destinations together, and where.
 local function find_conflict(self)
-  local csv, key = self:format(), nil
+  local csv = self:format()
   for i, to in ipairs(self.destinations) do
     local path = self.destinations == self.to and ("scenario.to[%d]"):format(i) or "scenario.to"
-    local problem = to.partition_key and self.records:lacks(to.partition_key)
-    if problem then return ("%s.partition_key: schema %s: %s"):format(path, self.records.name, problem) end
-    key = key or to.partition_key
-    if to.partition_key and to.partition_key ~= key then
-      return ("%s.partition_key: another stream has the key %s"):format(path, key)
-    end
     if csv and to.format ~= csv and to.service ~= "null" then
       return ("%s: gets JSON, and another destination CSV: records are made once, in one format"):format(path)
     end
@@ -136,6 +124,9 @@ local function new(_, given)
   local self = setmetatable({}, Scenario)
   for key, value in pairs(given) do self[key] = value end
   self.destinations = destinations_of(given.to)
+  local found, problem, whose = keys.of(given.records, self.destinations, self.destinations == given.to)
+  if not found then check.raise(("scenario.%s: %s"):format(whose, problem), 3) end
+  self.keys = found
   local conflict = find_conflict(self)
   if conflict then check.raise(conflict, 3) end
   self.amount = math.tointeger(given.amount)
@@ -204,8 +195,8 @@ function scenario.load(path)
 end
 
 --- A plan for a worker's own state (src/bind/l_run.c): the file runs once more there.
-function scenario.plan_of(path, kept, format)
-  return assert(scenario.load(path)).records:plan(kept, format)
+function scenario.plan_of(path, format, keyed)
+  return assert(scenario.load(path)):plan(format, keyed)
 end
 
 return setmetatable(scenario, { __call = new })

@@ -20,6 +20,7 @@ local agree = require "kinessis.agree"
 local blame = require "kinessis.blame"
 local context = require "kinessis.context"
 local core = require "kinessis.core.plan"
+local emit = require "kinessis.schema.emit"
 local provider = require "kinessis.fake.provider"
 local types = require "kinessis.types"
 
@@ -29,6 +30,7 @@ Schema.__index = Schema
 local schema = {}
 
 local MAX_DEPTH = 32
+local no_keys = {}
 
 -- Raises: "person.lua:12: schema person.phone: min 10 is greater than max 1".
 local function fail(where, path, ...)
@@ -187,145 +189,6 @@ end
 
 -- ---- compiling ----
 
-local instantiate_fields
-
--- A copy of a provider for one field, with the stream that each of its draws comes from. place: the
--- scope (kinessis.agree), the field, the use that it is inside of, and in a text its counts of uses.
-local function instantiate(node, place)
-  if node.code then return node end
-  local field = place.field
-  local function inside(inner, changes)
-    return instantiate(inner, setmetatable(changes or {}, { __index = place }))
-  end
-  if node.resolve then
-    return { resolve = node, text = node.text, place = place, use = place.use or place.scope:use(node, place.counts) }
-  end
-  local copy = {}
-  for key, value in pairs(node) do copy[key] = value end
-  if node.fields then
-    copy.nodes = instantiate_fields(node.fields, field.path, place.scope:object(field.path))
-    return copy
-  end
-  if node.parts then
-    local counts = place.counts or {}
-    copy.parts = {}
-    for i, part in ipairs(node.parts) do
-      copy.parts[i] = type(part) == "string" and part or inside(part, { counts = counts })
-    end
-    return copy
-  end
-  local shared = node.draw and field.shared[node.draw]
-  if not shared then field.draws = field.draws + 1 end
-  copy.stream = node.stream or shared or ("%s#%d"):format(field.path, field.draws)
-  if node.draw then field.shared[node.draw] = copy.stream end
-  if node.body then
-    local apart = node.apart and agree.record(copy.stream, place.scope.root.locale)
-    copy.body = inside(node.body, apart and { scope = apart, counts = apart.counts })
-  end
-  if node.cases then
-    copy.cases = {}
-    local uses = node.uses or {}
-    for i, case in ipairs(node.cases) do copy.cases[i] = inside(case, { use = uses[i] or place.use }) end
-  end
-  if node.op == "script" then copy.path = field.path end
-  return copy
-end
-
--- What each field will write: a list of nodes, or for an object the list of its own. All of them are
--- made before the first is emitted, so that values agree with what follows them too.
-function instantiate_fields(fields, path, scope)
-  local nodes = {}
-  for i, field in ipairs(fields) do
-    local about = { path = path .. "." .. field.name, draws = 0, shared = {} }
-    if field.node then
-      nodes[i] = instantiate(field.node, { scope = scope, field = about })
-    elseif field.fn then
-      nodes[i] = { op = "script", fn = field.fn, path = about.path, stream = about.path .. "#1",
-        empty_array = field.type:sub(1, 6) == "array<" }
-    else
-      nodes[i] = instantiate_fields(field.fields, about.path, scope:object(about.path))
-    end
-  end
-  return nodes
-end
-
-local emit_content, emit_value, emit_fields
-
--- The code of a body: a value, or the content of the string that the provider around it writes.
-local function body_of(plan, node, body)
-  local code = {}
-  local emit = node.text and emit_content or emit_value
-  emit(plan, code, body)
-  return code
-end
-
--- Appends what the provider writes: where it is text, the content of a string.
-function emit_content(plan, code, node)
-  if node.from then node.slot = plan.slot_of[node.from] end
-  if node.code then
-    table.move(node.code, 1, #node.code, #code + 1, code)
-  elseif node.resolve then
-    local place = { scope = node.place.scope, field = node.place.field, use = node.use }
-    emit_content(plan, code, instantiate(agree.resolve(node.resolve, node.use), place))
-  elseif node.fields then
-    emit_fields(plan:inside(), code, node.fields, node.nodes, "")
-  elseif node.parts then
-    for _, part in ipairs(node.parts) do
-      if type(part) == "string" then
-        code[#code + 1] = core.escape(part):sub(2, -2)
-      else
-        emit_content(plan, code, part)
-      end
-    end
-  elseif node.cases then
-    node.body = {}
-    for i, case in ipairs(node.cases) do node.body[i] = { op = "case", body = body_of(plan, node, case) } end
-    code[#code + 1] = node
-  elseif node.body then
-    node.body = body_of(plan, node, node.body)
-    code[#code + 1] = node
-  else
-    code[#code + 1] = node
-  end
-end
-
-function emit_value(plan, code, node)
-  if node.text then code[#code + 1] = '"' end
-  emit_content(plan, code, node)
-  if node.text then code[#code + 1] = '"' end
-end
-
--- Appends the value of a field inside of a capture.
-local function emit_captured(plan, code, node, slot)
-  local body = {}
-  if node.text then code[#code + 1] = '"' end
-  emit_content(plan, body, node)
-  code[#code + 1] = { op = plan.every and "field" or "capture", slot = slot, text = node.text and 1 or 0, body = body }
-  if node.text then code[#code + 1] = '"' end
-end
-
-function emit_fields(plan, code, fields, nodes, prefix)
-  code[#code + 1] = "{"
-  for i, field in ipairs(fields) do
-    code[#code + 1] = (i > 1 and "," or "") .. core.escape(field.name) .. ":"
-    local key = prefix .. field.name
-    if field.fields then
-      plan:add_capture(key, true)
-      emit_fields(plan, code, field.fields, nodes[i], key .. "\0")
-    elseif plan.every or plan.wanted == key or field.referenced then
-      local slot = plan:new_slot()
-      plan:add_capture(key, slot)
-      if field.type:sub(1, 6) == "array<" then plan.captures.lists[key] = true end
-      plan.columns[#plan.columns + 1] = slot
-      emit_captured(plan, code, nodes[i], slot)
-      plan.slot_of[field] = slot
-    else
-      emit_value(plan, code, nodes[i])
-    end
-  end
-  code[#code + 1] = "}"
-end
-
 local function calls_scripts(fields)
   for _, field in ipairs(fields) do
     if field.fn or field.fields and calls_scripts(field.fields) then return true end
@@ -342,39 +205,15 @@ local function has_references(fields)
   return false
 end
 
--- What is known of a plan while it is emitted: captures (path -> slot), columns (slots in order) and
--- slot_of (field -> slot), wanted (the path to keep) and every (whether all fields are captured).
-local Plan = {}
-Plan.__index = Plan
-
-function Plan.new(columns)
-  return setmetatable({ captures = { lists = {} }, columns = columns, slot_of = {}, count = { slots = 0 } }, Plan)
-end
-
-function Plan:add_capture(key, slot)
-  table.insert(self.captures, key)
-  self.captures[key] = slot
-end
-
-function Plan:new_slot()
-  self.count.slots = self.count.slots + 1
-  return self.count.slots - 1
-end
-
--- For the fields of an object that is a provider: functions and the partition key do not see them.
-function Plan:inside()
-  local inner = Plan.new {}
-  inner.slot_of, inner.count = self.slot_of, self.count
-  return inner
-end
-
--- The key of a capture for a path as people write it ("address.city"), or nil.
+-- The key of a capture for a path as people write it ("address.city"), and its field; or nil.
 local function find_key(fields, path, prefix)
   for _, field in ipairs(fields) do
-    if field.name == path and not field.fields then return prefix .. field.name end
+    if field.name == path and not field.fields then return prefix .. field.name, field end
     local below = field.fields and path:sub(1, #field.name + 1) == field.name .. "."
-    local key = below and find_key(field.fields, path:sub(#field.name + 2), prefix .. field.name .. "\0")
-    if key then return key end
+    if below then
+      local key, found = find_key(field.fields, path:sub(#field.name + 2), prefix .. field.name .. "\0")
+      if key then return key, found end
+    end
   end
 end
 
@@ -398,31 +237,71 @@ function Schema:lacks(path)
     blame.suggestion(path, list_paths(self.fields, "", {})))
 end
 
---- The compiled plan (a userdata for the run). kept is the path of the field whose text each record
---- also gives apart: the partition key. format is "json" (the default) or "csv".
+--- A value to be kept of each record, for Schema:plan: the path of a field, or a provider or function,
+--- whose value is made but not written.
+--- @param name of it, in messages and for its draws
+--- @return what plan takes, and its type; or nil and what is wrong
+function Schema:value(name, given)
+  if type(given) == "string" then
+    local problem = self:lacks(given)
+    if problem then return nil, problem end
+    return given, select(2, find_key(self.fields, given, "")).type
+  elseif type(given) == "function" then
+    return { name = name, fn = given, type = "string" }, "string"
+  elseif not provider.is(given) then
+    return nil, ("the name of a field, a provider of kinessis.fake or a function(ctx) is expected, not %s"):format(
+      blame.show(given))
+  elseif given.problem then
+    return nil, given.problem
+  end
+  local record = record_of({ checked = self.fields, raw = {}, current = name }, self.name, "", 0)
+  record.object = function() provider.refuse "an object cannot be a key" end
+  local bound, problem = provider.bind(given, record)
+  if not bound then return nil, problem end
+  if types.parse(bound.type).items then return nil, ("a value of type %s cannot be a key"):format(bound.type) end
+  return { name = name, node = bound, type = bound.type }, bound.type
+end
+
+-- The paths of kept fields as keys of captures, those that are no fields, and whether some call scripts.
+local function sort_kept(self, kept)
+  local wanted, apart, scripts = {}, {}, false
+  for _, value in ipairs(kept) do
+    if type(value) == "table" then
+      apart[#apart + 1] = value
+      scripts = scripts or calls_scripts { value }
+    else
+      local problem = self:lacks(value)
+      if problem then fail(blame.where(), self.name, "%s", problem) end
+      wanted[find_key(self.fields, value, "")] = true
+    end
+  end
+  return wanted, apart, scripts
+end
+
+--- The compiled plan (a userdata for the run). kept is a list of what each record also gives apart, the
+--- keys: paths of fields, and what Schema:value returned. format is "json" (the default) or "csv".
 function Schema:plan(kept, format)
   local csv = format == "csv"
   local plans = self.plans[csv]
-  local found = plans[kept or false]
+  kept = kept or no_keys
+  local found = plans[kept]
   if found then return found end
-  if kept ~= nil then
-    local problem = self:lacks(kept)
-    if problem then fail(blame.where(), self.name, "%s", problem) end
-  end
-  local key = kept and find_key(self.fields, kept, "")
-  local plan = Plan.new { csv = csv }
-  plan.wanted, plan.every = key, csv or self.map ~= nil or calls_scripts(self.fields)
-  local code = {}
-  local nodes = instantiate_fields(self.fields, self.name, agree.record(self.name, self.locale))
-  emit_fields(plan, code, self.fields, nodes, "")
+  local wanted, apart, scripts = sort_kept(self, kept)
+  local plan = emit.Plan.new { csv = csv }
+  plan.wanted, plan.every = wanted, csv or self.map ~= nil or scripts or calls_scripts(self.fields)
+  local code, scope = {}, agree.record(self.name, self.locale)
+  emit.fields(plan, code, self.fields, emit.nodes_of(self.fields, self.name, scope), "")
   if self.map then
     code = { { op = "rewrite", fn = context.mapper(self.map), path = self.name .. ": map", stream = self.name .. "#map",
       body = code } }
   end
-  local made, result = pcall(core.new, code, key and plan.captures[key], context.maker(plan.captures),
-    plan.every and plan.columns or nil)
+  local aside, slots = emit.aside(plan, code, apart, self.name, scope), {}
+  for i, value in ipairs(kept) do
+    slots[i] = type(value) == "table" and table.remove(aside, 1) or plan.captures[find_key(self.fields, value, "")]
+  end
+  local made, result = pcall(core.new, code, slots, context.maker(plan.captures), plan.every and plan.columns or nil)
   if not made then fail(self.where, self.name, "%s", result) end
-  plans[kept or false] = result
+  plans[kept] = result
   return result
 end
 
@@ -500,11 +379,11 @@ local function add_attributes(attributes, plan, fields, make, prefix)
     attributes[attribute.name] = attribute
     local node = make()[i]
     if field.fields then
-      emit_fields(plan, attribute.code, field.fields, node, field.name .. "\0")
+      emit.fields(plan, attribute.code, field.fields, node, field.name .. "\0")
       add_attributes(attributes, plan, field.fields, function() return make()[i] end, attribute.name .. ".")
     else
       attribute.text = node.text
-      emit_content(plan, attribute.code, node)
+      emit.content(plan, attribute.code, node)
     end
   end
 end
@@ -522,10 +401,10 @@ function schema.attributes(name, fields, options)
   if has_references(checked) or calls_scripts(checked) then
     fail(where, name, "an attribute stands alone: it can be no function, and refer to no other field")
   end
-  local plan = Plan.new {}
+  local plan = emit.Plan.new {}
   local attributes = {}
   add_attributes(attributes, plan, checked, function()
-    return instantiate_fields(checked, name, agree.record(name, locale))
+    return emit.nodes_of(checked, name, agree.record(name, locale))
   end, "")
   return attributes
 end
@@ -546,7 +425,7 @@ function schema.new(name, fields, options)
     locale = locale,
     map = map,
     where = where,
-    plans = { [false] = {}, [true] = {} }, -- csv -> kept -> plan
+    plans = { [false] = {}, [true] = {} }, -- csv -> kept (the list) -> plan
   }, Schema)
 end
 

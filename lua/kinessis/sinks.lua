@@ -2,8 +2,10 @@
 --- Each has the label and the name that the summary calls it by.
 local sinks = {}
 
+local limits = { "max_records", "max_bytes", "max_record_bytes", "linger_ms", "requests_in_flight" }
+
 local function request_limits(to, sink)
-  for _, name in ipairs { "max_records", "max_bytes", "linger_ms", "requests_in_flight" } do sink[name] = to[name] end
+  for _, name in ipairs(limits) do sink[name] = to[name] end
   return sink
 end
 
@@ -13,8 +15,10 @@ end
 
 -- By service: the sink of a destination.
 local makers = {
-  kinesis = function(to, _, where)
-    return request_limits(to, { kind = "kinesis", name = to.name, aws = where.config })
+  kinesis = function(to, scenario, where)
+    local numbers = scenario.keys.of[to]
+    return request_limits(to, { kind = "kinesis", name = to.name, aws = where.config,
+      partition_key = numbers.partition_key, explicit_hash_key = numbers.explicit_hash_key })
   end,
   firehose = function(to, _, where)
     return request_limits(to, { kind = "firehose", name = to.name, aws = where.config,

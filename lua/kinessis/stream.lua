@@ -2,18 +2,33 @@
 ---
 ---     to = kinessis.stream { name = "clicks", partition_key = "user_id" }
 ---
---- The value of the field partition_key (1 to 256 characters) chooses a record's shard. What is sent
---- in one PutRecords request can be lowered from the service's limits:
+--- partition_key (1 to 256 characters) chooses a record's shard: the value of a field, by its name; or a
+--- value that is not part of the record: fake.uuid() (random), fake.constant "x" (all to one shard), or a
+--- function(ctx), as a field's. explicit_hash_key, a number below 2^128 in decimal digits, is of the same
+--- forms, and chooses the shard instead.
+---
+--- What is sent in one PutRecords request can be lowered from the service's limits:
 --- max_records (500), max_bytes (5 MiB; 10 MiB where the server allows it), linger_ms (100: how long a
---- record waits for others), requests_in_flight (4 per worker).
+--- record waits for others), requests_in_flight (4 per worker). max_record_bytes (1 MiB) is of one record;
+--- a stream whose MaxRecordSize was raised takes up to 10 MiB.
 local check = require "kinessis.check"
+local provider = require "kinessis.fake.provider"
+
+-- What it is made of is checked with the schema (kinessis.keys).
+local function is_key(value)
+  if type(value) ~= "string" and type(value) ~= "function" and not provider.is(value) then
+    return "the name of a field, a provider of kinessis.fake or a function(ctx) is expected, not " .. check.show(value)
+  end
+end
 
 local rules = {
   name = { check.text("^[%w_.-]+$", 128, "a stream name: 1 to 128 of a-z A-Z 0-9 _ . -"),
     required = "the stream's name" },
-  partition_key = { check.string, required = "the name of the field whose value chooses the shard" },
+  partition_key = { is_key, required = "the name of the field whose value chooses the shard" },
+  explicit_hash_key = { is_key },
   max_records = { check.integer(1, 500) },
   max_bytes = { check.integer(1024, 10 << 20) },
+  max_record_bytes = { check.integer(1024, 10 << 20) },
   linger_ms = { check.integer(1, 60000) },
   requests_in_flight = { check.integer(1, 64) },
 }

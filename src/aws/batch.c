@@ -13,7 +13,7 @@ enum {
     KIB = 1024,
     MIB = 1024 * KIB,
     KEY_MAX = 256,      /* characters */
-    ENTRY_EXTRA = 1600, /* of JSON around the data: names, quotes, the longest escaped key */
+    ENTRY_EXTRA = 1700, /* of JSON around the data: names, quotes, the longest escaped keys */
 };
 
 static const char *const kinesis_transient[] = {"ProvisionedThroughputExceededException",
@@ -30,7 +30,8 @@ const kn_batch_rules kn_batch_kinesis = {
     .transient = kinesis_transient,
     .keyed = true,
     .max_records = 500,
-    .record_bytes = MIB,
+    .default_record_bytes = MIB,
+    .most_record_bytes = 10 * MIB,
     .default_bytes = 5 * MIB,
     .most_bytes = 10 * MIB,
 };
@@ -43,21 +44,28 @@ const kn_batch_rules kn_batch_firehose = {
     .results_member = "RequestResponses",
     .transient = firehose_transient,
     .max_records = 500,
-    .record_bytes = 1000 * KIB,
+    .default_record_bytes = 1000 * KIB,
+    .most_record_bytes = 1000 * KIB,
     .default_bytes = 4 * MIB,
     .most_bytes = 4 * MIB,
 };
 
 bool kn_batch_init(kn_batch *b, const kn_batch_rules *rules, const char *stream,
-                   uint32_t max_records, uint32_t max_bytes, bool newline, kn_err *err) {
-    *b = (kn_batch){.rules = rules, .newline = newline};
-    b->max_records = max_records ? max_records : rules->max_records;
-    b->max_bytes = max_bytes ? max_bytes : rules->default_bytes;
-    if (b->max_records > rules->max_records || b->max_bytes > rules->most_bytes)
-        return kn_fail(err, KN_EINVAL, "%s %s takes at most %u records and %u bytes", rules->api,
-                       rules->operation, rules->max_records, rules->most_bytes);
-    kn_buf_init(&b->body,
-                (b->max_bytes / 3 + 1) * (size_t)4 + (b->max_records + 1) * (size_t)ENTRY_EXTRA);
+                   const kn_batch_limits *limits, bool newline, kn_err *err) {
+    *b = (kn_batch){.rules = rules, .newline = newline, .limits = *limits};
+    kn_batch_limits *l = &b->limits;
+    l->records = l->records ? l->records : rules->max_records;
+    l->bytes = l->bytes ? l->bytes : rules->default_bytes;
+    l->record_bytes = l->record_bytes ? l->record_bytes : rules->default_record_bytes;
+    if (l->records > rules->max_records || l->bytes > rules->most_bytes ||
+        l->record_bytes > rules->most_record_bytes)
+        return kn_fail(err, KN_EINVAL,
+                       "%s %s takes at most %u records and %u bytes, and %u bytes a record",
+                       rules->api, rules->operation, rules->max_records, rules->most_bytes,
+                       rules->most_record_bytes);
+    if (l->record_bytes > l->bytes)
+        l->record_bytes = l->bytes;
+    kn_buf_init(&b->body, (l->bytes / 3 + 1) * (size_t)4 + (l->records + 1) * (size_t)ENTRY_EXTRA);
     kn_json j = kn_json_to(&b->body);
     kn_json_begin(&j, '{');
     kn_json_key(&j, rules->stream_member);
@@ -65,7 +73,7 @@ bool kn_batch_init(kn_batch *b, const kn_batch_rules *rules, const char *stream,
     kn_json_key(&j, "Records");
     kn_json_begin(&j, '[');
     b->prefix = b->body.len;
-    b->entries = malloc(b->max_records * sizeof *b->entries);
+    b->entries = malloc(b->limits.records * sizeof *b->entries);
     if (!b->entries || !kn_buf_ok(&b->body)) {
         kn_batch_free(b);
         return kn_fail(err, KN_ENOMEM, "out of memory for a batch of records");
@@ -101,18 +109,30 @@ static size_t count_characters(kn_slice utf8) {
     return n;
 }
 
-static bool check_record(const kn_batch *b, kn_slice key, size_t size, kn_err *err) {
-    if (size > b->rules->record_bytes || size > b->max_bytes) {
-        uint32_t limit =
-            b->rules->record_bytes < b->max_bytes ? b->rules->record_bytes : b->max_bytes;
+static bool is_hash_key(kn_slice s) {
+    static const char most[] = "340282366920938463463374607431768211455"; /* 2^128 - 1 */
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    if (s.n > 1 && s.p[0] == '0')
+        return false;
+    return s.n < sizeof most - 1 || (s.n == sizeof most - 1 && memcmp(s.p, most, s.n) <= 0);
+}
+
+static bool check_record(const kn_batch *b, kn_slice key, kn_slice hash, size_t size, kn_err *err) {
+    if (size > b->limits.record_bytes)
         return kn_fail(err, KN_ELIMIT, "a record of %zu bytes%s is over the limit of %u", size,
-                       b->rules->keyed ? " with its partition key" : "", limit);
-    }
+                       b->rules->keyed ? " with its partition key" : "", b->limits.record_bytes);
     if (b->rules->keyed && key.n == 0)
         return kn_fail(err, KN_EINVAL, "a record has an empty partition key");
     if (b->rules->keyed && count_characters(key) > KEY_MAX)
         return kn_fail(err, KN_ELIMIT, "a partition key of %zu characters is over the limit of %d",
                        count_characters(key), KEY_MAX);
+    if (hash.n && !is_hash_key(hash))
+        return kn_fail(err, KN_EINVAL,
+                       "an explicit hash key is a whole number below 2^128 in decimal digits, "
+                       "not \"%.*s\"",
+                       hash.n < 60 ? (int)hash.n : 60, hash.p);
     return true;
 }
 
@@ -136,11 +156,11 @@ static size_t records_end(const kn_batch *b) {
     return last ? last->offset + last->length : b->prefix;
 }
 
-kn_batch_answer kn_batch_add(kn_batch *b, kn_slice data, kn_slice key, kn_err *err) {
+kn_batch_answer kn_batch_add(kn_batch *b, kn_slice data, kn_slice key, kn_slice hash, kn_err *err) {
     size_t size = data.n + b->newline + (b->rules->keyed ? key.n : 0);
-    if (!check_record(b, key, size, err))
+    if (!check_record(b, key, hash, size, err))
         return KN_BATCH_REFUSED;
-    if (b->count == b->max_records || size > b->max_bytes - b->bytes)
+    if (b->count == b->limits.records || size > b->limits.bytes - b->bytes)
         return KN_BATCH_FULL;
     size_t before = records_end(b);
     cut_body(b, before);
@@ -149,6 +169,11 @@ kn_batch_answer kn_batch_add(kn_batch *b, kn_slice data, kn_slice key, kn_err *e
     if (b->rules->keyed) {
         kn_buf_cstr(&b->body, "\",\"PartitionKey\":");
         kn_json_escape(&b->body, key);
+        if (hash.n) {
+            kn_buf_cstr(&b->body, ",\"ExplicitHashKey\":\"");
+            kn_buf_slice(&b->body, hash);
+            kn_buf_char(&b->body, '"');
+        }
         kn_buf_char(&b->body, '}');
     } else {
         kn_buf_cstr(&b->body, "\"}");

@@ -20,9 +20,8 @@ typedef struct kn_batch_rules {
     const char *const *transient; /* codes of records worth sending again, ended by NULL */
     bool keyed;                   /* records have partition keys, which count */
     uint32_t max_records;
-    uint32_t record_bytes;  /* of one record */
-    uint32_t default_bytes; /* of a request */
-    uint32_t most_bytes;
+    uint32_t default_record_bytes, most_record_bytes; /* of one record */
+    uint32_t default_bytes, most_bytes;               /* of a request */
 } kn_batch_rules;
 
 extern const kn_batch_rules kn_batch_kinesis, kn_batch_firehose;
@@ -34,10 +33,15 @@ typedef struct kn_batch_entry {
     uint64_t due_ns;         /* the caller's to set after adding: see ages */
 } kn_batch_entry;
 
+typedef struct kn_batch_limits { /* 0: the service's own */
+    uint32_t records, bytes;     /* of a request */
+    uint32_t record_bytes;       /* of a record, its partition key included */
+} kn_batch_limits;
+
 typedef struct kn_batch {
     const kn_batch_rules *rules;
     bool newline; /* after each record's data */
-    uint32_t max_records, max_bytes;
+    kn_batch_limits limits;
     size_t prefix; /* length of the body before the first record */
     kn_buf body;
     kn_batch_entry *entries;
@@ -47,10 +51,9 @@ typedef struct kn_batch {
                            caller's, NULL: nowhere */
 } kn_batch;
 
-/* max_records and max_bytes of 0 mean the service's. On failure nothing is held. */
+/* On failure nothing is held. */
 KN_MUST_CHECK bool kn_batch_init(kn_batch *batch, const kn_batch_rules *rules, const char *stream,
-                                 uint32_t max_records, uint32_t max_bytes, bool newline,
-                                 kn_err *err);
+                                 const kn_batch_limits *limits, bool newline, kn_err *err);
 void kn_batch_free(kn_batch *batch);
 void kn_batch_clear(kn_batch *batch);
 
@@ -60,7 +63,9 @@ typedef enum {
     KN_BATCH_REFUSED /* no request could carry it; err says why */
 } kn_batch_answer;
 
-kn_batch_answer kn_batch_add(kn_batch *batch, kn_slice data, kn_slice key, kn_err *err);
+/* explicit_hash_key: a whole number below 2^128 in decimal digits; empty: none. */
+kn_batch_answer kn_batch_add(kn_batch *batch, kn_slice data, kn_slice key,
+                             kn_slice explicit_hash_key, kn_err *err);
 
 /* The complete body; valid until the batch changes. */
 kn_slice kn_batch_body(kn_batch *batch);

@@ -7,9 +7,9 @@
  * <argument> = value, ... } by the rows of gen/ops.c, with `words` (a list; strings go in escaped,
  * without quotes; as they are with `raw`), `weights` and `body` (code) where the operation takes
  * them. A script operation
- * has `fn`, `path` and `empty_array` instead of arguments. keep is the slot of a capture, or nil;
- * make_context is of bind/script.h. columns, or nil, are the slots of all fields that hold a value,
- * with csv = true for records as rows of CSV. Mistakes raise. */
+ * has `fn`, `path` and `empty_array` instead of arguments. keep is a list of slots of captures, or
+ * nil; make_context is of bind/script.h. columns, or nil, are the slots of all fields that hold a
+ * value, with csv = true for records as rows of CSV. Mistakes raise. */
 #include "base/json.h"
 #include "base/rng.h"
 #include "bind/host.h"
@@ -37,6 +37,7 @@ typedef struct builder_box {
 
 typedef struct cursor_box {
     kn_cursor *cursor;
+    const kn_plan *plan;
     kn_cursor_config config;
     kn_buf record;
     bool running; /* a function of the record must not use or close its own cursor */
@@ -198,6 +199,20 @@ static void read_code(lua_State *L, builder_box *box) {
 }
 
 /* The list of slots at index, if any. */
+static void read_kept(lua_State *L, int index, builder_box *box) {
+    kn_err err;
+    if (lua_isnil(L, index))
+        return;
+    luaL_checktype(L, index, LUA_TTABLE);
+    for (lua_Integer i = 1; i <= luaL_len(L, index); i++) {
+        lua_geti(L, index, i);
+        if (!kn_plan_keep(box->builder, (uint32_t)luaL_checkinteger(L, -1), &err))
+            raise(L, &err);
+        lua_pop(L, 1);
+    }
+}
+
+/* The list of slots at index, if any. */
 static void read_columns(lua_State *L, int index, builder_box *box) {
     if (lua_isnil(L, index))
         return;
@@ -224,10 +239,11 @@ static int l_builder_gc(lua_State *L) {
 
 enum {
     SCRIPT_LIST = 2,
-    KEEP = SCRIPT_LIST,
+    KEEP = SCRIPT_LIST, /* until it is on top */
     CONTEXT,
     COLUMNS,
     CODE,
+    KEPT,
     PLAN,
     BUILDER
 }; /* the stack of l_plan_new */
@@ -235,10 +251,10 @@ enum {
 static int l_plan_new(lua_State *L) {
     kn_err err;
     luaL_checktype(L, 1, LUA_TTABLE);
-    lua_Integer keep = luaL_optinteger(L, KEEP, -1);
     lua_settop(L, COLUMNS);
     lua_pushvalue(L, 1);
-    lua_newtable(L); /* SCRIPT_LIST */
+    lua_pushvalue(L, KEEP);
+    lua_newtable(L);
     lua_replace(L, SCRIPT_LIST);
     plan_box *plan = lua_newuserdatauv(L, sizeof *plan, 2);
     plan->plan = NULL;
@@ -252,8 +268,7 @@ static int l_plan_new(lua_State *L) {
     lua_pushvalue(L, CODE);
     read_code(L, box);
     lua_settop(L, BUILDER);
-    if (keep >= 0)
-        kn_plan_keep(box->builder, (uint32_t)keep);
+    read_kept(L, KEPT, box);
     read_columns(L, COLUMNS, box);
     bool ok = kn_plan_finish(box->builder, &plan->plan, &err);
     kn_plan_builder_destroy(box->builder);
@@ -382,7 +397,7 @@ static int l_plan_cursor(lua_State *L) {
     if (lua_istable(L, 2))
         kn_read_disorder(L, 2, &config.disorder);
     cursor_box *box = lua_newuserdatauv(L, sizeof *box, 1);
-    *box = (cursor_box){.config = config};
+    *box = (cursor_box){.config = config, .plan = kn_check_plan(L, 1)};
     kn_buf_init(&box->record, KN_PLAN_MAX * 2);
     luaL_setmetatable(L, CURSOR_TYPE);
     lua_pushvalue(L, 1);
@@ -401,7 +416,7 @@ static int l_cursor_close(lua_State *L) {
     return 0;
 }
 
-/* cursor:record(i) -> JSON, the text of the field that is kept */
+/* cursor:record(i) -> JSON, the texts of the values that are kept */
 static int l_cursor_record(lua_State *L) {
     kn_err err;
     cursor_box *box = luaL_checkudata(L, 1, CURSOR_TYPE);
@@ -417,9 +432,12 @@ static int l_cursor_record(lua_State *L) {
     if (!ok)
         return raise(L, &err);
     lua_pushlstring(L, box->record.p, box->record.len);
-    kn_slice kept = kn_cursor_kept(box->cursor);
-    lua_pushlstring(L, kept.p, kept.n);
-    return 2;
+    uint32_t kept = kn_plan_kept(box->plan);
+    for (uint32_t n = 0; n < kept; n++) {
+        kn_slice text = kn_cursor_kept(box->cursor, n);
+        lua_pushlstring(L, text.p, text.n);
+    }
+    return 1 + (int)kept;
 }
 
 /* plan.escape(text) -> the text as a JSON string, with its quotes */

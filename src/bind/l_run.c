@@ -105,8 +105,8 @@ static bool load_plan(kn_run_binding *b, lua_State *L, kn_err *err) {
         return false;
     lua_getfield(L, -1, "plan_of");
     lua_pushstring(L, b->path);
-    lua_pushstring(L, b->kept);
     lua_pushstring(L, b->format);
+    lua_pushboolean(L, b->keyed);
     return kn_host_call(L, 3, 1, err);
 }
 
@@ -162,10 +162,13 @@ static kn_run_binding *new_binding(lua_State *L) {
 
 /* go{...} -> summary, or nil and an error when the run could not start.
  *
- *   plan                  of schema:plan(kept)
- *   path, kept, format    the scenario's file and what its plan was asked for, where it calls
- * scripts sinks                 a list of { kind = "kinesis" | "firehose", name =, aws = {...},
- * no_newline =, ... } { kind = "text", path = (nil: stdout), header = a line before the records }
+ *   plan                  of scenario:plan(format, keyed)
+ *   path, format          the scenario's file, and what its plan was asked for, where it calls
+ *                         scripts
+ *   sinks                 a list of
+ *                         { kind = "kinesis" | "firehose", name =, aws = {...}, no_newline =,
+ *                           partition_key =, explicit_hash_key = numbers of kept values, ... }
+ *                         { kind = "text", path = (nil: stdout), header = a line before records }
  *                         { kind = "null" }
  *   seed, first, amount   amount nil: until stopped
  *   workers               nil: one per processor
@@ -192,6 +195,8 @@ static int l_run_go(lua_State *L) {
     kn_err err;
     bool opened = kn_run_read_sinks(L, b, &err);
     config.sink_count = b->sink_count;
+    for (size_t i = 0; i < b->sink_count; i++)
+        config.keys[i] = b->sinks[i].keys;
     if (!opened || !kn_run_new(&config, &b->run, &err))
         return kn_host_error(L, &err);
     struct sigaction before[STOP_SIGNALS];

@@ -16,6 +16,7 @@ typedef struct kn_sink_spec {
     const char *kind_name, *name; /* as the configuration has them; the name may be NULL */
     kn_aws_config aws;
     kn_sink_stream_config stream;
+    kn_run_keys keys;
     int fd; /* to be closed, or -1 */
     kn_text *text;
 } kn_sink_spec;
@@ -27,8 +28,9 @@ typedef struct kn_run_binding {
     kn_run *run;
     kn_cursor_config cursor;
     const kn_plan *plan;
-    /* How a worker's state gets the plan: scenario.plan_of(path, kept, format) */
-    const char *path, *kept, *format;
+    /* How a worker's state gets the plan: scenario.plan_of(path, format, keyed) */
+    const char *path, *format;
+    bool keyed; /* some sink wants kept values */
     kn_sink_spec sinks[KN_RUN_SINKS];
     size_t sink_count;
     lua_State *states[KN_RUN_WORKERS];

@@ -44,7 +44,6 @@ static void read_cursor(lua_State *L, kn_run_binding *b) {
     b->cursor.clock_step_us = (uint64_t)(step * 1e6 + 0.5);
     kn_read_disorder(L, KN_RUN_CONFIG, &b->cursor.disorder);
     b->path = kn_field_text(L, KN_RUN_CONFIG, "path");
-    b->kept = kn_field_text(L, KN_RUN_CONFIG, "kept");
     b->format = kn_field_text(L, KN_RUN_CONFIG, "format");
     b->plan = kn_check_plan(L, KN_RUN_PLAN);
     luaL_argcheck(L, b->path || !kn_plan_calls_scripts(b->plan), KN_RUN_CONFIG,

@@ -24,6 +24,13 @@ static bool read_text_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *
     return kn_text_new(&config, &spec->text, err);
 }
 
+/* The number of a kept value. */
+static uint32_t read_key(lua_State *L, int table, const char *name) {
+    lua_Integer number = kn_field_integer(L, table, name, 0);
+    luaL_argcheck(L, number >= 0 && number <= KN_PLAN_KEPT, KN_RUN_CONFIG, name);
+    return (uint32_t)number;
+}
+
 static bool read_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) {
     static const char *const kinds[] = {"kinesis", "firehose", "text", "null", NULL};
     lua_getfield(L, table, "kind");
@@ -46,11 +53,14 @@ static bool read_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) 
         .stream = spec->name,
         .max_records = (uint32_t)kn_field_integer(L, table, "max_records", 0),
         .max_bytes = (uint32_t)kn_field_integer(L, table, "max_bytes", 0),
+        .max_record_bytes = (uint32_t)kn_field_integer(L, table, "max_record_bytes", 0),
         .requests_in_flight = (uint32_t)kn_field_integer(L, table, "requests_in_flight", 0),
         .linger_ms = (uint32_t)kn_field_integer(L, table, "linger_ms", 0),
         .no_newline = lua_toboolean(L, -1),
     };
     lua_pop(L, 1);
+    spec->keys.partition_key = read_key(L, table, "partition_key");
+    spec->keys.explicit_hash_key = read_key(L, table, "explicit_hash_key");
     luaL_argcheck(L, spec->stream.stream, KN_RUN_CONFIG, "a stream without a name");
     return true;
 }
@@ -63,8 +73,10 @@ bool kn_run_read_sinks(lua_State *L, kn_run_binding *b, kn_err *err) {
     for (lua_Integer i = 1; i <= n; i++) {
         lua_geti(L, -1, i);
         luaL_checktype(L, -1, LUA_TTABLE);
-        if (!read_sink(L, lua_gettop(L), &b->sinks[b->sink_count++], err))
+        kn_sink_spec *spec = &b->sinks[b->sink_count++];
+        if (!read_sink(L, lua_gettop(L), spec, err))
             return false;
+        b->keyed = b->keyed || spec->keys.partition_key || spec->keys.explicit_hash_key;
         lua_pop(L, 1);
     }
     lua_pop(L, 1);

@@ -33,7 +33,8 @@ bool kn_cursor_new(const kn_plan *plan, const kn_cursor_config *config, kn_curso
     c->seed_key = kn_rng_seed_key(config->seed);
     c->iso_second = INT64_MIN;
     kn_buf_init(&c->scratch, MAX_ANSWER);
-    kn_buf_init(&c->kept, KN_PLAN_MAX);
+    for (uint32_t i = 0; i < KN_PLAN_KEPT; i++)
+        kn_buf_init(&c->kept[i], KN_PLAN_MAX);
     kn_buf_init(&c->json, (size_t)KN_PLAN_MAX * 4);
     kn_buf_init(&c->changed, MAX_ANSWER);
     kn_buf_init(&c->mapped, (size_t)KN_PLAN_MAX * 4);
@@ -70,7 +71,8 @@ void kn_cursor_destroy(kn_cursor *c) {
     free(c->spans);
     free(c->marks);
     kn_buf_free(&c->scratch);
-    kn_buf_free(&c->kept);
+    for (uint32_t i = 0; i < KN_PLAN_KEPT; i++)
+        kn_buf_free(&c->kept[i]);
     kn_buf_free(&c->json);
     kn_buf_free(&c->changed);
     kn_buf_free(&c->mapped);
@@ -78,21 +80,21 @@ void kn_cursor_destroy(kn_cursor *c) {
     free(c);
 }
 
-static bool keep(kn_cursor *c, const kn_buf *out, kn_err *err) {
-    kn_span span = kn_ops_span(c, (size_t)c->plan->kept);
+static bool keep(const kn_cursor *c, uint32_t slot, const kn_buf *out, kn_buf *kept, kn_err *err) {
+    kn_span span = kn_ops_span(c, slot);
     kn_slice s = {out->p + span.start, span.end - span.start};
     bool text = span.text;
     if (!text && s.n >= 2 && s.p[0] == '"') {
         s = (kn_slice){s.p + 1, s.n - 2};
         text = true;
     }
-    kn_buf_clear(&c->kept);
-    if (!kn_buf_reserve(&c->kept, s.n))
-        return kn_buf_check(&c->kept, "the field that is kept", err);
+    kn_buf_clear(kept);
+    if (!kn_buf_reserve(kept, s.n))
+        return kn_buf_check(kept, "the value that is kept", err);
     if (text && memchr(s.p, '\\', s.n))
-        c->kept.len = kn_plan_unescape(c->kept.p, s);
+        kept->len = kn_plan_unescape(kept->p, s);
     else
-        kn_buf_slice(&c->kept, s);
+        kn_buf_slice(kept, s);
     return true;
 }
 
@@ -125,8 +127,9 @@ static bool make_json(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
         out->p[out->len] = '\0';
         return false;
     }
-    if (plan->kept >= 0 && !keep(c, out, err))
-        return false;
+    for (uint32_t i = 0; i < plan->kept_count; i++)
+        if (!keep(c, plan->kept[i], out, &c->kept[i], err))
+            return false;
     *end = '\0';
     out->len = (size_t)(end - out->p);
     return true;
@@ -151,8 +154,8 @@ bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
     return true;
 }
 
-kn_slice kn_cursor_kept(const kn_cursor *c) {
-    return kn_buf_view(&c->kept);
+kn_slice kn_cursor_kept(const kn_cursor *c, uint32_t n) {
+    return n < KN_PLAN_KEPT ? kn_buf_view(&c->kept[n]) : (kn_slice){"", 0};
 }
 
 bool kn_cursor_captured(const kn_cursor *c, uint32_t slot, kn_slice *json, bool *text) {

@@ -179,6 +179,14 @@ static char *run_capture(kn_cursor *c, const kn_op *op, char *p) {
     return p;
 }
 
+/* What the body writes is captured, and no part of the record. It stands behind the record, at a
+ * distance: copies in blocks write a little more than they copy. */
+static char *run_aside(kn_cursor *c, const kn_op *op, char *p) {
+    size_t end = (size_t)(p - c->out->p);
+    p = kn_ops_run(c, op + 1, op + op->span, p + KN_PLAN_SLACK);
+    return p ? c->out->p + end : NULL;
+}
+
 char *kn_ops_room(kn_cursor *c, char *p, size_t n) {
     kn_buf *out = c->out;
     size_t start = out->len, made = (size_t)(p - out->p);
@@ -238,6 +246,7 @@ const kn_op_type kn_ops_basic[] = {
     {"now_seconds",{{0}},                                   0,            20,    NULL,             run_now_seconds},
     {"capture",    {INT("slot"), INT("text")},              KN_OP_BODY,   0,     NULL,             run_capture},
     {"field",      {INT("slot"), INT("text")},              KN_OP_MARKS,  0,     NULL,             NULL},
+    {"aside",      {{0}},                                   KN_OP_BODY,   KN_PLAN_SLACK, NULL,     run_aside},
     {"script",     {INT("function")},                       0, KN_PLAN_ANSWER,   NULL,             run_script},
     {NULL,         {{0}},                                   0,            0,     NULL,             NULL},
 };

@@ -100,11 +100,13 @@ struct kn_plan {
     kn_pick *picks;
     size_t pick_count;
     char *literals;
-    size_t max_length;
+    size_t max_length; /* of what is written for a record, what is put aside included */
+    size_t longest;    /* record */
     uint32_t slots;
-    kn_field *fields;  /* by slot */
-    bool marks;        /* some are fields */
-    int64_t kept;      /* slot, or -1 */
+    kn_field *fields;            /* by slot */
+    bool marks;                  /* some are fields */
+    uint32_t kept[KN_PLAN_KEPT]; /* slots */
+    uint32_t kept_count;
     uint32_t *columns; /* slots of the fields that hold a value, in order; or NULL */
     size_t column_count;
     bool csv; /* records are rows of the columns */
@@ -140,7 +142,7 @@ struct kn_cursor {
     uint64_t unique; /* the number that operations in unique take their parts of */
     kn_buf scratch;  /* a script's long answer */
     kn_buf json;     /* the record that becomes a row of CSV */
-    kn_buf kept;
+    kn_buf kept[KN_PLAN_KEPT];
 };
 
 static inline uint64_t kn_op_draw(const kn_cursor *c, const kn_op *op) {

@@ -11,9 +11,9 @@ struct kn_plan_builder {
     kn_buf lengths;                       /* size_t: the longest text of each slot */
     kn_buf fields;                        /* kn_field, by slot */
     size_t pending;                       /* where the literal of the next operation starts */
-    size_t max_length;
+    size_t max_length, aside;             /* aside: of it, what is not part of the record */
     uint32_t slots;
-    int64_t kept;
+    uint32_t kept[KN_PLAN_KEPT], kept_count;
     bool scripts, csv, marks;
     bool begun;   /* a field, of which nothing is written yet */
     size_t after; /* the operation after the last field */
@@ -38,7 +38,6 @@ bool kn_plan_builder_new(kn_plan_builder **out, kn_err *err) {
     kn_buf_init(&b->picks, KN_PICKS_MAX * sizeof(kn_pick));
     kn_buf_init(&b->lengths, MAX_SLOTS * sizeof(size_t));
     kn_buf_init(&b->fields, MAX_SLOTS * sizeof(kn_field));
-    b->kept = -1;
     *out = b;
     return true;
 }
@@ -248,10 +247,15 @@ void kn_plan_end(kn_plan_builder *b) {
         add_length(b, times > KN_PLAN_MAX ? KN_PLAN_MAX : (body + 1) * times);
     } else if (is(type, "capture") && kn_buf_ok(&b->lengths))
         ((size_t *)(void *)b->lengths.p)[op->args[0].i] = body;
+    else if (is(type, "aside"))
+        b->aside += body + type->length;
 }
 
-void kn_plan_keep(kn_plan_builder *b, uint32_t slot) {
-    b->kept = slot;
+bool kn_plan_keep(kn_plan_builder *b, uint32_t slot, kn_err *err) {
+    if (b->kept_count == KN_PLAN_KEPT)
+        return kn_fail(err, KN_ELIMIT, "more than %d values to keep", KN_PLAN_KEPT);
+    b->kept[b->kept_count++] = slot;
+    return true;
 }
 
 void kn_plan_columns(kn_plan_builder *b, const uint32_t *slots, size_t n, bool csv) {
@@ -260,8 +264,9 @@ void kn_plan_columns(kn_plan_builder *b, const uint32_t *slots, size_t n, bool c
 }
 
 static bool check_slots(const kn_plan_builder *b, kn_err *err) {
-    if (b->kept >= (int64_t)b->slots)
-        return kn_fail(err, KN_EINVAL, "there is no capture %lld to keep", (long long)b->kept);
+    for (uint32_t i = 0; i < b->kept_count; i++)
+        if (b->kept[i] >= b->slots)
+            return kn_fail(err, KN_EINVAL, "there is no capture %u to keep", b->kept[i]);
     const uint32_t *columns = (const uint32_t *)(const void *)b->columns.p;
     for (size_t i = 0; i < b->columns.len / sizeof *columns; i++)
         if (columns[i] >= b->slots)
@@ -297,13 +302,15 @@ bool kn_plan_finish(kn_plan_builder *b, kn_plan **out, kn_err *err) {
     *plan = (kn_plan){.op_count = count_ops(b),
                       .word_count = count_words(b),
                       .max_length = b->max_length,
+                      .longest = b->max_length - b->aside,
                       .slots = b->slots,
-                      .kept = b->kept,
+                      .kept_count = b->kept_count,
                       .pick_count = b->picks.len / sizeof(kn_pick),
                       .column_count = b->columns.len / sizeof(uint32_t),
                       .csv = b->csv,
                       .marks = b->marks,
                       .scripts = b->scripts};
+    memcpy(plan->kept, b->kept, sizeof plan->kept);
     plan->ops = (kn_op *)(void *)kn_buf_take(&b->ops, NULL);
     plan->literals = kn_buf_take(&b->literals, NULL);
     plan->words = (kn_words *)(void *)kn_buf_take(&b->words, NULL);
@@ -338,6 +345,10 @@ bool kn_plan_calls_scripts(const kn_plan *plan) {
     return plan->scripts;
 }
 
+uint32_t kn_plan_kept(const kn_plan *plan) {
+    return plan->kept_count;
+}
+
 size_t kn_plan_max_length(const kn_plan *plan) {
-    return plan->max_length;
+    return plan->longest;
 }

@@ -45,9 +45,13 @@ void kn_cursor_destroy(kn_cursor *cursor);
  * On failure out is as it was. */
 KN_MUST_CHECK bool kn_cursor_record(kn_cursor *cursor, uint64_t index, kn_buf *out, kn_err *err);
 
-/* The text of the field that the plan was told to keep (the partition key), of the last record:
- * strings without quotes and escapes, other values as their JSON. Empty when none is kept. */
-kn_slice kn_cursor_kept(const kn_cursor *cursor);
+/* The text of value number `n` of those that the plan was told to keep (partition keys, ...), of
+ * the last record: strings without quotes and escapes, other values as their JSON. Empty when there
+ * is none of that number. */
+kn_slice kn_cursor_kept(const kn_cursor *cursor, uint32_t n);
+
+/* How many values the plan was told to keep. */
+uint32_t kn_plan_kept(const kn_plan *plan);
 
 /* What a capture took from the record that is being made: false while it has not been made. The
  * slice is valid until the call returns to the plan. When *text, it is the content of a JSON string
@@ -80,7 +84,7 @@ void kn_plan_destroy(kn_plan *plan);
 bool kn_plan_calls_scripts(const kn_plan *plan);
 
 /* The longest record it can make; script functions add what they return. kn_cursor_record needs
- * this much room, and KN_PLAN_SLACK, below the maximum of its buffer. */
+ * this much room, and KN_PLAN_SLACK and what is put aside, below the maximum of its buffer. */
 size_t kn_plan_max_length(const kn_plan *plan);
 #define KN_PLAN_SLACK 32
 #define KN_PLAN_ANSWER 32
@@ -124,8 +128,10 @@ KN_MUST_CHECK bool kn_plan_pick(kn_plan_builder *builder, const kn_pick *pick, u
 KN_MUST_CHECK bool kn_plan_op(kn_plan_builder *builder, const kn_op_request *request, kn_err *err);
 void kn_plan_end(kn_plan_builder *builder);
 
-/* The capture whose text kn_cursor_kept gives. */
-void kn_plan_keep(kn_plan_builder *builder, uint32_t slot);
+/* The next capture whose text kn_cursor_kept gives; the first has number 0. What is to be kept and
+ * not to be read in the record is captured inside of the operation "aside", which comes last. */
+enum { KN_PLAN_KEPT = 8 };
+KN_MUST_CHECK bool kn_plan_keep(kn_plan_builder *builder, uint32_t slot, kn_err *err);
 
 /* The captures of all fields that hold a value, in the order of the record. With csv, records are
  * rows of them (gen/csv.h), not JSON. */

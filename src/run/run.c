@@ -186,15 +186,21 @@ static bool claim(worker *w, block *b) {
     return taken;
 }
 
+static kn_slice kept(const worker *w, uint32_t number) {
+    return number ? kn_cursor_kept(w->cursor, number - 1) : (kn_slice){"", 0};
+}
+
 static bool make_record(worker *w, uint64_t index, kn_err *err) {
     kn_run *run = w->run;
     kn_buf_clear(&w->record);
     if (!kn_cursor_record(w->cursor, index, &w->record, err) ||
         !kn_buf_check(&w->record, "a record", err))
         return false;
-    kn_record record = {index, w->due_ns, kn_buf_view(&w->record), kn_cursor_kept(w->cursor)};
+    kn_record record = {.index = index, .due_ns = w->due_ns, .data = kn_buf_view(&w->record)};
     for (size_t i = 0; i < run->config.sink_count; i++) {
         kn_sink *sink = w->sinks[i];
+        record.partition_key = kept(w, run->config.keys[i].partition_key);
+        record.explicit_hash_key = kept(w, run->config.keys[i].explicit_hash_key);
         kn_count(&w->stats[i].generated, 1);
         if (!sink->type->put(sink, &record, err))
             return false;

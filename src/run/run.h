@@ -36,6 +36,13 @@ typedef struct kn_run_status {
     kn_run_totals sinks[KN_RUN_SINKS];
 } kn_run_status;
 
+/* Which of the plan's kept values (kn_cursor_kept) a sink gets as its keys, counted from 1; 0:
+ * none.
+ */
+typedef struct kn_run_keys {
+    uint32_t partition_key, explicit_hash_key;
+} kn_run_keys;
+
 typedef struct kn_run_config {
     void *context;    /* first argument of the functions below */
     unsigned workers; /* at most; 0: one per processor. Fewer when there is little to do. */
@@ -43,6 +50,7 @@ typedef struct kn_run_config {
     uint64_t amount;  /* UINT64_MAX: until stopped */
     int64_t drain_ms; /* how long a stopped run may take to deliver what it has */
     size_t sink_count;
+    kn_run_keys keys[KN_RUN_SINKS];
 
     /* Opens worker number `worker`: its cursor, and its sinks, each counting in the stats at its
      * place. Called by the calling thread, one by one; what was opened is destroyed by the run. */

@@ -233,10 +233,11 @@ static bool stream_put(kn_sink *sink, const kn_record *record, kn_err *err) {
             return lose(s, err);
         kn_err why;
         kn_batch *b = &s->filling->batch;
-        switch (kn_batch_add(b, record->data, record->partition_key, &why)) {
+        switch (
+            kn_batch_add(b, record->data, record->partition_key, record->explicit_hash_key, &why)) {
         case KN_BATCH_ADDED:
             b->entries[b->count - 1].due_ns = record->due_ns;
-            if (b->count < b->max_records && coarse_ns() - s->filling->since_ns < s->linger_ns)
+            if (b->count < b->limits.records && coarse_ns() - s->filling->since_ns < s->linger_ns)
                 return true;
             send_filling(s);
             return progress(s, 0, err);
@@ -355,6 +356,7 @@ bool kn_sink_stream_open(const kn_sink_stream_config *config, kn_stats *stats, k
     if (in_flight > IN_FLIGHT_MAX)
         return kn_fail(err, KN_EINVAL, "at most %d requests in flight, not %u", IN_FLIGHT_MAX,
                        in_flight);
+    kn_batch_limits limits = {config->max_records, config->max_bytes, config->max_record_bytes};
     uint32_t parcels = in_flight + 1; /* one more to fill meanwhile */
     stream_sink *s = kn_align_alloc(sizeof *s + parcels * sizeof *s->parcels);
     if (!s)
@@ -369,8 +371,8 @@ bool kn_sink_stream_open(const kn_sink_stream_config *config, kn_stats *stats, k
     for (; ok && s->parcel_count < parcels; s->parcel_count += ok) {
         parcel *p = &s->parcels[s->parcel_count];
         p->sink = s;
-        ok = kn_batch_init(&p->batch, s->rules, config->stream, config->max_records,
-                           config->max_bytes, firehose && !config->no_newline, err);
+        ok = kn_batch_init(&p->batch, s->rules, config->stream, &limits,
+                           firehose && !config->no_newline, err);
         p->batch.ages = &stats->latency;
         if (ok)
             recycle(s, p);

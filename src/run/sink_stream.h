@@ -31,6 +31,8 @@ typedef struct kn_sink_stream_config {
     uint32_t max_records; /* per request; 0: 500, which is also the most */
     uint32_t max_bytes;   /* per request, partition keys included; 0: 5 MiB (Kinesis, at most 10
                              MiB), 4 MiB (Firehose, the most) */
+    uint32_t
+        max_record_bytes; /* 0: 1 MiB (Kinesis, at most 10 MiB), 1000 KiB (Firehose, the most) */
     uint32_t requests_in_flight; /* 0: 4; at most 64 */
     uint32_t linger_ms;          /* 0: 100 */
     bool no_newline;             /* Firehose: do not end each record with a newline */

@@ -41,6 +41,11 @@ KN_TEST_UNUSED static bool make_pick(const char *const *words, const double *wei
            kn_plan_op(builder, &request, &make_err);
 }
 
+KN_TEST_UNUSED static void make_keep(uint32_t slot) {
+    if (!kn_plan_keep(builder, slot, &make_err))
+        exit(1);
+}
+
 KN_TEST_UNUSED static kn_plan *make_end(void) {
     kn_plan *plan = NULL;
     if (!kn_plan_finish(builder, &plan, &make_err))

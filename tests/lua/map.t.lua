@@ -75,7 +75,7 @@ tap.is(cjson.decode(sample(again, 1)[1]).n, 6, "what was set can be read, and se
 local stale = schema("s", { { "a", fake.integer(1, 9) }, { "b", function(ctx) return ctx.record.a end, type = "int" } },
   { map = function(r) r.a = 77 end })
 tap.ok(cjson.decode(sample(stale, 2)[2]).b < 10, "a change does not reach the next record")
-local cursor = mapped(function(r) r.id = "key " .. r.n end):plan("id"):cursor(clock)
+local cursor = mapped(function(r) r.id = "key " .. r.n end):plan({ "id" }):cursor(clock)
 tap.is(select(2, cursor:record(7)), "key 7", "the partition key is the changed one")
 cursor:close()
 local row = sample(mapped(function(r) r.name = 'a,"b"' end), 1, { format = "csv" })[1]

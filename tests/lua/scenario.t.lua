@@ -41,10 +41,12 @@ tap.is(good.amount, 10, "an amount that is a whole number")
 tap.is(math.type(good.amount), "integer", "becomes an integer")
 tap.is(good.start, 1643815027.0, "a start is read as a time")
 tap.is(good.pace.start()(2), 10.0, "a number is a pace")
-tap.is(good:kept(), "uuid", "the partition key is kept")
+tap.is(table.concat(good.keys.values, " "), "uuid", "the partition key is kept")
+tap.is(good.keys.of[good.to].partition_key, 1, "as the destination's")
 tap.is(good.path, path, "the path is known")
 tap.ok(good:plan(), "the plan is made")
-tap.ok(scenario.plan_of(path, "uuid"), "and for a worker")
+tap.is(select("#", scenario.plan_of(path, nil, true):cursor():record(0)), 2, "and for a worker")
+tap.is(select("#", scenario.plan_of(path):cursor():record(0)), 1, "without keys where nobody asks")
 
 path = write("several.lua", head .. [[
 return kinessis.scenario { records = person, to = {
@@ -53,7 +55,8 @@ return kinessis.scenario { records = person, to = {
 } }]])
 local several = assert(scenario.load(path))
 tap.is(#several.destinations, 3, "several destinations")
-tap.is(several:kept(), "uuid", "the key is that of the stream among them")
+tap.is(several.keys.of[several.destinations[2]].partition_key, 1, "the key is that of the stream among them")
+tap.is(several.keys.of[several.destinations[1]].partition_key, nil, "and not of another")
 tap.is(several:destination "kinesis".name, "a", "a destination is found by its service")
 tap.is(#good.destinations, 1, "one destination is a list of one")
 tap.is(#assert(scenario.load "scripts/wave.lua").destinations >= 0, true, "and none an empty one")
@@ -100,6 +103,30 @@ local cases = {
   { "return kinessis.scenario { records = person, to = kinessis.stream { name = 'a', partition_key = 'uid' } }",
     'scenario.to.partition_key: schema person: there is no field "uid" that holds a value; did you mean "uuid"?',
     "a partition key that is no field" },
+  { "return kinessis.scenario { records = person, to = kinessis.stream { name = 'a', partition_key = 5 } }",
+    "mistake.lua:4: stream.partition_key: the name of a field, a provider of kinessis.fake or a function",
+    "a partition key that is a number" },
+  { "return kinessis.scenario { records = person, to = kinessis.stream { name = 'a', "
+    .. "partition_key = fake.constant(('é'):rep(257)) } }", "is longer than the 256 characters of a partition key",
+    "a constant that is too long" },
+  { "return kinessis.scenario { records = person, to = kinessis.stream { name = 'a', "
+    .. "partition_key = fake.constant(('é'):rep(256)) } }", "no error", "256 characters are not" },
+  { "return kinessis.scenario { records = person, to = kinessis.stream { name = 'a', "
+    .. "partition_key = fake.one_of { 'a', '' } } }", 'scenario.to.partition_key: schema person: "" is empty',
+    "a choice that is empty" },
+  { "return kinessis.scenario { records = person, to = kinessis.stream { name = 'a', partition_key = 'uuid', "
+    .. "explicit_hash_key = fake.constant '340282366920938463463374607431768211456' } }",
+    "scenario.to.explicit_hash_key: schema person: \"340282366920938463463374607431768211456\" is no explicit hash key",
+    "a hash key of 2^128" },
+  { "return kinessis.scenario { records = person, to = kinessis.stream { name = 'a', partition_key = 'uuid', "
+    .. "explicit_hash_key = fake.constant '340282366920938463463374607431768211455' } }", "no error",
+    "one below it is the last" },
+  { "return kinessis.scenario { records = person, to = kinessis.stream { name = 'a', partition_key = 'uuid', "
+    .. "explicit_hash_key = fake.constant '007' } }", "is no explicit hash key", "a hash key with zeros before it" },
+  { "return kinessis.scenario { records = person, to = kinessis.stream { name = 'a', partition_key = 'uuid', "
+    .. "explicit_hash_key = fake.decimal(0, 1, 2) } }", "is of type decimal(", "or with a fraction" },
+  { "return kinessis.scenario { records = person, to = kinessis.stream { name = 'a', partition_key = 'uuid', "
+    .. "explicit_hash_key = 'phone' } }", "no error", "a field of whole numbers is one" },
   { "return kinessis.scenario { person }", "scenario: has no place for a table without a name", "a list" },
   { "return kinessis.scenario(5)", "scenario: a table is expected, not 5", "no table" },
   { "return kinessis.stream { name = 'clicks' }", "mistake.lua:4: stream.partition_key: is missing",

@@ -34,7 +34,7 @@ tap.is(record.event_date, "2022-02-02T15:00:00.000Z", "on the simulated clock")
 tap.is(table.concat(person:sample(10, clock), "\n"), table.concat(ten, "\n"), "the same seed, the same bytes")
 tap.ok(person:sample(1, with { seed = 8 })[1] ~= ten[1], "another seed, other bytes")
 tap.is(person:sample(1, with { from = 9 })[1], ten[10], "record 9 alone is record 9")
-local cursor = person:plan("uuid"):cursor(clock)
+local cursor = person:plan({ "uuid" }):cursor(clock)
 local backwards, kept = {}, true
 for i = 9, 0, -1 do
   local json, key = cursor:record(i)
@@ -43,7 +43,8 @@ for i = 9, 0, -1 do
 end
 tap.is(table.concat(backwards, "\n"), table.concat(ten, "\n"), "any order, and kept fields change nothing")
 tap.ok(kept, "the kept field's text")
-tap.ok(person:plan("uuid") == person:plan("uuid"), "a plan is made once")
+local ids = { "uuid" }
+tap.ok(person:plan(ids) == person:plan(ids) and person:plan() == person:plan(), "a plan is made once")
 tap.ok(not person:plan():calls_scripts(), "no functions here")
 tap.ok(person:plan():max_length() >= #ten[1], "the longest record is known")
 tap.raises(function() cursor:close() return cursor:record(1) end, "the cursor is closed", "a closed cursor")
@@ -80,13 +81,15 @@ tap.is(table.concat(columns, " "),
   "string int bigint double boolean string struct<deep:struct<n:int,word:string>,é:string>",
   "their types")
 local function kept_text(path)
-  local _, text = mixed:plan(path):cursor():record(0)
+  local _, text = mixed:plan({ path }):cursor():record(0)
   return text
 end
 tap.is(kept_text("text"), 'a "quoted" \\ line\n', "a kept string has no escapes")
 tap.is(kept_text("big"), "1099511627776", "a kept number")
 tap.is(kept_text("inner.deep.word"), "w", "a kept field by its path")
-tap.is(select(2, mixed:plan():cursor():record(0)), "", "nothing is kept")
+tap.is(select("#", mixed:plan():cursor():record(0)), 1, "nothing is kept")
+tap.is(table.concat({ select(2, mixed:plan({ "big", "text", "big" }):cursor():record(0)) }, " "),
+  '1099511627776 a "quoted" \\ line\n 1099511627776', "several are, in the order that they were asked for")
 
 -- ---- functions ----
 
@@ -126,8 +129,8 @@ for _, json in ipairs(made) do
 end
 tap.ok(in_range and #faces == 6, "ctx.random: its ranges")
 tap.is(calls:columns()[3].type .. " " .. calls:columns()[4].type, "int string", "a declared type, and the default")
-tap.is(select(2, calls:plan("map"):cursor(clock):record(0)), '{"":false,"a":{"c":"q\\""},"b":1}', "a kept object")
-tap.is(select(2, calls:plan("place.up"):cursor(clock):record(1)), first.place.up, "a kept string of a function")
+tap.is(select(2, calls:plan({ "map" }):cursor(clock):record(0)), '{"":false,"a":{"c":"q\\""},"b":1}', "a kept object")
+tap.is(select(2, calls:plan({ "place.up" }):cursor(clock):record(1)), first.place.up, "a kept string of a function")
 
 local big = schema("big", {
   { "a", function(ctx) return ("x"):rep(ctx.index * 1000) end }, { "b", fake.uuid() },
@@ -234,10 +237,59 @@ local loop = {}
 loop[1] = { "again", loop }
 mistake(loop, ".again.again", "a table in itself")
 tap.raises(function() schema(nil, {}) end, "schema ?: the name must be a string, not nil", "no name")
-tap.raises(function() person:plan("uid") end, 'there is no field "uid" that holds a value; did you mean "uuid"?',
+tap.raises(function() person:plan({ "uid" }) end, 'there is no field "uid" that holds a value; did you mean "uuid"?',
   "a kept field that is not there")
-tap.raises(function() person:plan(1) end, "the name of a field is expected, not 1", "or not a name")
-tap.raises(function() mixed:plan("inner") end, "there is no field", "an object cannot be kept")
+tap.raises(function() person:plan({ 1 }) end, "the name of a field is expected, not 1", "or not a name")
+tap.raises(function() mixed:plan({ "inner" }) end, "there is no field", "an object cannot be kept")
+
+-- ---- values that are kept of a record and not part of it ----
+
+do
+  local given = {
+    { "id", fake.uuid() }, { "n", fake.integer(1, 1000) }, { "first", fake.first_name() }, { "in", { { "w", "x" } } },
+  }
+  local plain = schema("apart", given)
+  local mapped = schema("apart", given, { map = function(r) r.n = -r.n end })
+  local function aside(of, value, name, format, i)
+    local found, problem = of:value(name or "key", value)
+    if not found then return nil, problem end
+    return of:plan({ found, "n" }, format):cursor({ seed = 3 }):record(i or 5)
+  end
+  local bare = plain:sample(1, { seed = 3, from = 5 })[1]
+  local json, key, n = aside(plain, fake.uuid())
+  tap.is(json, bare, "the record is as it is without")
+  tap.like(bare, ('"n":%s,'):format(n), "beside a field")
+  tap.ok(#key == 36 and not bare:find(key, 1, true), "a random key, with draws of its own", key)
+  tap.is(select(2, aside(plain, fake.uuid())), key, "which are repeated")
+  tap.ok(select(2, aside(plain, fake.uuid(), "other")) ~= key, "and by the name of the key")
+  tap.is(select(2, aside(plain, fake.constant "all")), "all", "a constant")
+  tap.is(select(2, aside(plain, fake.constant(7))), "7", "that is a number")
+  local csv, row_key = aside(plain, fake.uuid(), nil, "csv")
+  tap.ok(row_key == key and not csv:find(key, 1, true) and csv:find("," .. n .. ",", 1, true), "with rows of CSV", csv)
+  local called, seen = aside(plain, function(ctx)
+    return ctx.record.n .. "/" .. ctx.record["in"].w .. "/" .. ctx.index
+  end)
+  tap.is(called, bare, "a function of the record")
+  tap.is(seen, n .. "/x/5", "sees all of it")
+  tap.is(select(2, aside(mapped, function(ctx) return ctx.record.n end)), "-" .. n, "as its map left it")
+  tap.is(select(2, aside(plain, fake.ref "id")), bare:match '"id":"([^"]*)"', "a reference to a field")
+  local given_name = bare:match '"first":"([^"]*)"'
+  tap.like(select(2, aside(plain, fake.email())):lower(), given_name:lower():sub(1, 1), "who the record is about")
+  tap.is(select(2, aside(plain, function() return ("k"):rep(100000) end)), ("k"):rep(100000), "a long one")
+  tap.is(aside(plain, function() return ("k"):rep(100000) end), bare, "leaves the record whole")
+  tap.is(plain:plan({ (plain:value("key", fake.uuid())) }):max_length(), plain:plan():max_length(),
+    "what is aside counts for no record's length")
+  local function refuses(value, expected, name)
+    local _, problem = plain:value("key", value)
+    tap.like(problem, expected, name)
+  end
+  refuses("idd", 'no field "idd" that holds a value; did you mean "id"?', "a field that is not there")
+  refuses(5, "the name of a field, a provider of kinessis.fake or a function(ctx) is expected, not 5", "a number")
+  refuses(fake.integer(5, 1), "min 5 is greater than max 1", "a provider that cannot work")
+  refuses(fake.ref "idd", 'no field "idd"', "a reference to nothing")
+  refuses(fake.array_of(fake.uuid(), 2), "a value of type array<string> cannot be a key", "a list")
+  refuses(fake.object { { "a", 1 } }, "an object cannot be a key", "an object")
+end
 
 -- ---- random schemas: none crashes, each record is JSON, each sample repeats ----
 

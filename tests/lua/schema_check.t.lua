@@ -100,10 +100,17 @@ finds(run { id, { "o", { { "a b", 1 } } } }, "type", "problem", "o", "names of l
 local long = kinessis.delivery_stream { name = "d" }
 finds(run({ id, { "v", value(("x"):rep(1 << 20)) } }, { to = long, samples = 1 }), "size", "problem", nil, "1,000 KiB")
 finds(run({ id, { "v", value(("x"):rep(1 << 20)) } }, { samples = 1 }), "size", "problem", nil, "1 MiB")
-finds(run({ { "v", fake.one_of { "", "a" } } }, {}), "partition key", "problem", "v", "refuses an empty key")
+finds(run({ { "v", fake.one_of { "", "a" } } }, {}), "partition key", "problem", "v", "samples is empty")
 finds(run({ { "v", value(("é"):rep(257)) } }, {}), "partition key", "problem", "v",
-  "is over 256 characters in 50 of 50")
+  "in 50 of 50 samples is longer than the 256 characters")
 tap.is(#run({ { "v", value(("é"):rep(256)) } }, {}).findings, 0, "256 characters, of two bytes, are no mistake")
+finds(run({ id }, { key = function(ctx) return ctx.index % 2 == 0 and "" or "k" end }), "partition key", "problem",
+  "to.partition_key", "in 25 of 50 samples is empty")
+finds(run({ id }, { key = function() return math.random(9) end }), "purity", "problem", "to.partition_key",
+  "math.random")
+finds(run({ id }, { to = kinessis.stream { name = "s", partition_key = "id",
+  explicit_hash_key = function(ctx) return -ctx.index end } }), "partition key", "problem", "to.explicit_hash_key",
+  "is the explicit hash key, and in 49 of 50 samples is no explicit hash key")
 local two = fake.one_of { "a", "b" }
 local shards = function(n) return kinessis.stack { stream = { shards = n } } end
 finds(run({ { "v", two } }, { stack = shards(4) }), "partition key", "problem", "v", "2 values for 4 shards")

@@ -24,8 +24,10 @@ rule("size", function(about, add)
   local extra = about.scenario:destination "firehose" and 1 or 0 -- a newline, or the key
   local longest = 0
   for i, text in ipairs(about.samples.texts) do
-    local key = about.samples.keys[i]
-    longest = math.max(longest, #text + (extra == 1 and 1 or key and #key or 0))
+    for _, key in ipairs(about.scenario.keys.named) do
+      if key.member.name == "partition_key" then extra = math.max(extra, #about.samples.keys[i][key.number]) end
+    end
+    longest = math.max(longest, #text + extra)
   end
   local limit, text = table.unpack(limits[service])
   if longest > limit then
@@ -37,45 +39,50 @@ rule("size", function(about, add)
   end
 end)
 
-local longest_key = 256 -- characters
+local function column(rows, number)
+  local values = {}
+  for i, row in ipairs(rows) do values[i] = row[number] end
+  return values
+end
 
-local function count_keys(keys)
-  local seen, distinct, empty, long, top = {}, 0, 0, 0, keys[1]
-  for _, key in ipairs(keys) do
+-- How many are different, what is wrong with how many (by reason), the most frequent and how often it is.
+local function count_keys(texts, wrong)
+  local seen, distinct, problems, top = {}, 0, {}, texts[1]
+  for _, key in ipairs(texts) do
     if not seen[key] then distinct = distinct + 1 end
     seen[key] = (seen[key] or 0) + 1
     if seen[key] > seen[top] then top = key end
-    if key == "" then empty = empty + 1 end
-    if (utf8.len(key) or #key) > longest_key then long = long + 1 end
+    local problem = wrong(key)
+    if problem then problems[problem] = (problems[problem] or 0) + 1 end
   end
-  return distinct, empty, long, top, seen[top]
+  return distinct, problems, top, seen[top]
 end
 
 rule("partition key", function(about, add)
-  local field = about.scenario:kept()
-  if not field then return end
-  local total = #about.samples.keys
-  local distinct, empty, long, top, times = count_keys(about.samples.keys)
-  if empty > 0 then
-    add { level = "problem", field = field, reason = ("is empty in %d of %d samples, and is the partition key"):format(
-      empty, total), remedy = "choose a field that always has a value: Kinesis refuses an empty key" }
-  end
-  if long > 0 then
-    add { level = "problem", field = field, reason = ("is over %d characters in %d of %d samples, and is the partition "
-      .. "key"):format(longest_key, long, total), remedy = "choose a shorter field: Kinesis refuses a longer key" }
-  end
+  local total = #about.samples.texts
   local shards = about.stack and about.stack.stream and about.stack.stream.shards or 1
-  if shards < 2 then return end
-  if distinct < shards and distinct < total then
-    add { level = "problem", field = field,
-      reason = ("has %d values for %d shards: some shards get nothing"):format(distinct, shards),
-      remedy = "choose a field of many values, such as an id" }
-  elseif distinct < 10 * shards and distinct < total then
-    add { level = "note", field = field, reason = ("has %d values for %d shards: load will be uneven"):format(distinct,
-      shards), remedy = "choose a field of many values, such as an id" }
-  elseif times > 1 and times > total / shards then
-    add { level = "note", field = field, reason = ("is %s in %d of %d samples: one of %d shards gets them all"):format(
-      top, times, total, shards), remedy = "choose a field whose values are about as likely, and never null" }
+  for _, key in ipairs(about.scenario.keys.named) do
+    local distinct, problems, top, times = count_keys(column(about.samples.keys, key.number), key.member.wrong)
+    for problem, count in pairs(problems) do
+      add { level = "problem", field = key.path, reason = ("is the %s, and in %d of %d samples %s"):format(
+        key.member.name:gsub("_", " "), count, total, problem),
+        remedy = "choose a value that always is one: Kinesis refuses the record" }
+    end
+    local chooses = key.member.name == "explicit_hash_key" or not key.destination.explicit_hash_key
+    if not chooses or shards < 2 then goto next end
+    if distinct < shards and distinct < total then
+      add { level = "problem", field = key.path,
+        reason = ("has %d values for %d shards: some shards get nothing"):format(distinct, shards),
+        remedy = "choose a field of many values, such as an id" }
+    elseif distinct < 10 * shards and distinct < total then
+      add { level = "note", field = key.path, reason = ("has %d values for %d shards: load will be uneven"):format(
+        distinct, shards), remedy = "choose a field of many values, such as an id" }
+    elseif times > 1 and times > total / shards then
+      add { level = "note", field = key.path,
+        reason = ("is %s in %d of %d samples: one of %d shards gets them all"):format(top, times, total, shards),
+        remedy = "choose a field whose values are about as likely, and never null" }
+    end
+    ::next::
   end
 end)
 

@@ -49,8 +49,8 @@ local function each_function(value, visit)
   for _, part in pairs { value.node, value.body } do each_function(part, visit) end
 end
 
--- The functions of the fields, each saying which field it makes. Returns what undoes it.
-local function watch(schema)
+-- The functions of the fields and keys, each saying which one it makes. Returns what undoes it.
+local function watch(schema, values)
   local originals, plans = {}, schema.plans
   schema.plans = { [false] = {}, [true] = {} } -- made of the originals
   local function replace(holder, path)
@@ -67,6 +67,9 @@ local function watch(schema)
   show.walk(schema.fields, function(path, field)
     each_function(field, function(holder) replace(holder, path) end)
   end)
+  for _, value in ipairs(values) do
+    if type(value) == "table" then each_function(value, function(holder) replace(holder, value.name) end) end
+  end
   return setmetatable({}, { __close = function()
     schema.plans, making = plans, nil
     for holder, original in pairs(originals) do holder.fn = original end
@@ -76,7 +79,10 @@ end
 local function run(plan, clock, first, last, step)
   local cursor <close> = plan:cursor(clock)
   local records, keys = {}, {}
-  for i = first, last, step do records[i + 1], keys[i + 1] = cursor:record(i) end
+  for i = first, last, step do
+    local made = table.pack(cursor:record(i))
+    records[i + 1], keys[i + 1] = made[1], table.move(made, 2, made.n, 1, {})
+  end
   return records, keys
 end
 
@@ -94,12 +100,13 @@ local function differing(a, b, prefix, found)
 end
 
 --- @param scenario what scenario.load returned @param count how many records
---- @return { texts, records (of json.read), keys (partition keys), calls (list of { what, path, instead }),
+--- @return { texts, records (of json.read), keys (of each, the values that
+---   the plan keeps), calls (list of { what, path, instead }),
 ---   unstable (paths of fields that differ when a record is made again) }
 function samples.take(scenario, count)
   local schema = scenario.records
-  local _ <close> = watch(schema)
-  local plan = schema:plan(scenario:kept())
+  local _ <close> = watch(schema, scenario.keys.values)
+  local plan = scenario:plan("json", true)
   local clock = { seed = scenario.seed or 1, start = scenario.start or sys.now(), step = scenario.step or 0.001 }
   active = {}
   local ok, texts, keys = pcall(run, plan, clock, 0, count - 1, 1)

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 static char blank[11 << 20];
+static const kn_slice no_hash = {"", 0};
 
 static kn_slice bytes(size_t n) {
     return (kn_slice){blank, n};
@@ -14,12 +15,13 @@ static kn_slice bytes(size_t n) {
 static void open_batch(kn_batch *b, const kn_batch_rules *rules, uint32_t records, uint32_t size,
                        bool newline) {
     kn_err err;
-    tap_ok(kn_batch_init(b, rules, "st\"ream", records, size, newline, &err), "init");
+    kn_batch_limits limits = {records, size, 0};
+    tap_ok(kn_batch_init(b, rules, "st\"ream", &limits, newline, &err), "init");
 }
 
 static kn_batch_answer add(kn_batch *b, const char *data, const char *key) {
     kn_err err;
-    return kn_batch_add(b, kn_slice_cstr(data), kn_slice_cstr(key), &err);
+    return kn_batch_add(b, kn_slice_cstr(data), kn_slice_cstr(key), no_hash, &err);
 }
 
 static void bodies(void) {
@@ -55,28 +57,80 @@ static void bodies(void) {
     }
 }
 
+static void hash_keys(void) {
+    static const struct {
+        const char *text;
+        bool good;
+    } cases[] = {
+        {"0", true},
+        {"17", true},
+        {"340282366920938463463374607431768211455", true},
+        {"340282366920938463463374607431768211456", false},
+        {"1000000000000000000000000000000000000000", false},
+        {"007", false},
+        {"-1", false},
+        {"1.5", false},
+        {"seven", false},
+        {"9 ", false},
+    };
+    kn_batch b;
+    kn_err err;
+    open_batch(&b, &kn_batch_kinesis, 0, 0, false);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        tap_is_int(kn_batch_add(&b, bytes(1), KN_SLICE("k"), kn_slice_cstr(cases[i].text), &err),
+                   cases[i].good ? KN_BATCH_ADDED : KN_BATCH_REFUSED, "explicit hash key %s",
+                   cases[i].text);
+    tap_ok(strstr(err.message, "below 2^128 in decimal digits, not \"9 \"") != NULL, "says so");
+    tap_ok(strstr(kn_batch_body(&b).p,
+                  "{\"Data\":\"eA==\",\"PartitionKey\":\"k\",\"ExplicitHashKey\":\"17\"}") != NULL,
+           "it is sent");
+    tap_is_int(b.bytes, 6, "and does not count");
+    kn_batch_free(&b);
+}
+
+static void larger_records(void) {
+    kn_batch b;
+    kn_err err;
+    kn_batch_limits limits = {0, 10 << 20, 10 << 20};
+    tap_ok(kn_batch_init(&b, &kn_batch_kinesis, "s", &limits, false, &err), "records of 10 MiB");
+    tap_is_int(kn_batch_add(&b, bytes((10 << 20) - 1), KN_SLICE("k"), no_hash, &err),
+               KN_BATCH_ADDED, "one of them");
+    kn_batch_clear(&b);
+    tap_is_int(kn_batch_add(&b, bytes(10 << 20), KN_SLICE("k"), no_hash, &err), KN_BATCH_REFUSED,
+               "not a byte more");
+    kn_batch_free(&b);
+    limits.record_bytes++;
+    tap_ok(!kn_batch_init(&b, &kn_batch_kinesis, "s", &limits, false, &err), "no limit above that");
+    limits.record_bytes = 1 << 20;
+    tap_ok(!kn_batch_init(&b, &kn_batch_firehose, "s", &limits, false, &err),
+           "Firehose takes 1,000 KiB");
+}
+
 static void limits(void) {
     kn_batch b;
     kn_err err;
     kn_slice key = KN_SLICE("key");
     open_batch(&b, &kn_batch_kinesis, 0, 0, false);
     int n = 0;
-    while (kn_batch_add(&b, bytes(1), key, &err) == KN_BATCH_ADDED)
+    while (kn_batch_add(&b, bytes(1), key, no_hash, &err) == KN_BATCH_ADDED)
         n++;
     tap_is_int(n, 500, "500 records");
     kn_batch_clear(&b);
-    tap_is_int(kn_batch_add(&b, bytes((1 << 20) - 2), key, &err), KN_BATCH_REFUSED,
+    tap_is_int(kn_batch_add(&b, bytes((1 << 20) - 2), key, no_hash, &err), KN_BATCH_REFUSED,
                "a byte over 1 MiB with its key");
     tap_is_str(err.message,
                "a record of 1048577 bytes with its partition key is over the limit of 1048576",
                "and why");
-    tap_is_int(kn_batch_add(&b, bytes((1 << 20) - 3), key, &err), KN_BATCH_ADDED, "1 MiB exactly");
+    tap_is_int(kn_batch_add(&b, bytes((1 << 20) - 3), key, no_hash, &err), KN_BATCH_ADDED,
+               "1 MiB exactly");
     for (int i = 0; i < 4; i++)
-        tap_is_int(kn_batch_add(&b, bytes((1 << 20) - 3 - (i == 3)), key, &err), KN_BATCH_ADDED,
-                   "record %d of 1 MiB", i + 2);
+        tap_is_int(kn_batch_add(&b, bytes((1 << 20) - 3 - (i == 3)), key, no_hash, &err),
+                   KN_BATCH_ADDED, "record %d of 1 MiB", i + 2);
     tap_is_int(b.bytes, (5 << 20) - 1, "one byte left");
-    tap_is_int(kn_batch_add(&b, bytes(1), KN_SLICE("k"), &err), KN_BATCH_FULL, "no room for two");
-    tap_is_int(kn_batch_add(&b, bytes(0), KN_SLICE("k"), &err), KN_BATCH_ADDED, "room for one");
+    tap_is_int(kn_batch_add(&b, bytes(1), KN_SLICE("k"), no_hash, &err), KN_BATCH_FULL,
+               "no room for two");
+    tap_is_int(kn_batch_add(&b, bytes(0), KN_SLICE("k"), no_hash, &err), KN_BATCH_ADDED,
+               "room for one");
     tap_is_int(b.bytes, 5 << 20, "5 MiB exactly");
     json_t *root = json_loadb(kn_batch_body(&b).p, kn_batch_body(&b).n, 0, NULL);
     tap_is_int(json_array_size(json_object_get(root, "Records")), 6, "the body is JSON");
@@ -98,25 +152,27 @@ static void limits(void) {
     long_key[256] = '\0';
     bool all = true;
     for (int i = 0; i < 500; i++)
-        all = all &&
-              kn_batch_add(&b, bytes(20971 - 256), kn_slice_cstr(long_key), &err) == KN_BATCH_ADDED;
+        all = all && kn_batch_add(&b, bytes(20971 - 256), kn_slice_cstr(long_key), no_hash, &err) ==
+                         KN_BATCH_ADDED;
     tap_ok(all && kn_batch_body(&b).n > 14500000 && kn_buf_ok(&b.body),
            "the longest keys and most bytes fit the body");
     kn_batch_free(&b);
 
     open_batch(&b, &kn_batch_firehose, 0, 0, true);
-    tap_is_int(kn_batch_add(&b, bytes(1024000), (kn_slice){0}, &err), KN_BATCH_REFUSED,
+    tap_is_int(kn_batch_add(&b, bytes(1024000), (kn_slice){0}, no_hash, &err), KN_BATCH_REFUSED,
                "Firehose: the newline counts");
     for (int i = 0; i < 4; i++)
-        tap_is_int(kn_batch_add(&b, bytes(1023999), (kn_slice){0}, &err), KN_BATCH_ADDED,
+        tap_is_int(kn_batch_add(&b, bytes(1023999), (kn_slice){0}, no_hash, &err), KN_BATCH_ADDED,
                    "1000 KiB with it");
-    tap_is_int(kn_batch_add(&b, bytes(4194304 - 4 * 1024000), (kn_slice){0}, &err), KN_BATCH_FULL,
-               "4 MiB and a byte");
-    tap_is_int(kn_batch_add(&b, bytes(4194304 - 4 * 1024000 - 1), (kn_slice){0}, &err),
+    tap_is_int(kn_batch_add(&b, bytes(4194304 - 4 * 1024000), (kn_slice){0}, no_hash, &err),
+               KN_BATCH_FULL, "4 MiB and a byte");
+    tap_is_int(kn_batch_add(&b, bytes(4194304 - 4 * 1024000 - 1), (kn_slice){0}, no_hash, &err),
                KN_BATCH_ADDED, "4 MiB");
     kn_batch_free(&b);
-    tap_ok(!kn_batch_init(&b, &kn_batch_kinesis, "s", 501, 0, false, &err), "501 records refused");
-    tap_ok(!kn_batch_init(&b, &kn_batch_firehose, "s", 0, (4 << 20) + 1, false, &err),
+    tap_ok(!kn_batch_init(&b, &kn_batch_kinesis, "s", &(kn_batch_limits){501, 0, 0}, false, &err),
+           "501 records refused");
+    tap_ok(!kn_batch_init(&b, &kn_batch_firehose, "s", &(kn_batch_limits){0, (4 << 20) + 1, 0},
+                          false, &err),
            "more than 4 MiB refused");
 }
 
@@ -193,6 +249,8 @@ int main(void) {
     memset(blank, 'x', sizeof blank);
     bodies();
     limits();
+    hash_keys();
+    larger_records();
     replies();
     return tap_done();
 }

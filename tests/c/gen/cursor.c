@@ -23,7 +23,7 @@ static kn_plan *make_sample(bool script) {
         kn_plan_end(builder);
     }
     make_literal("}");
-    kn_plan_keep(builder, script ? 2 : 0);
+    make_keep(script ? 2 : 0);
     return make_end();
 }
 
@@ -39,7 +39,7 @@ static void test_order(void) {
     for (uint64_t i = 0; i < N; i++) {
         ok = kn_cursor_record(forth, i, &all, &make_err) && ok;
         at[i + 1] = all.len;
-        kn_slice key = kn_cursor_kept(forth);
+        kn_slice key = kn_cursor_kept(forth, 0);
         kept = kept && (kn_slice_eq_cstr(key, "Active") || kn_slice_eq_cstr(key, "é") ||
                         kn_slice_eq_cstr(key, "In\"active\x1f\n"));
     }
@@ -124,7 +124,7 @@ static void test_answers(answers *a) {
     tap_ok(a->calls == 1 && a->read_earlier && !a->read_later,
            "it can read what is made, not more");
     tap_ok(strstr(record, expected) != NULL, "its answer is in the record");
-    tap_ok(kn_slice_eq_cstr(kn_cursor_kept(a->cursor), "xxxxx"), "and is kept without quotes");
+    tap_ok(kn_slice_eq_cstr(kn_cursor_kept(a->cursor, 0), "xxxxx"), "and is kept without quotes");
 }
 
 static void test_long_answers(answers *a) {
@@ -164,6 +164,54 @@ static void test_scripts(void) {
     kn_plan_destroy(plan);
 }
 
+/* {"a":"<pick>"} and beside it an uuid, whether long or short. */
+static void test_aside(void) {
+    static const char *const words[] = {"x", "abcdefghijklmnopqrstuvwxyz"};
+    make_begin();
+    make_literal("{\"a\":\"");
+    make_op("capture", 0, 1, 0);
+    make_pick(words, NULL, 2);
+    kn_plan_end(builder);
+    make_literal("\"}");
+    make_op("aside", 0, 0, 0);
+    make_op("capture", 1, 1, 0);
+    make_op("uuid", 0, 0, 0);
+    kn_plan_end(builder);
+    kn_plan_end(builder);
+    make_keep(1);
+    make_keep(0);
+    kn_plan *plan = make_end();
+    kn_cursor *cursor = make_cursor(plan, 7);
+    bool whole = true, kept = true;
+    for (uint64_t i = 0; i < 50; i++) {
+        const char *record = make_record(cursor, i);
+        kn_slice uuid = kn_cursor_kept(cursor, 0), word = kn_cursor_kept(cursor, 1);
+        char expected[64];
+        snprintf(expected, sizeof expected, "{\"a\":\"%.*s\"}", (int)word.n, word.p);
+        whole = whole && strcmp(record, expected) == 0;
+        kept = kept && uuid.n == 36 && uuid.p[8] == '-' && uuid.p[23] == '-';
+    }
+    tap_ok(whole, "what is aside is not in the record");
+    tap_ok(kept, "and is kept");
+    tap_is_int(kn_cursor_kept(cursor, 2).n, 0, "there is no third value");
+    tap_is_int(kn_plan_kept(plan), 2, "two are counted");
+    tap_is_int(kn_plan_max_length(plan), strlen("{\"a\":\"\"}") + 26, "the longest record");
+    kn_buf tight;
+    kn_buf_init(&tight, kn_plan_max_length(plan) + KN_PLAN_SLACK);
+    tap_ok(!kn_cursor_record(cursor, 0, &tight, &make_err) && tight.len == 0,
+           "the room for it must be there too");
+    kn_buf_free(&tight);
+    kn_cursor_destroy(cursor);
+    kn_plan_destroy(plan);
+    make_begin();
+    bool all = true;
+    for (uint32_t i = 0; i < KN_PLAN_KEPT; i++)
+        all = all && kn_plan_keep(builder, 0, &make_err);
+    tap_ok(all && !kn_plan_keep(builder, 0, &make_err), "a plan keeps so many values");
+    kn_plan_builder_destroy(builder);
+    builder = NULL;
+}
+
 static void test_clock(void) {
     make_begin();
     make_op("now", 0, 0, 0);
@@ -196,6 +244,7 @@ int main(void) {
     test_order();
     test_room();
     test_scripts();
+    test_aside();
     test_clock();
     test_unescape();
     return tap_done();

@@ -142,7 +142,7 @@ static void test_mistakes(void) {
         nested = make_optional(1) && nested;
     tap_ok(nested && !make_optional(1), "nesting has an end");
     tap_is_str(make_err.message, "nested deeper than 64", "says so");
-    kn_plan_keep(builder, 3);
+    tap_ok(kn_plan_keep(builder, 3, &make_err), "a capture may be named before it is made");
     tap_ok(!make_end(), "keeping a capture that is not there");
     tap_is_str(make_err.message, "there is no capture 3 to keep", "says so");
     kn_plan_destroy(NULL);

@@ -29,9 +29,9 @@ bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
     return kn_buf_check(out, "a record", err);
 }
 
-kn_slice kn_cursor_kept(const kn_cursor *c) {
+kn_slice kn_cursor_kept(const kn_cursor *c, uint32_t n) {
     (void)c;
-    return KN_SLICE("key");
+    return n == 0 ? KN_SLICE("key") : n == 1 ? KN_SLICE("17") : KN_SLICE("?");
 }
 
 void kn_cursor_destroy(kn_cursor *c) {
@@ -59,6 +59,62 @@ static void stuck_destroy(kn_sink *sink) {
 
 static const kn_sink_type stuck = {
     .name = "stuck", .put = stuck_put, .drain = stuck_drain, .destroy = stuck_destroy};
+
+/* ---- a sink that notes its keys ---- */
+
+typedef struct noting_sink {
+    kn_sink sink;
+    char *keys; /* "partition/explicit " of the last record, 40 bytes */
+} noting_sink;
+
+static bool noting_put(kn_sink *sink, const kn_record *record, kn_err *err) {
+    (void)err;
+    snprintf(((noting_sink *)sink)->keys, 40, "%.*s/%.*s", (int)record->partition_key.n,
+             record->partition_key.p, (int)record->explicit_hash_key.n,
+             record->explicit_hash_key.p);
+    kn_count(&sink->stats->delivered, 1);
+    return true;
+}
+
+static bool noting_drain(kn_sink *sink, uint64_t deadline_ns, kn_err *err) {
+    (void)sink, (void)deadline_ns, (void)err;
+    return true;
+}
+
+static const kn_sink_type noting = {
+    .name = "noting", .put = noting_put, .drain = noting_drain, .destroy = stuck_destroy};
+
+static bool open_noting(void *context, unsigned worker, kn_stats *stats, kn_cursor **cursor,
+                        kn_sink **sinks, kn_err *err) {
+    char(*keys)[40] = context;
+    (void)worker, (void)err;
+    *cursor = calloc(1, sizeof **cursor);
+    (*cursor)->fail_at = UINT64_MAX;
+    for (size_t i = 0; i < 3; i++) {
+        noting_sink *s = calloc(1, sizeof *s);
+        *s = (noting_sink){{.type = &noting, .stats = &stats[i]}, keys[i]};
+        sinks[i] = &s->sink;
+    }
+    return true;
+}
+
+static void test_keys(void) {
+    static char keys[3][40];
+    kn_err err;
+    kn_run *run;
+    kn_run_summary summary;
+    kn_run_config config = {.context = keys,
+                            .workers = 1,
+                            .amount = 3,
+                            .sink_count = 3,
+                            .keys = {{1, 0}, {0, 0}, {1, 2}},
+                            .open = open_noting};
+    tap_ok(kn_run_new(&config, &run, &err) && kn_run_go(run, &summary, &err), "three sinks");
+    tap_is_str(keys[0], "key/", "one gets the first value as partition key");
+    tap_is_str(keys[1], "/", "one gets none");
+    tap_is_str(keys[2], "key/17", "one gets both");
+    kn_run_destroy(run);
+}
 
 /* ---- a run for tests ---- */
 
@@ -338,6 +394,7 @@ static void test_stuck_sink(void) {
 }
 
 int main(void) {
+    test_keys();
     signal(SIGPIPE, SIG_IGN);
     test_order();
     test_pace();
