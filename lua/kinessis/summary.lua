@@ -64,9 +64,9 @@ function summary.tell(result, list)
 end
 
 --- @return whether the error is one that tell() has told
-function summary.tells_error(result, err)
-  for _, sent in ipairs(result.sinks) do
-    if tostring(sent.first_error) == tostring(err) then return true end
+function summary.tells_error(result, list, err)
+  for i, sent in ipairs(result.sinks) do
+    if not list[i].copy and tostring(sent.first_error) == tostring(err) then return true end
   end
   return false
 end

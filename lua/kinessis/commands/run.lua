@@ -39,7 +39,7 @@ local function go(scenario, values, where)
   local all = told.tell(summary, list)
   local flushed, flush_error = true, nil
   if where then flushed, flush_error = where:flush() end
-  if summary.error and not told.tells_error(summary, summary.error) then
+  if summary.error and not told.tells_error(summary, list, summary.error) then
     if not flushed then log("error", "%s", tostring(flush_error)) end
     return nil, summary.error
   end
