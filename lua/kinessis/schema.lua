@@ -18,6 +18,7 @@
 --- The schema is checked here, and compiled (src/gen/plan.h) when it is first run.
 local agree = require "kinessis.agree"
 local blame = require "kinessis.blame"
+local check = require "kinessis.schema.fields"
 local context = require "kinessis.context"
 local core = require "kinessis.core.plan"
 local emit = require "kinessis.schema.emit"
@@ -29,181 +30,7 @@ Schema.__index = Schema
 
 local schema = {}
 
-local MAX_DEPTH = 32
 local no_keys = {}
-
--- Raises: "person.lua:12: schema person.phone: min 10 is greater than max 1".
-local function fail(where, path, ...)
-  local message = select("#", ...) > 1 and string.format(...) or (...)
-  error(("%s%sschema %s: %s"):format(where, where ~= "" and ": " or "", path, message), 0)
-end
-
--- ---- checking ----
-
-local field_keys = { "type" }
-
-local function check_field_shape(field, i, seen, path, where)
-  if type(field) ~= "table" or provider.is(field) then
-    fail(where, path, "field %d must be { name, value }, not %s", i,
-      provider.is(field) and "a provider" or blame.show(field))
-  end
-  local name = field[1]
-  if type(name) ~= "string" or name == "" then
-    fail(where, path, "the name of field %d must be a string, not %s", i, name == "" and "empty" or blame.show(name))
-  elseif not utf8.len(name) then
-    fail(where, path, "the name of field %d, %q, is not valid UTF-8", i, name)
-  elseif seen[name] then
-    fail(where, path .. "." .. name, "fields %d and %d have the same name", seen[name], i)
-  end
-  seen[name] = i
-  for key in pairs(field) do
-    if key ~= 1 and key ~= 2 and key ~= "type" then
-      if key == 3 then fail(where, path .. "." .. name, "a field is { name, value }; there is a third thing") end
-      fail(where, path .. "." .. name, "a field has no option %s%s", blame.show(key),
-        type(key) == "string" and blame.suggestion(key, field_keys) or "")
-    end
-  end
-end
-
-local check_fields
-
-local function struct_of(fields)
-  local members = {}
-  for i, field in ipairs(fields) do members[i] = field.name .. ":" .. field.type end
-  return "struct<" .. table.concat(members, ",") .. ">"
-end
-
--- The fields from `from` to `to` by way of what each refers to, as names, or nil.
-local function find_cycle(scope, from, to, seen)
-  if from == to then return { from } end
-  if seen[from] then return nil end
-  seen[from] = true
-  for _, field in ipairs(scope.raw) do
-    local value = field[1] == from and field[2]
-    for name in pairs(provider.is(value) and value.refers or {}) do
-      local way = find_cycle(scope, name, to, seen)
-      if way then return { from, table.unpack(way) } end
-    end
-  end
-  return nil
-end
-
--- The checked field that `name` means in the scope (one list of fields; `outer` is the one around it).
-local function find_field(scope, name, what)
-  local names, current = {}, scope.current
-  local inner = scope
-  while scope do
-    for _, field in ipairs(scope.checked) do
-      local below = field.fields and name:sub(1, #field.name + 1) == field.name .. "."
-      if field.name == name then
-        if field.fields then provider.refuse("%s: %q is an object; name a field in it", what, name) end
-        field.referenced = true
-        return field
-      elseif below then
-        return find_field({ checked = field.fields, raw = {} }, name:sub(#field.name + 2), what)
-      end
-      names[#names + 1] = field.name
-    end
-    scope = scope.outer
-  end
-  for _, field in ipairs(inner.raw) do
-    if type(field) == "table" and field[1] == name then
-      local way = find_cycle(inner, name, current, {})
-      if way then provider.refuse("the fields refer to each other: %s -> %s", current, table.concat(way, " -> ")) end
-      provider.refuse("%s: the field %q stands after this one; put it before", what, name)
-    end
-  end
-  provider.refuse("%s: there is no field %q%s", what, name, blame.suggestion(name, names))
-end
-
--- What a provider may ask about the record around it (provider.bind).
-local function record_of(scope, path, where, depth)
-  return {
-    find = function(name, what) return find_field(scope, name, what) end,
-    object = function(fields)
-      if type(fields) ~= "table" or provider.is(fields) then
-        provider.refuse("object must be given a list of { name, value }, not %s",
-          provider.is(fields) and "a provider" or blame.show(fields))
-      elseif depth >= MAX_DEPTH then
-        provider.refuse("nested deeper than %d (does a table hold itself?)", MAX_DEPTH)
-      end
-      local checked = check_fields(fields, path, where, depth + 1, scope)
-      return checked, struct_of(checked)
-    end,
-  }
-end
-
--- Fills checked with what the value is: node (a provider), fn, or fields.
-local function check_value(checked, value, path, where, depth, scope)
-  if provider.is(value) then
-    if value.problem then fail(value.where or where, path, "%s", value.problem) end
-    local bound, problem = provider.bind(value, record_of(scope, path, value.where or where, depth))
-    if not bound then fail(value.where or where, path, "%s", problem) end
-    checked.node, checked.type = bound, bound.type
-  elseif type(value) == "function" then
-    checked.fn, checked.type = value, "string"
-  elseif type(value) == "table" then
-    if depth == MAX_DEPTH then
-      fail(where, path, "nested deeper than %d (does a table hold itself?)", MAX_DEPTH)
-    end
-    checked.fields = check_fields(value, path, where, depth + 1, scope)
-    checked.type = struct_of(checked.fields)
-  elseif value == nil then
-    fail(where, path, "there is no value; give a provider, a constant, a list of fields or a function")
-  else
-    local constant = require("kinessis.fake").constant(value)
-    if constant.problem then fail(where, path, "%s", constant.problem) end
-    checked.node, checked.type = constant, constant.type
-  end
-end
-
-function check_fields(fields, path, where, depth, outer)
-  local result, seen = {}, {}
-  local scope = { checked = result, raw = fields, outer = outer }
-  local count = #fields
-  for key in pairs(fields) do
-    if math.type(key) ~= "integer" or key < 1 or key > count then
-      fail(where, path, "fields are a list of { name, value }, and this one has a key %s%s", blame.show(key),
-        type(key) == "string" and (': write { "%s", ... }'):format(key) or "")
-    end
-  end
-  if count == 0 then fail(where, path, "there are no fields") end
-  for i = 1, count do
-    local field = fields[i]
-    check_field_shape(field, i, seen, path, where)
-    local checked = { name = field[1] }
-    local field_path = path .. "." .. checked.name
-    scope.current = checked.name
-    check_value(checked, field[2], field_path, where, depth, scope)
-    if field.type ~= nil then
-      if not types.parse(field.type) then
-        fail(where, field_path, "%s is not a type%s", blame.show(field.type),
-          type(field.type) == "string" and blame.suggestion(field.type, types.names()) or "")
-      end
-      checked.type = types.glue(types.parse(field.type))
-    end
-    result[i] = checked
-  end
-  return result
-end
-
--- ---- compiling ----
-
-local function calls_scripts(fields)
-  for _, field in ipairs(fields) do
-    if field.fn or field.fields and calls_scripts(field.fields) then return true end
-    if field.node and provider.contains(field.node, "script") then return true end
-  end
-  return false
-end
-
--- Some field is asked for by another one.
-local function has_references(fields)
-  for _, field in ipairs(fields) do
-    if field.referenced or field.fields and has_references(field.fields) then return true end
-  end
-  return false
-end
 
 -- The key of a capture for a path as people write it ("address.city"), and its field; or nil.
 local function find_key(fields, path, prefix)
@@ -254,7 +81,7 @@ function Schema:value(name, given)
   elseif given.problem then
     return nil, given.problem
   end
-  local record = record_of({ checked = self.fields, raw = {}, current = name }, self.name, "", 0)
+  local record = check.record_of({ checked = self.fields, raw = {}, current = name }, self.name, "", 0)
   record.object = function() provider.refuse "an object cannot be a key" end
   local bound, problem = provider.bind(given, record)
   if not bound then return nil, problem end
@@ -268,10 +95,10 @@ local function sort_kept(self, kept)
   for _, value in ipairs(kept) do
     if type(value) == "table" then
       apart[#apart + 1] = value
-      scripts = scripts or calls_scripts { value }
+      scripts = scripts or check.calls_scripts { value }
     else
       local problem = self:lacks(value)
-      if problem then fail(blame.where(), self.name, "%s", problem) end
+      if problem then check.fail(blame.where(), self.name, "%s", problem) end
       wanted[find_key(self.fields, value, "")] = true
     end
   end
@@ -288,7 +115,7 @@ function Schema:plan(kept, format)
   if found then return found end
   local wanted, apart, scripts = sort_kept(self, kept)
   local plan = emit.Plan.new { csv = csv }
-  plan.wanted, plan.every = wanted, csv or self.map ~= nil or scripts or calls_scripts(self.fields)
+  plan.wanted, plan.every = wanted, csv or self.map ~= nil or scripts or check.calls_scripts(self.fields)
   local code, scope = {}, agree.record(self.name, self.locale)
   emit.fields(plan, code, self.fields, emit.nodes_of(self.fields, self.name, scope), "")
   if self.map then
@@ -300,7 +127,7 @@ function Schema:plan(kept, format)
     slots[i] = type(value) == "table" and table.remove(aside, 1) or plan.captures[find_key(self.fields, value, "")]
   end
   local made, result = pcall(core.new, code, slots, context.maker(plan.captures), plan.every and plan.columns or nil)
-  if not made then fail(self.where, self.name, "%s", result) end
+  if not made then check.fail(self.where, self.name, "%s", result) end
   plans[kept] = result
   return result
 end
@@ -350,26 +177,6 @@ function schema.is(value)
   return getmetatable(value) == Schema
 end
 
--- The locale among the options of a schema, or nil; and its map.
-local function check_options(options, name, where)
-  if options == nil then return nil end
-  if type(options) ~= "table" then fail(where, name, "the options must be a table, not %s", blame.show(options)) end
-  for key in pairs(options) do
-    if key ~= "locale" and key ~= "map" then
-      fail(where, name, "a schema has no option %s%s", blame.show(key),
-        type(key) == "string" and blame.suggestion(key, { "locale", "map" }) or "")
-    end
-  end
-  local map = options.map
-  if map ~= nil and type(map) ~= "function" then
-    fail(where, name, "map must be a function of (record, ctx), not %s", blame.show(map))
-  end
-  if options.locale == nil then return nil, map end
-  local found, problem = require("kinessis.locale").find(options.locale)
-  if not found then fail(where, name, "%s", problem) end
-  return found, map
-end
-
 -- Adds what each field, and each object, writes alone. make() makes the nodes anew, since what is
 -- emitted is spent.
 local function add_attributes(attributes, plan, fields, make, prefix)
@@ -394,12 +201,12 @@ end
 function schema.attributes(name, fields, options)
   local where = blame.where()
   if type(fields) ~= "table" or provider.is(fields) then
-    fail(where, name, "the fields must be a list of { name, value }, not %s", blame.show(fields))
+    check.fail(where, name, "the fields must be a list of { name, value }, not %s", blame.show(fields))
   end
-  local locale = check_options(options, name, where)
-  local checked = check_fields(fields, name, where, 0)
-  if has_references(checked) or calls_scripts(checked) then
-    fail(where, name, "an attribute stands alone: it can be no function, and refer to no other field")
+  local locale = check.options(options, name, where)
+  local checked = check.fields(fields, name, where, 0)
+  if check.has_references(checked) or check.calls_scripts(checked) then
+    check.fail(where, name, "an attribute stands alone: it can be no function, and refer to no other field")
   end
   local plan = emit.Plan.new {}
   local attributes = {}
@@ -412,16 +219,16 @@ end
 function schema.new(name, fields, options)
   local where = blame.where()
   if type(name) ~= "string" or name == "" or not utf8.len(name) then
-    fail(where, "?", "the name must be a string, not %s", name == "" and "empty" or blame.show(name))
+    check.fail(where, "?", "the name must be a string, not %s", name == "" and "empty" or blame.show(name))
   end
   if type(fields) ~= "table" or provider.is(fields) then
-    fail(where, name, "the fields must be a list of { name, value }, not %s",
+    check.fail(where, name, "the fields must be a list of { name, value }, not %s",
       provider.is(fields) and "a provider" or blame.show(fields))
   end
-  local locale, map = check_options(options, name, where)
+  local locale, map = check.options(options, name, where)
   return setmetatable({
     name = name,
-    fields = check_fields(fields, name, where, 0),
+    fields = check.fields(fields, name, where, 0),
     locale = locale,
     map = map,
     where = where,

@@ -1,5 +1,5 @@
 """JSON Schema of every scenario in scripts/ against what it generates: two independent validators (the
-slow one for the first records), an independent JSON parser. RECORDS (50000) of each, of a seed of its
+slow one for the first records), an independent JSON parser. RECORDS (100000) of each, of a seed of its
 own."""
 
 import glob
@@ -21,7 +21,7 @@ except ImportError as error:
     tap.skip_all(f"{error.name} is not installed")
 
 KINESSIS = os.environ["KINESSIS"]
-RECORDS = int(os.environ.get("RECORDS", "50000"))
+RECORDS = int(os.environ.get("RECORDS", "100000"))
 SLOW = 1000
 
 # Every kind of field at its edges, beside the scenarios.
