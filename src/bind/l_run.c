@@ -70,14 +70,14 @@ static bool call_back(lua_State *L, int nargs, int nresults, kn_err *err) {
     return ok;
 }
 
-static bool call_due(void *context, double seconds, double *records, kn_err *err) {
+static bool call_due(void *context, double seconds, kn_due *due, kn_err *err) {
     lua_State *L = ((kn_run_binding *)context)->L;
     lua_pushvalue(L, KN_RUN_DUE);
     lua_pushnumber(L, seconds);
-    if (!call_back(L, 1, 1, err))
+    if (!call_back(L, 1, 3, err))
         return false;
-    *records = lua_tonumber(L, -1);
-    lua_pop(L, 1);
+    *due = (kn_due){lua_tonumber(L, -3), lua_tonumber(L, -2), lua_toboolean(L, -1)};
+    lua_pop(L, 3);
     return true;
 }
 
@@ -173,7 +173,7 @@ static kn_run_binding *new_binding(lua_State *L) {
  *   seed, first, amount   amount nil: until stopped
  *   workers               nil: one per processor
  *   clock_start, clock_step   seconds; without a start now is the wall clock
- *   due(seconds) -> records
+ *   due(seconds) -> records, until, over: see kn_due
  *   progress(status)
  *   drain                 seconds that a stopped run may take to deliver what it has
  *

@@ -1,8 +1,12 @@
 /* How a run fares, as a Lua table: what progress() is told, and what go() returns at the end.
  *
  *   { seconds, generated,
- *     due = records that the pace has asked for so far,          nil without a pace
- *     behind = { records = due and not generated, seconds = for how long the next has been due },
+ *     paused, closed,
+ *     due = records that the pace has asked for so far,          nil without a pace, as asked
+ *     asked = records per second that it asks for now (at the end: has asked for on the average),
+ *     behind = { records = due and not generated, seconds = for how long the next has been due (at
+ *                the end: how late the last ones were), most = the latest in seconds that any were,
+ *                waited = seconds that the pace of a closed model waited for the sender },
  *     sinks = { {
  *       kind = "kinesis" | "firehose" | "text" | "null", name = of the stream, the file or nil,
  *       generated, delivered, retried, failed, throttled, requests, bytes,
@@ -60,14 +64,20 @@ static void push_totals(lua_State *L, const kn_sink_spec *spec, const kn_run_tot
 
 void kn_run_push_status(lua_State *L, const kn_run_binding *b, const kn_run_status *s) {
     luaL_checkstack(L, 6, NULL);
-    lua_createtable(L, 0, 9);
+    lua_createtable(L, 0, 12);
     set_number(L, "seconds", s->seconds);
     set_integer(L, "generated", s->generated);
-    if (s->paced)
+    set_boolean(L, "paused", s->paused);
+    set_boolean(L, "closed", s->closed);
+    if (s->paced) {
         set_integer(L, "due", s->due);
-    lua_createtable(L, 0, 2);
+        set_number(L, "asked", s->asked);
+    }
+    lua_createtable(L, 0, 4);
     set_integer(L, "records", s->behind_records);
     set_number(L, "seconds", s->behind_seconds);
+    set_number(L, "most", s->most_behind_seconds);
+    set_number(L, "waited", s->waited_seconds);
     lua_setfield(L, -2, "behind");
     lua_createtable(L, (int)s->sink_count, 0);
     for (size_t i = 0; i < s->sink_count; i++) {

@@ -49,6 +49,7 @@ struct kn_sink {
      * for room) calls idle(worker) every few milliseconds, so that the others progress. */
     bool (*idle)(void *worker, kn_err *err);
     void *worker;
+    bool waited; /* set by the sink when put has waited; the run looks at the clock again */
 };
 
 #endif

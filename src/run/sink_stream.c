@@ -205,6 +205,7 @@ static bool is_abandoned(const stream_sink *s) {
 /* Waits for a free parcel. */
 static bool begin_filling(stream_sink *s, kn_err *err) {
     while (!s->free) {
+        s->sink.waited = true;
         if (is_abandoned(s))
             return kn_fail(err, KN_ECANCEL, "stopped while waiting for replies");
         if (!wait_for_replies(s, WAIT_MS, err))

@@ -23,6 +23,10 @@ static inline void kn_count(_Atomic uint64_t *counter, uint64_t n) {
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
+static inline uint64_t kn_counted(const _Atomic uint64_t *counter) {
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
 /* The due times of records that are delivered together, by a sink that asks the clock once for all
  * of them: those of a block lie evenly between the first and the last. Zeroed is empty. */
 typedef struct kn_due_span {

@@ -144,14 +144,14 @@ static bool open_parts(void *context, unsigned worker, kn_stats *stats, kn_curso
     return true;
 }
 
-static bool due(void *context, double seconds, double *records, kn_err *err) {
+static bool due(void *context, double seconds, kn_due *out, kn_err *err) {
     setup *s = context;
     s->ticks++;
     if (s->ticks == s->fail_tick)
         return kn_fail(err, KN_ESCRIPT, "the pace raised");
     if (s->ticks == s->stop_at_tick || s->ticks == s->stop_twice_at_tick)
         s->stops++;
-    *records = s->rate * seconds;
+    out->records = s->rate * seconds;
     return true;
 }
 

@@ -1,0 +1,179 @@
+/* See crew.h. */
+#include "run/crew.h"
+
+#include "base/time.h"
+
+enum { CLOCK_EVERY = 64 }; /* records due when they are made that share one look at the clock */
+
+/* ---- ending ---- */
+
+void kn_crew_stop(kn_crew *crew) {
+    kn_claims_end(&crew->claims, true);
+    if (!crew->deadline_ns)
+        crew->deadline_ns = kn_time_monotonic_ns() + (uint64_t)crew->drain_ms * 1000000;
+}
+
+/* Of several errors the one of the lowest record is kept, so that the message does not depend on
+ * the number of workers. */
+void kn_crew_fail(kn_crew *crew, uint64_t index, const kn_err *err) {
+    pthread_mutex_lock(&crew->mutex);
+    if (err->code == KN_ECANCEL) {
+        crew->cancelled = true;
+    } else if (!crew->failed || index < crew->error_index) {
+        crew->failed = true;
+        crew->error_index = index;
+        crew->error = *err;
+    }
+    pthread_mutex_unlock(&crew->mutex);
+    kn_crew_stop(crew);
+}
+
+bool kn_crew_wait(kn_crew *crew, unsigned workers, int64_t timeout_ms) {
+    uint64_t end = kn_time_monotonic_ns() + (uint64_t)timeout_ms * 1000000;
+    struct timespec until = {(time_t)(end / 1000000000), (long)(end % 1000000000)};
+    pthread_mutex_lock(&crew->mutex);
+    if (crew->finished_count < workers && timeout_ms > 0)
+        pthread_cond_clockwait(&crew->done, &crew->mutex, CLOCK_MONOTONIC, &until);
+    bool finished = crew->finished_count == workers;
+    pthread_mutex_unlock(&crew->mutex);
+    return finished;
+}
+
+/* ---- looking after requests ---- */
+
+/* False: a sink ended the run. */
+static bool poll_sinks(kn_worker *w, int timeout_ms, kn_err *err) {
+    for (size_t i = 0; i < w->crew->sink_count; i++) {
+        kn_sink *sink = w->sinks[i];
+        if (sink->type->poll && !sink->type->poll(sink, timeout_ms, err))
+            return false;
+    }
+    return true;
+}
+
+bool kn_worker_idle(void *worker, kn_err *err) {
+    return poll_sinks(worker, 0, err);
+}
+
+static void look_after(void *worker, int timeout_ms) {
+    kn_worker *w = worker;
+    kn_err err;
+    if (!poll_sinks(w, timeout_ms, &err))
+        kn_crew_fail(w->crew, UINT64_MAX, &err);
+}
+
+/* A sink that polls has records that are neither delivered nor given up. */
+static bool has_outstanding(void *worker) {
+    const kn_worker *w = worker;
+    for (size_t i = 0; i < w->crew->sink_count; i++) {
+        const kn_stats *s = &w->stats[i];
+        if (w->sinks[i]->type->poll &&
+            kn_counted(&s->generated) > kn_counted(&s->delivered) + kn_counted(&s->failed))
+            return true;
+    }
+    return false;
+}
+
+/* ---- records ---- */
+
+static kn_slice kept(const kn_worker *w, uint32_t number) {
+    return number ? kn_cursor_kept(w->cursor, number - 1) : (kn_slice){"", 0};
+}
+
+static bool make_record(kn_worker *w, uint64_t index, uint64_t due_ns, kn_err *err) {
+    kn_buf_clear(&w->record);
+    if (!kn_cursor_record(w->cursor, index, &w->record, err) ||
+        !kn_buf_check(&w->record, "a record", err))
+        return false;
+    kn_record record = {.index = index, .due_ns = due_ns, .data = kn_buf_view(&w->record)};
+    for (size_t i = 0; i < w->crew->sink_count; i++) {
+        kn_sink *sink = w->sinks[i];
+        record.partition_key = kept(w, w->crew->keys[i].partition_key);
+        record.explicit_hash_key = kept(w, w->crew->keys[i].explicit_hash_key);
+        kn_count(&w->stats[i].generated, 1);
+        if (!sink->type->put(sink, &record, err))
+            return false;
+    }
+    return true;
+}
+
+/* A sink has waited since it was last asked: the clock has moved on. */
+static bool has_waited(kn_worker *w) {
+    bool waited = false;
+    for (size_t i = 0; i < w->crew->sink_count; i++) {
+        waited |= w->sinks[i]->waited;
+        w->sinks[i]->waited = false;
+    }
+    return waited;
+}
+
+/* *index: the record that failed. */
+static bool make_records(kn_worker *w, const kn_block *b, uint64_t *index, kn_err *err) {
+    uint64_t due_ns = b->due_ns;
+    for (uint64_t i = 0; i < b->count; i++) {
+        *index = b->first + i;
+        if (w->crew->abandon)
+            return kn_fail(err, KN_ECANCEL, "the run was stopped");
+        if (b->due_ns)
+            due_ns = b->due_ns + (uint64_t)((double)i * b->step_ns);
+        else if (i % CLOCK_EVERY == 0 || has_waited(w))
+            due_ns = kn_time_monotonic_ns();
+        if (!make_record(w, *index, due_ns, err))
+            return false;
+    }
+    return true;
+}
+
+/* Every sink's block is begun and ended, whatever happens in between. */
+static bool run_block(kn_worker *w, const kn_block *b, uint64_t *index, kn_err *err) {
+    bool ok = true;
+    size_t begun = 0;
+    *index = b->first;
+    for (; ok && begun < w->crew->sink_count; begun++) {
+        kn_sink *sink = w->sinks[begun];
+        ok = !sink->type->begin_block || sink->type->begin_block(sink, b->number, err);
+    }
+    ok = ok && make_records(w, b, index, err);
+    bool broken = !ok;
+    for (size_t i = 0; i < begun; i++) {
+        kn_sink *sink = w->sinks[i];
+        kn_err later;
+        if (sink->type->end_block && !sink->type->end_block(sink, broken, ok ? err : &later))
+            ok = false;
+    }
+    return ok && poll_sinks(w, 0, err);
+}
+
+static void drain(kn_worker *w) {
+    kn_crew *crew = w->crew;
+    for (size_t i = 0; i < crew->sink_count; i++) {
+        kn_sink *sink = w->sinks[i];
+        kn_err err;
+        /* A deadline in the past: give up at once. */
+        uint64_t deadline = crew->abandon ? 1 : (uint64_t)crew->deadline_ns;
+        if (!sink->type->drain(sink, deadline, &err))
+            kn_crew_fail(crew, UINT64_MAX, &err);
+    }
+}
+
+void *kn_worker_main(void *argument) {
+    kn_worker *w = argument;
+    kn_crew *crew = w->crew;
+    kn_claimant who = {w, has_outstanding, look_after};
+    kn_block b;
+    while (kn_claims_take(&crew->claims, &who, &b)) {
+        uint64_t index;
+        kn_err err;
+        if (!run_block(w, &b, &index, &err)) {
+            kn_crew_fail(crew, index, &err);
+            break;
+        }
+    }
+    drain(w);
+    pthread_mutex_lock(&crew->mutex);
+    crew->finished_count++;
+    w->finished = true;
+    pthread_cond_signal(&crew->done);
+    pthread_mutex_unlock(&crew->mutex);
+    return NULL;
+}
