@@ -1,7 +1,12 @@
-/* See base64.h. */
+/* See base64.h. Encoding is a sixth of the sender's work when done by table, so processors that
+ * have AVX2 do 24 bytes at a time: W. Mula, D. Lemire, "Faster Base64 Encoding and Decoding Using
+ * AVX2 Instructions", ACM Transactions on the Web 12 (3), 2018. */
 #include "base/base64.h"
 
 #include <endian.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -24,12 +29,11 @@ static const char pairs[] =
     PAIRS("4") PAIRS("5") PAIRS("6") PAIRS("7") PAIRS("8") PAIRS("9") PAIRS("+") PAIRS("/");
 /* clang-format on */
 
-void kn_base64_encode(kn_buf *out, kn_slice bytes) {
-    const unsigned char *p = (const unsigned char *)bytes.p;
-    size_t n = bytes.n;
-    if (!kn_buf_reserve(out, kn_base64_length(n)))
-        return;
-    char *q = out->p + out->len;
+/* Each kernel encodes triplets from *p while enough bytes are left, and returns the end of what it
+ * wrote. */
+static char *encode_pairs(char *q, const unsigned char **at, size_t *left) {
+    const unsigned char *p = *at;
+    size_t n = *left;
     for (; n >= 8; p += 6, n -= 6, q += 8) { /* six of eight bytes at a time */
         uint64_t v;
         memcpy(&v, p, sizeof v);
@@ -44,6 +48,55 @@ void kn_base64_encode(kn_buf *out, kn_slice bytes) {
         memcpy(q, pairs + 2 * (v >> 12), 2);
         memcpy(q + 2, pairs + 2 * (v & 4095), 2);
     }
+    *at = p;
+    *left = n;
+    return q;
+}
+
+#ifdef __x86_64__
+/* In each lane, 12 bytes become 16 characters: the bytes b0 b1 b2 are spread to b1 b0 b2 b1, two
+ * multiplications move each of the four sextets to a byte of its own, and a table of 16 by the
+ * range that a sextet is in (A-Z, a-z, each digit, +, /) holds what is added to make it a
+ * character. */
+__attribute__((target("avx2"))) static char *encode_avx2(char *q, const unsigned char **at,
+                                                         size_t *left) {
+    const __m256i spread = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10));
+    const __m256i add = _mm256_broadcastsi128_si256(_mm_setr_epi8(
+        'A', 'a' - 26, -4, -4, -4, -4, -4, -4, -4, -4, -4, -4, '+' - 62, '/' - 63, 0, 0));
+    const unsigned char *p = *at;
+    size_t n = *left;
+    for (; n >= 28; p += 24, n -= 24, q += 32) { /* 16 are read at 12 */
+        __m128i low = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(p + 12));
+        __m256i v = _mm256_shuffle_epi8(_mm256_set_m128i(high, low), spread);
+        __m256i odd = _mm256_mulhi_epu16(_mm256_and_si256(v, _mm256_set1_epi32(0x0FC0FC00)),
+                                         _mm256_set1_epi32(0x04000040));
+        __m256i even = _mm256_mullo_epi16(_mm256_and_si256(v, _mm256_set1_epi32(0x003F03F0)),
+                                          _mm256_set1_epi32(0x01000010));
+        __m256i sextets = _mm256_or_si256(odd, even);
+        __m256i range = _mm256_sub_epi8(_mm256_subs_epu8(sextets, _mm256_set1_epi8(51)),
+                                        _mm256_cmpgt_epi8(sextets, _mm256_set1_epi8(25)));
+        __m256i text = _mm256_add_epi8(sextets, _mm256_shuffle_epi8(add, range));
+        _mm256_storeu_si256((__m256i *)(void *)q, text);
+    }
+    *at = p;
+    *left = n;
+    return q;
+}
+#endif
+
+void kn_base64_encode(kn_buf *out, kn_slice bytes) {
+    const unsigned char *p = (const unsigned char *)bytes.p;
+    size_t n = bytes.n;
+    if (!kn_buf_reserve(out, kn_base64_length(n)))
+        return;
+    char *q = out->p + out->len;
+#ifdef __x86_64__
+    if (n >= 28 && __builtin_cpu_supports("avx2"))
+        q = encode_avx2(q, &p, &n);
+#endif
+    q = encode_pairs(q, &p, &n);
     if (n) {
         uint32_t v = (uint32_t)p[0] << 16 | (n > 1 ? (uint32_t)p[1] << 8 : 0);
         *q++ = alphabet[v >> 18];
