@@ -3,6 +3,7 @@
 
 #include "aws/error.h"
 #include "base/base64.h"
+#include "base/cbor.h"
 #include "base/json.h"
 #include "base/time.h"
 
@@ -13,7 +14,8 @@ enum {
     KIB = 1024,
     MIB = 1024 * KIB,
     KEY_MAX = 256,      /* characters */
-    ENTRY_EXTRA = 1700, /* of JSON around the data: names, quotes, the longest escaped keys */
+    ENTRY_EXTRA = 1700, /* around the data: names, quotes, the longest escaped keys */
+    REPLY_MAX = 16 * MIB,
 };
 
 static const char *const kinesis_transient[] = {"ProvisionedThroughputExceededException",
@@ -65,16 +67,13 @@ bool kn_batch_init(kn_batch *b, const kn_batch_rules *rules, const char *stream,
                        rules->most_record_bytes);
     if (l->record_bytes > l->bytes)
         l->record_bytes = l->bytes;
-    kn_buf_init(&b->body, (l->bytes / 3 + 1) * (size_t)4 + (l->records + 1) * (size_t)ENTRY_EXTRA);
-    kn_json j = kn_json_to(&b->body);
-    kn_json_begin(&j, '{');
-    kn_json_key(&j, rules->stream_member);
-    kn_json_cstr(&j, stream);
-    kn_json_key(&j, "Records");
-    kn_json_begin(&j, '[');
-    b->prefix = b->body.len;
-    b->entries = malloc(b->limits.records * sizeof *b->entries);
-    if (!b->entries || !kn_buf_ok(&b->body)) {
+    kn_buf_init(&b->body, (l->bytes / 3 + 1) * (size_t)4 + (l->records + 1) * (size_t)ENTRY_EXTRA +
+                              6 * strlen(stream));
+    b->stream = strdup(stream);
+    b->entries = malloc(l->records * sizeof *b->entries);
+    if (b->stream && b->entries)
+        kn_batch_begin(b, KN_WIRE_JSON);
+    if (!b->stream || !b->entries || !kn_buf_ok(&b->body)) {
         kn_batch_free(b);
         return kn_fail(err, KN_ENOMEM, "out of memory for a batch of records");
     }
@@ -83,7 +82,9 @@ bool kn_batch_init(kn_batch *b, const kn_batch_rules *rules, const char *stream,
 
 void kn_batch_free(kn_batch *b) {
     kn_buf_free(&b->body);
+    free(b->stream);
     free(b->entries);
+    b->stream = NULL;
     b->entries = NULL;
     b->count = 0;
 }
@@ -96,6 +97,34 @@ static void cut_body(kn_batch *b, size_t length) {
 
 void kn_batch_clear(kn_batch *b) {
     cut_body(b, b->prefix);
+    b->count = 0;
+    b->bytes = 0;
+}
+
+static void append_name(kn_buf *out, const char *name) {
+    char head[KN_CBOR_HEAD];
+    kn_buf_append(out, head, (size_t)(kn_cbor_head(head, KN_CBOR_TEXT, strlen(name)) - head));
+    kn_buf_cstr(out, name);
+}
+
+void kn_batch_begin(kn_batch *b, kn_wire wire) {
+    b->wire = wire;
+    kn_buf_clear(&b->body);
+    if (wire == KN_WIRE_CBOR) {
+        kn_buf_cstr(&b->body, "\xA2");
+        append_name(&b->body, b->rules->stream_member);
+        append_name(&b->body, b->stream);
+        append_name(&b->body, "Records");
+        kn_buf_append(&b->body, "\x99\0\0", 3); /* an array; kn_batch_body writes its count */
+    } else {
+        kn_json j = kn_json_to(&b->body);
+        kn_json_begin(&j, '{');
+        kn_json_key(&j, b->rules->stream_member);
+        kn_json_cstr(&j, b->stream);
+        kn_json_key(&j, "Records");
+        kn_json_begin(&j, '[');
+    }
+    b->prefix = b->body.len;
     b->count = 0;
     b->bytes = 0;
 }
@@ -125,7 +154,7 @@ static bool check_record(const kn_batch *b, kn_slice key, kn_slice hash, size_t 
                        b->rules->keyed ? " with its partition key" : "", b->limits.record_bytes);
     if (b->rules->keyed && key.n == 0)
         return kn_fail(err, KN_EINVAL, "a record has an empty partition key");
-    if (b->rules->keyed && count_characters(key) > KEY_MAX)
+    if (b->rules->keyed && key.n > KEY_MAX && count_characters(key) > KEY_MAX)
         return kn_fail(err, KN_ELIMIT, "a partition key of %zu characters is over the limit of %d",
                        count_characters(key), KEY_MAX);
     if (hash.n && !is_hash_key(hash))
@@ -136,19 +165,88 @@ static bool check_record(const kn_batch *b, kn_slice key, kn_slice hash, size_t 
     return true;
 }
 
+static char *put(char *p, kn_slice s) {
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    return p + s.n;
+}
+
 /* The newline is part of what is encoded: whole triplets first, then the rest with it. */
-static void append_data(const kn_batch *b, kn_buf *out, kn_slice data) {
-    if (!b->newline) {
-        kn_base64_encode(out, data);
-        return;
-    }
+static char *put_base64(const kn_batch *b, char *p, kn_slice data) {
+    if (!b->newline)
+        return kn_base64_put(p, data);
     size_t whole = data.n / 3 * 3, rest = data.n - whole;
     char tail[3];
-    kn_base64_encode(out, (kn_slice){data.p, whole});
-    if (rest)
-        memcpy(tail, data.p + whole, rest);
-    tail[rest] = '\n';
-    kn_base64_encode(out, (kn_slice){tail, rest + 1});
+    p = kn_base64_put(p, (kn_slice){data.p, whole});
+    *put(tail, (kn_slice){data.p + whole, rest}) = '\n';
+    return kn_base64_put(p, (kn_slice){tail, rest + 1});
+}
+
+static void append_json(kn_batch *b, kn_slice data, kn_slice key, kn_slice hash) {
+    kn_buf *out = &b->body;
+    char *p = out->p + out->len;
+    if (b->count)
+        *p++ = ',';
+    p = put(p, KN_SLICE("{\"Data\":\""));
+    p = put_base64(b, p, data);
+    *p++ = '"';
+    if (b->rules->keyed && kn_json_plain(key) == key.n) {
+        p = put(p, KN_SLICE(",\"PartitionKey\":\""));
+        p = put(p, key);
+        *p++ = '"';
+    } else if (b->rules->keyed) {
+        p = put(p, KN_SLICE(",\"PartitionKey\":"));
+        out->len = (size_t)(p - out->p);
+        kn_json_escape(out, key);
+        p = out->p + out->len;
+    }
+    if (b->rules->keyed && hash.n) {
+        p = put(p, KN_SLICE(",\"ExplicitHashKey\":\""));
+        p = put(p, hash);
+        *p++ = '"';
+    }
+    *p++ = '}';
+    out->len = (size_t)(p - out->p);
+}
+
+/* A text, in which every byte that is not UTF-8 becomes U+FFFD, as in JSON. */
+static char *put_text(char *p, kn_slice text) {
+    size_t bad = 0;
+    if (kn_json_plain(text) < text.n)
+        for (size_t i = 0, n; i < text.n; i += n ? n : 1)
+            bad += (n = kn_utf8_length(text.p + i, text.n - i)) == 0;
+    p = kn_cbor_head(p, KN_CBOR_TEXT, text.n + 2 * bad);
+    if (!bad)
+        return put(p, text);
+    for (size_t i = 0, n; i < text.n; i += n ? n : 1) {
+        n = kn_utf8_length(text.p + i, text.n - i);
+        p = put(p, n ? (kn_slice){text.p + i, n} : KN_SLICE("\xEF\xBF\xBD"));
+    }
+    return p;
+}
+
+static void append_cbor(kn_batch *b, kn_slice data, kn_slice key, kn_slice hash) {
+    kn_buf *out = &b->body;
+    char *p = out->p + out->len;
+    bool keyed = b->rules->keyed, hashed = keyed && hash.n;
+    p = kn_cbor_head(p, KN_CBOR_MAP, 1u + keyed + hashed);
+    p = put(p, KN_SLICE("\x64"
+                        "Data"));
+    p = kn_cbor_head(p, KN_CBOR_BYTES, data.n + b->newline);
+    p = put(p, data);
+    if (b->newline)
+        *p++ = '\n';
+    if (keyed) {
+        p = put(p, KN_SLICE("\x6C"
+                            "PartitionKey"));
+        p = put_text(p, key);
+    }
+    if (hashed) {
+        p = put(p, KN_SLICE("\x6F"
+                            "ExplicitHashKey"));
+        p = put_text(p, hash);
+    }
+    out->len = (size_t)(p - out->p);
 }
 
 static size_t records_end(const kn_batch *b) {
@@ -164,26 +262,16 @@ kn_batch_answer kn_batch_add(kn_batch *b, kn_slice data, kn_slice key, kn_slice 
         return KN_BATCH_FULL;
     size_t before = records_end(b);
     cut_body(b, before);
-    kn_buf_cstr(&b->body, b->count ? ",{\"Data\":\"" : "{\"Data\":\"");
-    append_data(b, &b->body, data);
-    if (b->rules->keyed) {
-        kn_buf_cstr(&b->body, "\",\"PartitionKey\":");
-        kn_json_escape(&b->body, key);
-        if (hash.n) {
-            kn_buf_cstr(&b->body, ",\"ExplicitHashKey\":\"");
-            kn_buf_slice(&b->body, hash);
-            kn_buf_char(&b->body, '"');
-        }
-        kn_buf_char(&b->body, '}');
-    } else {
-        kn_buf_cstr(&b->body, "\"}");
-    }
-    if (!kn_buf_ok(&b->body)) {
+    if (!kn_buf_reserve(&b->body, kn_base64_length(data.n + 1) + ENTRY_EXTRA)) {
         cut_body(b, before);
         kn_fail(err, KN_ENOMEM, "out of memory for a record of %zu bytes", data.n);
         return KN_BATCH_REFUSED;
     }
-    size_t start = before + (b->count > 0);
+    if (b->wire == KN_WIRE_CBOR)
+        append_cbor(b, data, key, hash);
+    else
+        append_json(b, data, key, hash);
+    size_t start = before + (b->wire == KN_WIRE_JSON && b->count > 0);
     b->entries[b->count++] = (kn_batch_entry){(uint32_t)start, (uint32_t)(b->body.len - start),
                                               (uint32_t)size, (uint32_t)data.n, 0};
     b->bytes += (uint32_t)size;
@@ -192,15 +280,32 @@ kn_batch_answer kn_batch_add(kn_batch *b, kn_slice data, kn_slice key, kn_slice 
 
 kn_slice kn_batch_body(kn_batch *b) {
     cut_body(b, records_end(b));
-    kn_buf_cstr(&b->body, "]}"); /* within the room that ENTRY_EXTRA leaves */
+    if (b->wire == KN_WIRE_CBOR) {
+        b->body.p[b->prefix - 2] = (char)(b->count >> 8);
+        b->body.p[b->prefix - 1] = (char)b->count;
+    } else {
+        kn_buf_cstr(&b->body, "]}"); /* within the room that ENTRY_EXTRA leaves */
+    }
     return kn_buf_view(&b->body);
 }
 
 /* ---- replies ---- */
 
-/* Most replies say that nothing failed: then the results need no reading. The name cannot occur
- * inside a JSON string, where its quotes would be escaped. */
-static bool says_none_failed(const kn_batch *b, kn_slice reply) {
+/* Most replies say that nothing failed: then the results need no reading. */
+static bool says_none_failed_cbor(const kn_batch *b, kn_slice reply) {
+    kn_cbor_item map, name, count;
+    if (!kn_cbor_take(&reply, &map) || map.major != KN_CBOR_MAP)
+        return false;
+    while (kn_cbor_take(&reply, &name) && name.major == KN_CBOR_TEXT)
+        if (kn_slice_eq_cstr(name.text, b->rules->count_member))
+            return kn_cbor_take(&reply, &count) && count.major == KN_CBOR_UINT && count.value == 0;
+        else if (!kn_cbor_skip(&reply))
+            return false;
+    return false;
+}
+
+/* The name cannot occur inside a JSON string, where its quotes would be escaped. */
+static bool says_none_failed_json(const kn_batch *b, kn_slice reply) {
     char name[40];
     int n = snprintf(name, sizeof name, "\"%s\"", b->rules->count_member);
     const char *at = memmem(reply.p, reply.n, name, (size_t)n);
@@ -227,7 +332,8 @@ static void keep(kn_batch *b, uint32_t from, uint32_t *kept) {
     if (*kept) {
         const kn_batch_entry *last = &b->entries[*kept - 1];
         to = last->offset + last->length;
-        b->body.p[to++] = ',';
+        if (b->wire == KN_WIRE_JSON)
+            b->body.p[to++] = ',';
     }
     memmove(b->body.p + to, b->body.p + e.offset, e.length);
     e.offset = (uint32_t)to;
@@ -270,16 +376,30 @@ static void read_results(kn_batch *b, const json_t *results, bool repeat, kn_bat
     b->bytes = bytes;
 }
 
+/* NULL when it cannot be read. */
+static json_t *load_reply(const kn_batch *b, kn_slice reply) {
+    if (b->wire == KN_WIRE_JSON)
+        return json_loadb(reply.p, reply.n, 0, NULL);
+    kn_err ignored; /* the caller says what reply it was */
+    kn_buf text;
+    kn_buf_init(&text, REPLY_MAX);
+    json_t *root =
+        kn_cbor_to_json(reply, &text, &ignored) ? json_loadb(text.p, text.len, 0, NULL) : NULL;
+    kn_buf_free(&text);
+    return root;
+}
+
 bool kn_batch_settle(kn_batch *b, kn_slice reply, bool repeat, kn_batch_outcome *out, kn_err *err) {
     *out = (kn_batch_outcome){.error.code = KN_OK};
-    if (says_none_failed(b, reply)) {
+    if (b->wire == KN_WIRE_CBOR ? says_none_failed_cbor(b, reply)
+                                : says_none_failed_json(b, reply)) {
         uint64_t now = kn_time_monotonic_ns();
         for (uint32_t i = 0; i < b->count; i++)
             count_delivered(b, &b->entries[i], now, out);
         kn_batch_clear(b);
         return true;
     }
-    json_t *root = json_loadb(reply.p, reply.n, 0, NULL);
+    json_t *root = load_reply(b, reply);
     const json_t *results = json_object_get(root, b->rules->results_member);
     bool ok = json_is_array(results) && json_array_size(results) == b->count;
     if (ok)

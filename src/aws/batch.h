@@ -1,6 +1,6 @@
 /* The body of PutRecords (Kinesis) and PutRecordBatch (Firehose), built record by record: each is
- * encoded (base64, JSON) straight into it, once. After a reply only the records to be sent again
- * are kept, moved together in place.
+ * encoded (base64 and JSON, or CBOR) straight into it, once. After a reply only the records to be
+ * sent again are kept, moved together in place.
  *
  * Limits are exact: records, bytes of data and partition keys before base64, the size of one
  * record. https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
@@ -8,6 +8,7 @@
 #ifndef KN_AWS_BATCH_H
 #define KN_AWS_BATCH_H
 
+#include "aws/operations.h"
 #include "base/buf.h"
 #include "base/histogram.h"
 
@@ -27,7 +28,7 @@ typedef struct kn_batch_rules {
 extern const kn_batch_rules kn_batch_kinesis, kn_batch_firehose;
 
 typedef struct kn_batch_entry {
-    uint32_t offset, length; /* of its JSON in the body */
+    uint32_t offset, length; /* in the body */
     uint32_t size;           /* as the service counts: data, newline and key */
     uint32_t data;           /* bytes of data that the caller gave */
     uint64_t due_ns;         /* the caller's to set after adding: see ages */
@@ -40,6 +41,8 @@ typedef struct kn_batch_limits { /* 0: the service's own */
 
 typedef struct kn_batch {
     const kn_batch_rules *rules;
+    char *stream;
+    kn_wire wire;
     bool newline; /* after each record's data */
     kn_batch_limits limits;
     size_t prefix; /* length of the body before the first record */
@@ -56,6 +59,8 @@ KN_MUST_CHECK bool kn_batch_init(kn_batch *batch, const kn_batch_rules *rules, c
                                  const kn_batch_limits *limits, bool newline, kn_err *err);
 void kn_batch_free(kn_batch *batch);
 void kn_batch_clear(kn_batch *batch);
+/* Clears it, and writes what comes next in this form; JSON at first. */
+void kn_batch_begin(kn_batch *batch, kn_wire wire);
 
 typedef enum {
     KN_BATCH_ADDED,
@@ -76,9 +81,9 @@ typedef struct kn_batch_outcome {
     kn_err error;                          /* of the first that failed; code KN_OK when none */
 } kn_batch_outcome;
 
-/* Reads the reply to the body as it was sent. Afterwards the batch holds what is worth sending
- * again: the records that failed with a transient code or, unless repeat, none (those count as
- * failed then). Fails when the reply is not one to this request; the batch is unchanged. */
+/* Reads the reply, which is written as the body was sent. Afterwards the batch holds what is worth
+ * sending again: the records that failed with a transient code or, unless repeat, none (those count
+ * as failed then). Fails when the reply is not one to this request; the batch is unchanged. */
 KN_MUST_CHECK bool kn_batch_settle(kn_batch *batch, kn_slice reply, bool repeat,
                                    kn_batch_outcome *outcome, kn_err *err);
 

@@ -32,6 +32,8 @@ struct kn_aws_client {
     int timeout_ms;
     uint64_t random;
     bool reached;
+    bool may_cbor; /* the service takes it, and nobody has turned it off */
+    kn_wire wire;
     kn_aws_call *calls;
 };
 
@@ -64,6 +66,20 @@ static bool set_trust(kn_aws_client *c, const kn_aws_config *config, kn_err *err
            kn_transfer_trust(c->transfer, bundle, config->insecure, err);
 }
 
+static void choose_wire(kn_aws_client *c) {
+    const char *disable = kn_setting_variable("AWS_CBOR_DISABLE");
+    c->may_cbor = c->api->cbor && (!disable || strcasecmp(disable, "false") == 0);
+    c->wire = c->may_cbor && !c->endpoint.custom ? KN_WIRE_CBOR : KN_WIRE_JSON;
+}
+
+static void learn_wire(kn_aws_client *c, const kn_reply *reply) {
+    if (!c->may_cbor || c->wire == KN_WIRE_CBOR)
+        return;
+    kn_slice accepted = kn_reply_header(reply, "Accept-Post");
+    if (memmem(accepted.p, accepted.n, KN_CBOR_TYPE, sizeof KN_CBOR_TYPE - 1))
+        c->wire = KN_WIRE_CBOR;
+}
+
 bool kn_aws_client_new(const kn_aws_config *config, const kn_api *api, kn_aws_client **out,
                        kn_err *err) {
     kn_aws_client *c = calloc(1, sizeof *c);
@@ -80,6 +96,7 @@ bool kn_aws_client_new(const kn_aws_config *config, const kn_api *api, kn_aws_cl
         kn_aws_client_destroy(c);
         return false;
     }
+    choose_wire(c);
     c->place = kn_place_of(c->endpoint.url);
     *out = c;
     return true;
@@ -136,6 +153,10 @@ int kn_aws_client_attempts(const kn_aws_client *c) {
 
 bool kn_aws_client_reached(const kn_aws_client *c) {
     return c->reached;
+}
+
+kn_wire kn_aws_client_wire(const kn_aws_client *c) {
+    return c->wire;
 }
 
 int kn_aws_backoff_ms(kn_aws_client *c, int n) {
@@ -251,6 +272,7 @@ static void on_transfer(void *context, const kn_reply *reply, bool sent, const k
     kn_err failure;
     if (reply) {
         call->client->reached = true;
+        learn_wire(call->client, reply);
         if (reply->status >= 200 && reply->status < 300) {
             kn_retry_give(retry, call->cost);
             kn_retry_answered(retry, false, kn_time_monotonic_ns());

@@ -48,6 +48,7 @@ bool kn_envelope_init(kn_envelope *e, const kn_endpoint *endpoint, const kn_aws_
                       kn_err *err) {
     e->operation = request->operation;
     e->endpoint = endpoint;
+    e->wire = request->wire;
     kn_buf_init(&e->url, URL_MAX);
     kn_buf_init(&e->extra, HEAD_MAX);
     kn_buf_init(&e->text, HEAD_MAX);
@@ -113,7 +114,9 @@ static void add_lines(kn_envelope *e, const kn_uri *uri, const kn_envelope_by *b
         snprintf(target, sizeof target, "%s.%s", api->target, e->operation->name);
         add_line(e, "X-Amz-Target", target);
     }
-    if (api->content_type)
+    if (e->wire == KN_WIRE_CBOR)
+        add_line(e, "Content-Type", KN_CBOR_TYPE);
+    else if (api->content_type)
         add_line(e, "Content-Type", api->content_type);
     add_extra(e);
 }

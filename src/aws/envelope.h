@@ -12,6 +12,7 @@ enum { KN_ENVELOPE_EXTRA = 40, KN_ENVELOPE_LINES = KN_ENVELOPE_EXTRA + 8 };
 typedef struct kn_envelope {
     const kn_operation *operation;
     const kn_endpoint *endpoint;
+    kn_wire wire;     /* of the body */
     kn_buf url;       /* with the query */
     kn_buf extra;     /* the caller's lines, each ended by NUL */
     char payload[72]; /* hash of the body, or a word in its place; set by the owner */

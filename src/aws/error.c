@@ -1,10 +1,13 @@
 /* See error.h. The classes are those of every AWS SDK's standard retry mode. */
 #include "aws/error.h"
 
+#include "base/cbor.h"
 #include "net/xml.h"
 
 #include <jansson.h>
 #include <string.h>
+
+enum { BODY_MAX = 1 << 20 }; /* of an error */
 
 static bool is_in(const char *code, const char *const *list) {
     for (; *list; list++)
@@ -69,10 +72,25 @@ static const char *first_string(const json_t *object, const char *const *names) 
     return NULL;
 }
 
+/* Written as the request was. What cannot be read is shown as it came. */
+static json_t *load_body(const kn_reply *reply) {
+    kn_slice type = kn_reply_header(reply, "Content-Type");
+    if (!memmem(type.p, type.n, "cbor", 4))
+        return json_loadb(reply->body.p, reply->body.n, 0, NULL);
+    kn_err ignored;
+    kn_buf text;
+    kn_buf_init(&text, BODY_MAX);
+    json_t *body = kn_cbor_to_json(reply->body, &text, &ignored)
+                       ? json_loadb(text.p, text.len, 0, NULL)
+                       : NULL;
+    kn_buf_free(&text);
+    return body;
+}
+
 static void read_json(const kn_reply *reply, kn_err *err, char *text, size_t size) {
     static const char *const codes[] = {"__type", "code", "Code", NULL};
     static const char *const messages[] = {"message", "Message", "errorMessage", NULL};
-    json_t *body = json_loadb(reply->body.p, reply->body.n, 0, NULL);
+    json_t *body = load_body(reply);
     kn_slice header = kn_reply_header(reply, "x-amzn-errortype");
     const char *code = first_string(body, codes);
     const char *message = first_string(body, messages);

@@ -5,19 +5,20 @@
 
 static const kn_api apis[] = {
     {"kinesis", "kinesis", "kinesis", "KINESIS", KN_PROTOCOL_JSON, "application/x-amz-json-1.1",
-     "Kinesis_20131202"},
+     "Kinesis_20131202", true},
     {"firehose", "firehose", "firehose", "FIREHOSE", KN_PROTOCOL_JSON, "application/x-amz-json-1.1",
-     "Firehose_20150804"},
-    {"glue", "glue", "glue", "GLUE", KN_PROTOCOL_JSON, "application/x-amz-json-1.1", "AWSGlue"},
+     "Firehose_20150804", false},
+    {"glue", "glue", "glue", "GLUE", KN_PROTOCOL_JSON, "application/x-amz-json-1.1", "AWSGlue",
+     false},
     {"athena", "athena", "athena", "ATHENA", KN_PROTOCOL_JSON, "application/x-amz-json-1.1",
-     "AmazonAthena"},
-    {"s3", "s3", "s3", "S3", KN_PROTOCOL_REST_XML, NULL, NULL},
+     "AmazonAthena", false},
+    {"s3", "s3", "s3", "S3", KN_PROTOCOL_REST_XML, NULL, NULL, false},
     {"sts", "sts", "sts", "STS", KN_PROTOCOL_QUERY,
-     "application/x-www-form-urlencoded; charset=utf-8", "2011-06-15"},
+     "application/x-www-form-urlencoded; charset=utf-8", "2011-06-15", false},
     /* What only the lake answers. */
     {"lake", "kinesis", NULL, "LAKE", KN_PROTOCOL_JSON, "application/x-amz-json-1.1",
-     "KinessisLake"},
-    {NULL, NULL, NULL, NULL, KN_PROTOCOL_JSON, NULL, NULL},
+     "KinessisLake", false},
+    {NULL, NULL, NULL, NULL, KN_PROTOCOL_JSON, NULL, NULL, false},
 };
 
 #define KINESIS &apis[0]

@@ -12,6 +12,11 @@ typedef enum {
     KN_PROTOCOL_REST_XML /* method and path say what; S3 */
 } kn_protocol;
 
+/* How the body of an operation of KN_PROTOCOL_JSON is written. CBOR is the same members, with data
+ * as bytes instead of base64 (base/cbor.h). */
+typedef enum { KN_WIRE_JSON, KN_WIRE_CBOR } kn_wire;
+#define KN_CBOR_TYPE "application/x-amz-cbor-1.1"
+
 typedef struct kn_api {
     const char *name;         /* "kinesis": in Lua and in messages */
     const char *signing_name; /* of the credential scope */
@@ -20,6 +25,7 @@ typedef struct kn_api {
     kn_protocol protocol;
     const char *content_type; /* of a body; NULL: the caller's */
     const char *target;       /* JSON: before the dot of X-Amz-Target; query: the API's version */
+    bool cbor;                /* bodies may be CBOR, too */
 } kn_api;
 
 typedef struct kn_operation {

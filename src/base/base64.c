@@ -86,12 +86,9 @@ __attribute__((target("avx2"))) static char *encode_avx2(char *q, const unsigned
 }
 #endif
 
-void kn_base64_encode(kn_buf *out, kn_slice bytes) {
+char *kn_base64_put(char *q, kn_slice bytes) {
     const unsigned char *p = (const unsigned char *)bytes.p;
     size_t n = bytes.n;
-    if (!kn_buf_reserve(out, kn_base64_length(n)))
-        return;
-    char *q = out->p + out->len;
 #ifdef __x86_64__
     if (n >= 28 && __builtin_cpu_supports("avx2"))
         q = encode_avx2(q, &p, &n);
@@ -104,8 +101,15 @@ void kn_base64_encode(kn_buf *out, kn_slice bytes) {
         *q++ = n > 1 ? alphabet[v >> 6 & 63] : '=';
         *q++ = '=';
     }
-    out->len = (size_t)(q - out->p);
-    *q = '\0';
+    return q;
+}
+
+void kn_base64_encode(kn_buf *out, kn_slice bytes) {
+    if (!kn_buf_reserve(out, kn_base64_length(bytes.n)))
+        return;
+    char *end = kn_base64_put(out->p + out->len, bytes);
+    out->len = (size_t)(end - out->p);
+    *end = '\0';
 }
 
 /* The six bits of each character, BAD for those outside the alphabet. */

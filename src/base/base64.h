@@ -9,6 +9,8 @@ static inline size_t kn_base64_length(size_t n) {
 }
 
 void kn_base64_encode(kn_buf *out, kn_slice bytes);
+/* The same at p, where kn_base64_length(bytes.n) bytes are free; returns the end of the text. */
+char *kn_base64_put(char *p, kn_slice bytes);
 
 /* Appends the decoded bytes. Strict: padding required, no white space; false on malformed text. */
 KN_MUST_CHECK bool kn_base64_decode(kn_buf *out, kn_slice text);

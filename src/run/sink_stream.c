@@ -96,6 +96,7 @@ static void send_parcel(stream_sink *s, parcel *p, int delay_ms) {
     kn_aws_request request = {
         .operation = s->operation,
         .body = kn_batch_body(&p->batch),
+        .wire = p->batch.wire,
         .max_attempts = s->max_attempts ? 0
                         : reached       ? ATTEMPTS_REACHED
                                         : ATTEMPTS_UNREACHED,
@@ -213,6 +214,7 @@ static bool begin_filling(stream_sink *s, kn_err *err) {
     }
     s->filling = s->free;
     s->free = s->filling->next_free;
+    kn_batch_begin(&s->filling->batch, kn_aws_client_wire(s->client));
     s->filling->since_ns = coarse_ns();
     return true;
 }

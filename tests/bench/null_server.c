@@ -4,8 +4,8 @@
  *
  *     null_server [CERTIFICATE KEY]      PEM files; prints its port, serves until it is killed
  *
- * JSON of any spacing: records are counted by their opening braces, which base64 cannot hold; a
- * partition key with a brace would be taken for one. */
+ * In JSON of any spacing, records are counted by their opening braces, which base64 cannot hold; a
+ * partition key with a brace would be taken for one. In CBOR, the count is that of the array. */
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <stdbool.h>
@@ -16,12 +16,15 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { RECORDS_MAX = 500, CONNECTION_MEMORY = 512 << 10, PEM_MAX = 64 << 10 };
+enum { RECORDS_MAX = 500, CONNECTION_MEMORY = 512 << 10, PEM_MAX = 64 << 10, BEGIN = 256 };
+
+#define JSON "application/x-amz-json-1.1"
+#define CBOR "application/x-amz-cbor-1.1"
 
 #define SEQUENCE "49590338271490256608559692538361571095921575989136588898"
 #define HIGHEST_KEY "340282366920938463463374607431768211455"
 
-typedef enum { PUT_RECORDS, PUT_RECORD_BATCH, FIXED } shape;
+typedef enum { PUT_RECORDS, PUT_RECORD_BATCH, PUT_RECORDS_CBOR, FIXED } shape;
 
 typedef struct operation {
     const char *name;
@@ -49,41 +52,80 @@ static const operation operations[] = {
 };
 
 static struct MHD_Response *fixed[sizeof operations / sizeof *operations], *unknown;
-static struct MHD_Response *batches[2][RECORDS_MAX + 1]; /* by shape and number of records */
+static struct MHD_Response *batches[FIXED][RECORDS_MAX + 1]; /* by shape and number of records */
 
 /* ---- answers, made once ---- */
 
-static struct MHD_Response *make_response(const char *body) {
+static struct MHD_Response *make_response(const char *type, const char *body, size_t n) {
     struct MHD_Response *r =
-        MHD_create_response_from_buffer(strlen(body), (void *)body, MHD_RESPMEM_MUST_COPY);
+        MHD_create_response_from_buffer(n, (void *)body, MHD_RESPMEM_MUST_COPY);
     if (!r)
         abort();
-    MHD_add_response_header(r, "Content-Type", "application/x-amz-json-1.1");
+    MHD_add_response_header(r, "Content-Type", type);
+    MHD_add_response_header(r, "Accept-Post", JSON ", " CBOR);
     MHD_add_response_header(r, "x-amzn-RequestId", "d3f0a5a0-7f0c-4a38-9d3a-6d8f0a1c2b3d");
     return r;
+}
+
+static struct MHD_Response *make_json(const char *body) {
+    return make_response(JSON, body, strlen(body));
+}
+
+typedef struct bytes {
+    const char *p;
+    size_t n;
+} bytes;
+
+#define BYTES(literal)                                                                             \
+    { literal, sizeof(literal) - 1 }
+
+/* What the reply of an operation is put together from; in CBOR, of lists without a count. */
+static const struct {
+    const char *type;
+    bytes begin, each, between, end;
+} parts[FIXED] = {
+    {JSON, BYTES("{\"FailedRecordCount\":0,\"EncryptionType\":\"NONE\",\"Records\":["),
+     BYTES("{\"SequenceNumber\":\"" SEQUENCE "\",\"ShardId\":\"shardId-000000000000\"}"),
+     BYTES(","), BYTES("]}")},
+    {JSON, BYTES("{\"FailedPutCount\":0,\"Encrypted\":false,\"RequestResponses\":["),
+     BYTES("{\"RecordId\":\"" SEQUENCE SEQUENCE SEQUENCE SEQUENCE "\"}"), BYTES(","), BYTES("]}")},
+    {CBOR,
+     BYTES("\xBF\x71"
+           "FailedRecordCount"
+           "\0\x67"
+           "Records"
+           "\x9F"),
+     BYTES("\xA2\x6E"
+           "SequenceNumber"
+           "\x78\x38" SEQUENCE "\x67"
+           "ShardId"
+           "\x74"
+           "shardId-000000000000"),
+     BYTES(""), BYTES("\xFF\xFF")},
+};
+
+static char *put(char *p, bytes b) {
+    memcpy(p, b.p, b.n);
+    return p + b.n;
 }
 
 static struct MHD_Response *batch_response(shape s, unsigned records) {
     struct MHD_Response **r = &batches[s][records];
     if (*r)
         return *r;
-    static const char *const begin[] = {
-        "{\"FailedRecordCount\":0,\"EncryptionType\":\"NONE\",\"Records\":[",
-        "{\"FailedPutCount\":0,\"Encrypted\":false,\"RequestResponses\":["};
-    static const char *const each[] = {
-        "{\"SequenceNumber\":\"" SEQUENCE "\",\"ShardId\":\"shardId-000000000000\"}",
-        "{\"RecordId\":\"" SEQUENCE SEQUENCE SEQUENCE SEQUENCE "\"}"};
-    size_t one = strlen(each[s]) + 1;
-    char *body = malloc(strlen(begin[s]) + records * one + 3), *p = body;
+    size_t most = parts[s].begin.n + parts[s].end.n;
+    most += records * (parts[s].each.n + parts[s].between.n);
+    char *body = malloc(most), *p = body;
     if (!body)
         abort();
-    p = stpcpy(p, begin[s]);
+    p = put(p, parts[s].begin);
     for (unsigned i = 0; i < records; i++) {
-        p = stpcpy(p, i ? "," : "");
-        p = stpcpy(p, each[s]);
+        if (i)
+            p = put(p, parts[s].between);
+        p = put(p, parts[s].each);
     }
-    strcpy(p, "]}");
-    *r = make_response(body);
+    p = put(p, parts[s].end);
+    *r = make_response(parts[s].type, body, (size_t)(p - body));
     free(body);
     return *r;
 }
@@ -92,7 +134,10 @@ static struct MHD_Response *batch_response(shape s, unsigned records) {
 
 typedef struct request {
     int operation; /* of the table; below 0: unknown */
+    bool cbor;
     size_t braces;
+    unsigned char begin[BEGIN]; /* of the body */
+    size_t begun;
 } request;
 
 static int find_operation(struct MHD_Connection *connection) {
@@ -110,6 +155,36 @@ static size_t count_braces(const char *p, size_t n) {
     return all;
 }
 
+static bool is_cbor(struct MHD_Connection *connection) {
+    const char *type = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Type");
+    return type && strcmp(type, CBOR) == 0;
+}
+
+static void take(request *r, const char *data, size_t n) {
+    size_t room = BEGIN - r->begun, some = n < room ? n : room;
+    if (!r->cbor) {
+        r->braces += count_braces(data, n);
+        return;
+    }
+    memcpy(r->begin + r->begun, data, some);
+    r->begun += some;
+}
+
+/* 0: the request is not as it should be. */
+static size_t count_records(const request *r) {
+    static const char array[] =
+        "\x67"
+        "Records"
+        "\x99"; /* and its length in two bytes */
+    if (!r->cbor)
+        return r->braces ? r->braces - 1 : 0;
+    const unsigned char *at = memmem(r->begin, r->begun, array, sizeof array - 1);
+    if (!at || at + sizeof array + 1 > r->begin + r->begun)
+        return 0;
+    at += sizeof array - 1;
+    return (size_t)at[0] << 8 | at[1];
+}
+
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url,
                                   const char *method, const char *version, const char *data,
                                   size_t *size, void **state) {
@@ -119,22 +194,25 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         r = *state = malloc(sizeof *r);
         if (!r)
             return MHD_NO;
-        *r = (request){find_operation(connection), 0};
+        *r = (request){.operation = find_operation(connection), .cbor = is_cbor(connection)};
         return MHD_YES;
     }
     if (*size) {
-        r->braces += count_braces(data, *size);
+        take(r, data, *size);
         *size = 0;
         return MHD_YES;
     }
-    if (r->operation < 0)
-        return MHD_queue_response(connection, 400, unknown);
-    const operation *o = &operations[r->operation];
-    if (o->shape == FIXED)
+    shape s = r->operation < 0 ? FIXED : operations[r->operation].shape;
+    if (r->operation >= 0 && s == FIXED && !r->cbor)
         return MHD_queue_response(connection, 200, fixed[r->operation]);
-    if (r->braces < 2 || r->braces - 1 > RECORDS_MAX)
+    if (s == PUT_RECORDS && r->cbor)
+        s = PUT_RECORDS_CBOR;
+    else if (r->cbor)
+        s = FIXED;
+    size_t records = count_records(r);
+    if (s == FIXED || records == 0 || records > RECORDS_MAX)
         return MHD_queue_response(connection, 400, unknown);
-    return MHD_queue_response(connection, 200, batch_response(o->shape, (unsigned)(r->braces - 1)));
+    return MHD_queue_response(connection, 200, batch_response(s, (unsigned)records));
 }
 
 static void on_end(void *context, struct MHD_Connection *connection, void **state,
@@ -179,12 +257,12 @@ int main(int argc, char **argv) {
         fprintf(stderr, "null_server: cannot read %s or %s\n", argv[1], argv[2]);
         return 1;
     }
-    unknown = make_response(
+    unknown = make_json(
         "{\"__type\":\"InvalidArgumentException\",\"message\":"
         "\"the null server does not know this request\"}");
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
         if (operations[i].shape == FIXED)
-            fixed[i] = make_response(operations[i].answer);
+            fixed[i] = make_json(operations[i].answer);
     struct MHD_Daemon *daemon = start(tls ? certificate : NULL, tls ? key : NULL);
     if (!daemon) {
         fprintf(stderr, "null_server: cannot start\n");

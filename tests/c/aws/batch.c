@@ -1,6 +1,7 @@
 /* Limits at their exact edges, what a body looks like, what a reply leaves to be sent again. */
 #include "aws/batch.h"
 
+#include "base/cbor.h"
 #include "tap.h"
 
 #include <jansson.h>
@@ -245,6 +246,91 @@ static void replies(void) {
     kn_batch_free(&b);
 }
 
+/* What a CBOR body says, as JSON. */
+static void is_cbor(kn_batch *b, const char *expected, const char *what) {
+    kn_buf json;
+    kn_err err;
+    kn_buf_init(&json, 1 << 20);
+    if (!kn_cbor_to_json(kn_batch_body(b), &json, &err))
+        kn_buf_cstr(&json, err.message);
+    tap_is_str(kn_buf_view(&json).p, expected, "%s", what);
+    kn_buf_free(&json);
+}
+
+static void binary(void) {
+    kn_batch b;
+    kn_err err;
+    kn_batch_outcome o;
+    open_batch(&b, &kn_batch_kinesis, 0, 0, false);
+    kn_batch_begin(&b, KN_WIRE_CBOR);
+    is_cbor(&b, "{\"StreamName\":\"st\\\"ream\",\"Records\":[]}", "CBOR: no records");
+    five(&b);
+    is_cbor(&b,
+            "{\"StreamName\":\"st\\\"ream\",\"Records\":["
+            "{\"Data\":\"YWE=\",\"PartitionKey\":\"a\"},{\"Data\":\"YmI=\",\"PartitionKey\":\"b\"},"
+            "{\"Data\":\"Y2M=\",\"PartitionKey\":\"c\"},{\"Data\":\"ZGQ=\",\"PartitionKey\":\"d\"},"
+            "{\"Data\":\"ZWU=\",\"PartitionKey\":\"e\"}]}",
+            "five records");
+    static const char mixed[] = /* 5 results: fine, throttled, fine, gone for good, failed */
+        "\xBF\x67"
+        "Records\x85"
+        "\xA1\x67"
+        "ShardId\x61s"
+        "\xA1\x69"
+        "ErrorCode\x78\x26"
+        "ProvisionedThroughputExceededException"
+        "\xA1\x69"
+        "ErrorCode\xF6"
+        "\xA2\x69"
+        "ErrorCode\x74"
+        "KMSDisabledException"
+        "\x6C"
+        "ErrorMessage\x67"
+        "key off"
+        "\xA1\x69"
+        "ErrorCode\x6F"
+        "InternalFailure"
+        "\x71"
+        "FailedRecordCount\x03\xFF";
+    tap_ok(kn_batch_settle(&b, (kn_slice){mixed, sizeof mixed - 1}, true, &o, &err) &&
+               o.delivered == 2 && o.failed == 1 && o.throttled == 1 && o.bytes == 4,
+           "a reply with failures");
+    tap_is_str(o.error.aws_code, "KMSDisabledException", "the reason is kept");
+    is_cbor(
+        &b,
+        "{\"StreamName\":\"st\\\"ream\",\"Records\":["
+        "{\"Data\":\"YmI=\",\"PartitionKey\":\"b\"},{\"Data\":\"ZWU=\",\"PartitionKey\":\"e\"}]}",
+        "only the transient failures are sent again");
+    tap_ok(!kn_batch_settle(&b, KN_SLICE("{\"FailedRecordCount\":0}"), true, &o, &err),
+           "a reply in JSON is refused");
+    static const char none[] =
+        "\xA1\x71"
+        "FailedRecordCount\0";
+    tap_ok(kn_batch_settle(&b, (kn_slice){none, sizeof none - 1}, true, &o, &err) &&
+               o.delivered == 2 && b.count == 0,
+           "nothing failed");
+
+    kn_slice x = KN_SLICE("x"), k = KN_SLICE("k\xFF\xC3\xBC");
+    tap_is_int(kn_batch_add(&b, x, k, KN_SLICE("340"), &err), KN_BATCH_ADDED,
+               "a record with a hash key");
+    is_cbor(&b,
+            "{\"StreamName\":\"st\\\"ream\",\"Records\":[{\"Data\":\"eA==\",\"PartitionKey\":"
+            "\"k\xEF\xBF\xBD\xC3\xBC\",\"ExplicitHashKey\":\"340\"}]}",
+            "what is not UTF-8 is replaced");
+    kn_batch_begin(&b, KN_WIRE_JSON);
+    kn_batch_add(&b, x, k, KN_SLICE("340"), &err);
+    tap_is_str(kn_batch_body(&b).p,
+               "{\"StreamName\":\"st\\\"ream\",\"Records\":[{\"Data\":\"eA==\",\"PartitionKey\":"
+               "\"k\xEF\xBF\xBD\xC3\xBC\",\"ExplicitHashKey\":\"340\"}]}",
+               "the same in JSON, of the same batch");
+    kn_batch_begin(&b, KN_WIRE_CBOR);
+    for (int i = 0; i < 500; i++)
+        add(&b, "x", "k");
+    tap_ok(kn_batch_body(&b).n == 31 + 500 * 23u, "500 records, of 23 bytes: %zu",
+           kn_batch_body(&b).n);
+    kn_batch_free(&b);
+}
+
 int main(void) {
     memset(blank, 'x', sizeof blank);
     bodies();
@@ -252,5 +338,6 @@ int main(void) {
     hash_keys();
     larger_records();
     replies();
+    binary();
     return tap_done();
 }

@@ -269,8 +269,65 @@ static void asynchronous(void) {
     http_stop(&server);
 }
 
+static size_t serve_both(void *context, int n, const char *request, const char *body, size_t length,
+                         char *out, size_t room, bool *close) {
+    script *s = context;
+    (void)length, (void)close;
+    snprintf(s->heads[n % 16], sizeof s->heads[0], "%.*s", (int)(body - request), request);
+    if (n == 1)
+        return http_answer(out, room, 400, "Content-Type: application/x-amz-cbor-1.1\r\n",
+                           "\xA2\x66__type\x6CSomeTrouble_\x67message\x63why");
+    return http_answer(out, room, 200,
+                       "Accept-Post: application/x-amz-json-1.1, application/x-amz-cbor-1.1\r\n",
+                       "{}");
+}
+
+static void speaks_cbor(void) {
+    static script s;
+    http_server server;
+    http_start(&server, serve_both, &s);
+    kn_buf body;
+    kn_err err;
+    kn_buf_init(&body, 4096);
+    kn_aws_client *c = open_client(&server, "kinesis", 1);
+    kn_aws_request request = {.operation = kn_operation_find(kn_aws_client_api(c), "ListStreams"),
+                              .body = KN_SLICE("{}")};
+    tap_is_int(kn_aws_client_wire(c), KN_WIRE_JSON, "an endpoint of one's own: JSON");
+    tap_ok(invoke(c, &request, &body, &err), "until a reply says more");
+    tap_is_int(kn_aws_client_wire(c), KN_WIRE_CBOR, "then CBOR");
+    request.body = KN_SLICE("\xA0");
+    request.wire = kn_aws_client_wire(c);
+    tap_ok(!invoke(c, &request, &body, &err), "an error in CBOR");
+    tap_is_str(err.message, "kinesis ListStreams: SomeTrouble_: why", "is read");
+    tap_ok(strstr(s.heads[1], "Content-Type: application/x-amz-cbor-1.1\r\n") != NULL &&
+               verify(s.heads[1], "kinesis", request.body, false),
+           "the request's type is right, and signed");
+    kn_aws_client_destroy(c);
+
+    setenv("AWS_CBOR_DISABLE", "true", 1);
+    c = open_client(&server, "kinesis", 1);
+    request = (kn_aws_request){.operation = request.operation, .body = KN_SLICE("{}")};
+    tap_ok(invoke(c, &request, &body, &err) && kn_aws_client_wire(c) == KN_WIRE_JSON,
+           "unless it is turned off");
+    kn_aws_client_destroy(c);
+    unsetenv("AWS_CBOR_DISABLE");
+    c = open_client(&server, "glue", 1);
+    request.operation = kn_operation_find(kn_aws_client_api(c), "GetDatabases");
+    tap_ok(invoke(c, &request, &body, &err) && kn_aws_client_wire(c) == KN_WIRE_JSON,
+           "or the service does not speak it");
+    kn_aws_client_destroy(c);
+    kn_aws_config config = {.region = "eu-west-1", .access_key = "A", .secret_key = "s"};
+    tap_ok(kn_aws_client_new(&config, kn_api_find("kinesis"), &c, &err) &&
+               kn_aws_client_wire(c) == KN_WIRE_CBOR,
+           "AWS's own endpoint: CBOR from the beginning");
+    kn_aws_client_destroy(c);
+    kn_buf_free(&body);
+    http_stop(&server);
+}
+
 int main(void) {
     sends();
+    speaks_cbor();
     retries();
     asynchronous();
     return tap_done();
