@@ -7,8 +7,10 @@
 #include "aws/place.h"
 #include "aws/retry.h"
 #include "aws/settings.h"
+#include "aws/upload.h"
 #include "base/time.h"
 
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -16,6 +18,8 @@
 
 enum {
     ATTEMPTS = 4,
+    TIMEOUT_MS = 60000,
+    SLOW_BYTES_PER_MS = 64,
     BACKOFF_MS = 100,
     BACKOFF_MAX_MS = 20000,
 };
@@ -40,6 +44,7 @@ struct kn_aws_client {
 struct kn_aws_call {
     kn_aws_client *client;
     kn_slice body;
+    kn_upload *upload; /* in place of body */
     size_t max_reply;
     int max_attempts;
     kn_aws_done *done;
@@ -110,6 +115,7 @@ static void call_destroy(kn_aws_call *call) {
     if (call->next)
         call->next->previous = call->previous;
     kn_envelope_free(&call->envelope);
+    kn_upload_close(call->upload);
     free(call);
 }
 
@@ -182,6 +188,21 @@ static bool update_signer(kn_aws_client *c, kn_err *err) {
 
 static void on_transfer(void *context, const kn_reply *reply, bool sent, const kn_err *err);
 
+/* The file's bytes behind the request that was just signed; NULL: the body is in memory. */
+static const kn_transfer_source *source_of(kn_aws_call *call) {
+    const kn_aws_client *c = call->client;
+    kn_sigv4_scope scope = {call->signed_ms, c->endpoint.region, c->api->signing_name};
+    return call->upload ? kn_upload_begin(call->upload, &c->key, &scope, call->envelope.signature)
+                        : NULL;
+}
+
+/* A file has the time that it takes on a slow line. */
+static int timeout_of(const kn_aws_call *call) {
+    int base = call->client->timeout_ms ? call->client->timeout_ms : TIMEOUT_MS;
+    uint64_t more = call->upload ? kn_upload_size(call->upload) / SLOW_BYTES_PER_MS : 0;
+    return more < INT_MAX - (uint64_t)base ? base + (int)more : INT_MAX;
+}
+
 static bool start_attempt(kn_aws_call *call, kn_err *err) {
     kn_aws_client *c = call->client;
     kn_envelope *envelope = &call->envelope;
@@ -200,7 +221,8 @@ static bool start_attempt(kn_aws_call *call, kn_err *err) {
             .headers = lines,
             .header_count = envelope->count,
             .body = call->body,
-            .timeout_ms = c->timeout_ms,
+            .source = source_of(call),
+            .timeout_ms = timeout_of(call),
             .max_reply = call->max_reply,
             .done = on_transfer,
             .context = call,
@@ -281,7 +303,8 @@ static void on_transfer(void *context, const kn_reply *reply, bool sent, const k
         }
         kn_aws_decode_error(call->envelope.operation, reply, &failure);
     } else {
-        failure = *err;
+        const kn_err *why = call->upload ? kn_upload_failure(call->upload) : NULL;
+        failure = why ? *why : *err;
     }
     bool throttled = kn_aws_is_throttle(failure.aws_code) || failure.http_status == 429;
     call->throttles += throttled;
@@ -301,6 +324,19 @@ static void on_transfer(void *context, const kn_reply *reply, bool sent, const k
 
 /* ---- calls ---- */
 
+static bool open_file(kn_aws_call *call, const char *path, kn_err *err) {
+    kn_envelope *e = &call->envelope;
+    if (!kn_upload_open(path, &call->upload, err))
+        return false;
+    snprintf(e->payload, sizeof e->payload, "%s", KN_SIGV4_STREAMING);
+    kn_buf_printf(&e->extra, "x-amz-decoded-content-length: %llu",
+                  (unsigned long long)kn_upload_size(call->upload));
+    kn_buf_append(&e->extra, "", 1);
+    kn_buf_printf(&e->extra, "x-amz-trailer: %s", kn_upload_trailer);
+    kn_buf_append(&e->extra, "", 1);
+    return kn_buf_check(&e->extra, "the request's headers", err);
+}
+
 bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done *done,
                    void *context, kn_aws_call **out, kn_err *err) {
     kn_aws_call *call = calloc(1, sizeof *call);
@@ -316,8 +352,11 @@ bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done 
     call->done = done;
     call->context = context;
     bool ok = kn_envelope_init(&call->envelope, &c->endpoint, request, err);
-    if (ok) {
+    if (ok && request->file)
+        ok = open_file(call, request->file, err);
+    else
         kn_sigv4_hash(call->body, call->envelope.payload);
+    if (ok) {
         uint64_t now = kn_time_monotonic_ns();
         uint64_t wait = kn_retry_wait_ns(&c->retry, now);
         call->due_ns = now + (uint64_t)request->delay_ms * 1000000u + wait;

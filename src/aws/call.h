@@ -48,6 +48,8 @@ typedef struct kn_aws_request {
     const kn_operation *operation;
     kn_slice body;      /* borrowed until done */
     kn_wire wire;       /* of the body */
+    const char *file;   /* S3 PutObject, in place of body: the file's bytes as they are sent
+                           (upload.h); the headers begin Content-Encoding with aws-chunked */
     const char *bucket; /* REST: NULL where the operation has none */
     kn_slice key;
     kn_slice query;             /* REST: "prefix=a%2Fb&max-keys=3", encoded */

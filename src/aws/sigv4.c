@@ -319,6 +319,37 @@ void kn_sigv4_signature(const kn_sigv4_key *key, kn_slice string_to_sign, char h
     to_hex(digest, hex);
 }
 
+/* what: "PAYLOAD" or "TRAILER"; hashes: the lines that end it. */
+static void sign_next(const kn_sigv4_key *key, const kn_sigv4_scope *scope, const char *what,
+                      const char *previous, const char *hashes, char hex[65]) {
+    char time[17];
+    kn_buf text;
+    kn_buf_init(&text, 1024);
+    kn_time_amz(time, scope->time_ms);
+    kn_buf_printf(&text, "AWS4-HMAC-SHA256-%s\n%s\n", what, time);
+    write_scope(scope, &text);
+    kn_buf_printf(&text, "/aws4_request\n%s\n%s", previous, hashes);
+    kn_sigv4_signature(key, kn_buf_view(&text), hex);
+    kn_buf_free(&text);
+}
+
+void kn_sigv4_sign_chunk(const kn_sigv4_key *key, const kn_sigv4_scope *scope,
+                         const char previous[65], kn_slice data, char hex[65]) {
+    char hash[65], hashes[130];
+    kn_sigv4_hash((kn_slice){"", 0}, hash);
+    memcpy(hashes, hash, 64);
+    hashes[64] = '\n';
+    kn_sigv4_hash(data, hashes + 65);
+    sign_next(key, scope, "PAYLOAD", previous, hashes, hex);
+}
+
+void kn_sigv4_sign_trailer(const kn_sigv4_key *key, const kn_sigv4_scope *scope,
+                           const char previous[65], kn_slice trailers, char hex[65]) {
+    char hash[65];
+    kn_sigv4_hash(trailers, hash);
+    sign_next(key, scope, "TRAILER", previous, hash, hex);
+}
+
 static void stages_init(kn_sigv4_stages *stages) {
     kn_buf_init(&stages->canonical_request, STAGE_MAX);
     kn_buf_init(&stages->string_to_sign, 1024);

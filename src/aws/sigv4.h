@@ -5,15 +5,18 @@
  *
  * Both signers (the client) and a verifier (the lake) use the same stages. The caller puts the
  * headers that are part of the signature (host, x-amz-date, x-amz-security-token, ...) into the
- * request. SigV4A (asymmetric) and chunked bodies are not here.
+ * request. A body that is sent in chunks is signed chunk by chunk, each signature over the one
+ * before; the first over the request's. SigV4A (asymmetric) is not here.
  *
- * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html */
 #ifndef KN_AWS_SIGV4_H
 #define KN_AWS_SIGV4_H
 
 #include "base/buf.h"
 
 #define KN_SIGV4_UNSIGNED "UNSIGNED-PAYLOAD"
+#define KN_SIGV4_STREAMING "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
 
 typedef struct kn_sigv4_header {
     kn_slice name; /* any case */
@@ -78,6 +81,14 @@ void kn_sigv4_key_wipe(kn_sigv4_key *key);
 
 /* Lower-case hex. */
 void kn_sigv4_signature(const kn_sigv4_key *key, kn_slice string_to_sign, char hex[65]);
+
+/* The signature of the next chunk of a body (empty for the last), and of the trailers behind it,
+ * "name:value\n" each, in lower case and sorted. previous: the signature before, of the request at
+ * first; it may be the same memory as hex. key: derived for the scope. */
+void kn_sigv4_sign_chunk(const kn_sigv4_key *key, const kn_sigv4_scope *scope,
+                         const char previous[65], kn_slice data, char hex[65]);
+void kn_sigv4_sign_trailer(const kn_sigv4_key *key, const kn_sigv4_scope *scope,
+                           const char previous[65], kn_slice trailers, char hex[65]);
 
 /* Appends the value of the Authorization header. stages may be NULL. */
 KN_MUST_CHECK bool kn_sigv4_sign(kn_sigv4_key *key, const kn_sigv4_identity *identity,

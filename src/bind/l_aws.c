@@ -238,6 +238,7 @@ static kn_aws_request read_request(lua_State *L, const kn_api *api,
         luaL_error(L, "%s has no operation '%s'", api->name, name.p ? name.p : "nil");
     request.body = optional_field(L, "body");
     request.bucket = optional_field(L, "bucket").p;
+    request.file = optional_field(L, "file").p;
     request.key = optional_field(L, "key");
     request.query = optional_field(L, "query");
     request.header_count = read_headers(L, lines);

@@ -22,6 +22,7 @@ struct kn_exchange {
     kn_buf reply_body;
     kn_transfer_done *done;
     void *context;
+    const kn_transfer_source *source;
     char curl_error[CURL_ERROR_SIZE];
     char place[300]; /* "POST http://host/path", for messages */
     kn_exchange *next, *previous;
@@ -71,6 +72,19 @@ static size_t take_header(char *p, size_t size, size_t n, void *user) {
     else
         kn_buf_slice(&x->reply_headers, line);
     return kn_buf_ok(&x->reply_headers) ? line.n : 0;
+}
+
+static size_t give_body(char *out, size_t size, size_t n, void *user) {
+    const kn_transfer_source *source = ((kn_exchange *)user)->source;
+    size_t got = source->read(source->context, out, size * n);
+    return got == KN_TRANSFER_ABORT ? CURL_READFUNC_ABORT : got;
+}
+
+static int seek_body(void *user, curl_off_t offset, int origin) {
+    const kn_transfer_source *source = ((kn_exchange *)user)->source;
+    if (offset || origin != SEEK_SET)
+        return CURL_SEEKFUNC_CANTSEEK;
+    return source->rewind(source->context) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
 }
 
 /* ---- life ---- */
@@ -200,6 +214,17 @@ static bool build_headers(kn_exchange *x, const kn_transfer_request *request) {
     return ok && (typed || add_header(&x->headers, removed[2]));
 }
 
+static void set_source(kn_exchange *x, const kn_transfer_request *request) {
+    CURL *easy = x->easy;
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->source->length);
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, give_body);
+    curl_easy_setopt(easy, CURLOPT_READDATA, x);
+    curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, seek_body);
+    curl_easy_setopt(easy, CURLOPT_SEEKDATA, x);
+}
+
 static void set_method(CURL *easy, const kn_transfer_request *request) {
     bool get = strcmp(request->method, "GET") == 0, head = strcmp(request->method, "HEAD") == 0;
     if (head) {
@@ -256,7 +281,11 @@ static void set_options(const kn_transfer *t, kn_exchange *x, const kn_transfer_
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, x);
     curl_easy_setopt(e, CURLOPT_PRIVATE, x);
-    set_method(e, request);
+    x->source = request->source;
+    if (request->source)
+        set_source(x, request);
+    else
+        set_method(e, request);
 }
 
 bool kn_transfer_submit(kn_transfer *t, const kn_transfer_request *request, kn_exchange **exchange,

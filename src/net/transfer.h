@@ -29,15 +29,27 @@ kn_slice kn_reply_header(const kn_reply *reply, const char *name);
  * server may have seen the request. err->retryable: another attempt could succeed. */
 typedef void kn_transfer_done(void *context, const kn_reply *reply, bool sent, const kn_err *err);
 
+/* A body that is made while it is sent. */
+typedef struct kn_transfer_source {
+    uint64_t length;
+    /* Writes at most room bytes; 0: the end, KN_TRANSFER_ABORT: give up. */
+    size_t (*read)(void *context, char *out, size_t room);
+    bool (*rewind)(void *context); /* from the beginning again: the connection was a dead one */
+    void *context;
+} kn_transfer_source;
+
+#define KN_TRANSFER_ABORT ((size_t)-1)
+
 typedef struct kn_transfer_request {
     const char *method;
     const char *url;
     const char *const *headers; /* "Name: value"; copied */
     size_t header_count;
-    kn_slice body;          /* borrowed until done or cancelled */
-    int connect_timeout_ms; /* 0: 5 s */
-    int timeout_ms;         /* of the whole exchange; 0: 60 s */
-    size_t max_reply;       /* bytes of body; 0: 64 MiB */
+    kn_slice body;                    /* borrowed until done or cancelled */
+    const kn_transfer_source *source; /* in place of body; borrowed likewise */
+    int connect_timeout_ms;           /* 0: 5 s */
+    int timeout_ms;                   /* of the whole exchange; 0: 60 s */
+    size_t max_reply;                 /* bytes of body; 0: 64 MiB */
     kn_transfer_done *done;
     void *context;
 } kn_transfer_request;

@@ -32,6 +32,26 @@ tap.is(assert(s3:get_object { Bucket = bucket, Key = key, Range = "bytes=2-3" })
 tap.is(assert(s3:put_object { Bucket = bucket, Key = "empty" }) and
   assert(s3:get_object { Bucket = bucket, Key = "empty" }).Body, "", "an empty object")
 
+-- A file goes in signed chunks, with its checksum behind it.
+local path = os.tmpname()
+for _, size in ipairs { 0, 1, 65536, 200001 } do
+  local content = ("0123456789"):rep(size // 10 + 1):sub(1, size)
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(content) and file:close())
+  local sent = s3:put_object { Bucket = bucket, Key = "file", File = path, ContentType = "text/x-file" }
+  got = s3:get_object { Bucket = bucket, Key = "file" }
+  tap.ok(sent and got and got.Body == content, ("a file of %d bytes"):format(size))
+end
+tap.is(got.ContentType, "text/x-file", "its type")
+tap.ok(not (got.ContentEncoding or ""):find "aws%-chunked", "the chunks were of the transfer only")
+os.remove(path)
+nothing, err = s3:put_object { Bucket = bucket, Key = "file", File = path }
+tap.ok(nothing == nil and err.code == "io", "a file that is absent")
+tap.like(err, path, "... is named")
+tap.raises(function() s3:put_object { Bucket = bucket, Key = "file", File = path, Body = "x" } end,
+  "Body and File exclude each other", "one of the two")
+assert(s3:delete_object { Bucket = bucket, Key = "file" })
+
 for i = 1, 5 do assert(s3:put_object { Bucket = bucket, Key = "list/" .. i, Body = ("x"):rep(i) }) end
 local page = assert(s3:list_objects_v2 { Bucket = bucket, Prefix = "list/", MaxKeys = 2 })
 tap.is(#page.Contents, 2, "a page")

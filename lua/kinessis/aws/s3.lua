@@ -1,6 +1,7 @@
 --- S3: members that are headers, query parameters and bodies, by a table; replies in XML.
 ---
 ---     s3:put_object { Bucket = "b", Key = "a/b.txt", Body = "text", ContentType = "text/plain" }
+---     s3:put_object { Bucket = "b", Key = "a/b.gz", File = "b.gz" }  -- read and signed chunk by chunk
 ---     s3:get_object { Bucket = "b", Key = "a/b.txt" }  -> { Body =, ContentType =, ETag =, ... }
 ---     s3:list_objects_v2 { Bucket = "b", Prefix = "a/" } -> { Contents = {...}, IsTruncated =, ... }
 ---
@@ -11,7 +12,8 @@
 ---       headers = { ["Content-Type"] = "text/plain" },   -- must then be sent just so
 ---       query = { ["response-content-type"] = "text/csv" } }
 ---
---- An object is held in memory whole, up to 1 GiB. Multipart uploads are not here.
+--- A Body is held in memory whole, up to 1 GiB; a File is not, and its checksum is compared by S3 (up to
+--- 5 GiB). Multipart uploads are not here.
 local core = require "kinessis.core.aws"
 local options = require "kinessis.options"
 local sys = require "kinessis.core.sys"
@@ -138,7 +140,8 @@ local function known_members(shape)
     for name in pairs(group) do names[#names + 1] = name end
   end
   table.sort(names)
-  for _, name in ipairs { "Bucket", "Key", shape.takes_body and "Body", shape.metadata and "Metadata" } do
+  for _, name in ipairs { "Bucket", "Key", shape.takes_body and "Body", shape.takes_body and "File",
+    shape.metadata and "Metadata" } do
     if name then names[#names + 1] = name end
   end
   return names
@@ -164,6 +167,8 @@ local function arrange(operation, shape, input)
       call[name:lower()] = text_of(operation, name, value)
     elseif name == "Body" and shape.takes_body then
       call.body = text_of(operation, name, value)
+    elseif name == "File" and shape.takes_body then
+      call.file = text_of(operation, name, value)
     elseif name == "Metadata" and shape.metadata then
       for key, text in pairs(value) do
         table.insert(call.headers, ("x-amz-meta-%s: %s"):format(key:lower(), text_of(operation, name, text)))
@@ -178,6 +183,14 @@ local function arrange(operation, shape, input)
     end
   end
   call.query = table.concat(query, "&")
+  if call.file then
+    if call.body then complain(operation, "Body and File exclude each other") end
+    local own = input.ContentEncoding -- aws-chunked is of the transfer: it goes before the content's own
+    for i = #call.headers, 1, -1 do
+      if call.headers[i]:find "^Content%-Encoding:" then table.remove(call.headers, i) end
+    end
+    table.insert(call.headers, "Content-Encoding: aws-chunked" .. (own and "," .. own or ""))
+  end
   if shape.gives_body then call.max_reply = 1 << 30 end
   return call
 end

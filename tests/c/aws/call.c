@@ -190,6 +190,63 @@ static void retries(void) {
     attempts("CreateStream", 1, 0, NULL, 1, false, "... so may a closed connection");
 }
 
+typedef struct receiver {
+    int failures;
+    char last[400];
+    size_t lengths[4];
+    char decoded[16], hash[80];
+} receiver;
+
+static size_t receive(void *context, int n, const char *request, const char *body, size_t length,
+                      char *out, size_t room, bool *close) {
+    receiver *r = context;
+    (void)close;
+    r->lengths[n % 4] = length;
+    const char *size = strcasestr(request, "x-amz-decoded-content-length: ");
+    const char *hash = strcasestr(request, "x-amz-content-sha256: ");
+    sscanf(size ? size + 30 : "", "%15s", r->decoded);
+    sscanf(hash ? hash + 22 : "", "%79s", r->hash);
+    snprintf(r->last, sizeof r->last, "%s", length > 300 ? body + length - 300 : body);
+    return http_answer(out, room, n < r->failures ? 500 : 200, "", "");
+}
+
+/* A file is sent from its beginning again by each attempt. */
+static void files(void) {
+    static receiver r = {.failures = 1};
+    http_server server;
+    kn_err err;
+    kn_buf body;
+    kn_buf_init(&body, 4096);
+    char path[] = "/tmp/kinessis-call-XXXXXX";
+    int fd = mkstemp(path);
+    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    tap_ok(file && fprintf(file, "%0150000d", 7) == 150000 && fclose(file) == 0, "a file");
+    http_start(&server, receive, &r);
+    kn_aws_client *s3 = open_client(&server, "s3", 3);
+    static const char *const headers[] = {"Content-Encoding: aws-chunked"};
+    kn_aws_request request = {
+        .operation = kn_operation_find(kn_aws_client_api(s3), "PutObject"),
+        .bucket = "b",
+        .key = KN_SLICE("k"),
+        .file = path,
+        .headers = headers,
+        .header_count = 1,
+    };
+    tap_ok(invoke(s3, &request, &body, &err), "the second attempt succeeds");
+    tap_is_int(server.requests, 2, "... sends");
+    tap_ok(r.lengths[0] == r.lengths[1] && r.lengths[1] > 150000, "each the whole body");
+    tap_is_str(r.decoded, "150000", "the file's size");
+    tap_is_str(r.hash, "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER", "in place of a hash");
+    tap_ok(strstr(r.last, "\r\n0;chunk-signature=") && strstr(r.last, "x-amz-checksum-crc32c:") &&
+               strstr(r.last, "x-amz-trailer-signature:"),
+           "the end of the body");
+    unlink(path);
+    tap_ok(!invoke(s3, &request, &body, &err) && strstr(err.message, path), "%s", err.message);
+    kn_aws_client_destroy(s3);
+    kn_buf_free(&body);
+    http_stop(&server);
+}
+
 typedef struct ended {
     int calls;
     bool failed;
@@ -329,6 +386,7 @@ int main(void) {
     sends();
     speaks_cbor();
     retries();
+    files();
     asynchronous();
     return tap_done();
 }

@@ -196,6 +196,74 @@ static void documented_s3(void) {
     kn_buf_free(&out);
 }
 
+/* From AWS's pages on chunked uploads, without and with a trailer: 66,560 bytes 'a'. The figures of
+ * the first are also in awslabs/aws-c-auth's tests. */
+static void documented_chunks(void) {
+    static const kn_sigv4_identity identity = {"AKIAIOSFODNN7EXAMPLE",
+                                               "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", NULL};
+    static const struct {
+        const char *payload;
+        kn_sigv4_header extra;
+        const char *seed, *first, *second, *last;
+    } cases[] = {
+        {"STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+         {KN_SLICE("content-length"), KN_SLICE("66824")},
+         "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9",
+         "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
+         "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
+         "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9"},
+        {KN_SIGV4_STREAMING,
+         {KN_SLICE("x-amz-trailer"), KN_SLICE("x-amz-checksum-crc32c")},
+         "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e",
+         "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
+         "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
+         "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992"},
+    };
+    static char data[66560];
+    memset(data, 'a', sizeof data);
+    for (size_t i = 0; i < 2; i++) {
+        kn_sigv4_scope scope = {1369353600000, "us-east-1", "s3"};
+        const kn_sigv4_header headers[] = {
+            {KN_SLICE("Host"), KN_SLICE("s3.amazonaws.com")},
+            {KN_SLICE("x-amz-date"), KN_SLICE("20130524T000000Z")},
+            {KN_SLICE("x-amz-storage-class"), KN_SLICE("REDUCED_REDUNDANCY")},
+            {KN_SLICE("Content-Encoding"), KN_SLICE("aws-chunked")},
+            {KN_SLICE("x-amz-decoded-content-length"), KN_SLICE("66560")},
+            {KN_SLICE("x-amz-content-sha256"), kn_slice_cstr(cases[i].payload)},
+            cases[i].extra,
+        };
+        kn_sigv4_request request = {.method = KN_SLICE("PUT"),
+                                    .path = KN_SLICE("/examplebucket/chunkObject.txt"),
+                                    .headers = headers,
+                                    .header_count = 7,
+                                    .payload_hash = kn_slice_cstr(cases[i].payload),
+                                    .s3 = true};
+        kn_sigv4_key key = {0};
+        kn_sigv4_stages stages;
+        kn_err err;
+        kn_buf out;
+        kn_buf_init(&out, 65536);
+        init_stages(&stages);
+        tap_ok(kn_sigv4_sign(&key, &identity, &scope, &request, &out, &stages, &err), "%s",
+               cases[i].payload);
+        tap_is_str(stages.signature, cases[i].seed, "... the request's signature");
+        char hex[65];
+        kn_sigv4_sign_chunk(&key, &scope, stages.signature, (kn_slice){data, 65536}, hex);
+        tap_is_str(hex, cases[i].first, "... of 64 KiB");
+        kn_sigv4_sign_chunk(&key, &scope, hex, (kn_slice){data, 1024}, hex);
+        tap_is_str(hex, cases[i].second, "... of 1 KiB");
+        kn_sigv4_sign_chunk(&key, &scope, hex, (kn_slice){"", 0}, hex);
+        tap_is_str(hex, cases[i].last, "... of the end");
+        kn_sigv4_sign_trailer(&key, &scope, hex, KN_SLICE("x-amz-checksum-crc32c:sOO8/Q==\n"), hex);
+        if (i == 1)
+            tap_is_str(hex, "d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435",
+                       "... of the trailer");
+        kn_buf_free(&stages.canonical_request);
+        kn_buf_free(&stages.string_to_sign);
+        kn_buf_free(&out);
+    }
+}
+
 static void verifier(void) {
     const kn_sigv4_header headers[] = {{KN_SLICE("host"), KN_SLICE("h")},
                                        {KN_SLICE("X-Added-By-Proxy"), KN_SLICE("1")},
@@ -256,6 +324,7 @@ static void cached_key(void) {
 int main(void) {
     official_cases();
     documented_s3();
+    documented_chunks();
     verifier();
     cached_key();
     return tap_done();
