@@ -89,7 +89,10 @@ bool kn_uri_parse(const char *url, kn_uri *out, kn_err *err) {
 bool kn_uri_is_loopback(const kn_uri *uri) {
     static const char local[] = "localhost";
     kn_slice h = uri->host;
-    if (kn_slice_eq_cstr(h, "::1") || kn_slice_starts(h, KN_SLICE("127.")))
+    size_t address = 0; /* of what an IPv4 address is written with: 127.evil.com is a name */
+    while (address < h.n && (h.p[address] == '.' || (h.p[address] >= '0' && h.p[address] <= '9')))
+        address++;
+    if (kn_slice_eq_cstr(h, "::1") || (address == h.n && kn_slice_starts(h, KN_SLICE("127."))))
         return true;
     size_t n = sizeof local - 1;
     if (h.n < n || strncasecmp(h.p + h.n - n, local, n) != 0)

@@ -33,6 +33,7 @@ static void urls(void) {
         {"http://localhost", true},           {"http://bucket.LOCALHOST:1", true},
         {"https://127.8.9.1/", true},         {"https://notlocalhost", false},
         {"https://localhost.example", false}, {"https://s3.amazonaws.com", false},
+        {"http://127.0.0.1.example", false},
     };
     for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
         tap_ok(kn_uri_parse(hosts[i].url, &u, &err) && kn_uri_is_loopback(&u) == hosts[i].local,
