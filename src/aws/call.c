@@ -149,6 +149,10 @@ const char *kn_aws_client_region(const kn_aws_client *c) {
     return c->endpoint.region;
 }
 
+const char *kn_aws_client_region_from(const kn_aws_client *c) {
+    return c->endpoint.region_from;
+}
+
 const kn_credentials *kn_aws_client_credentials(const kn_aws_client *c) {
     return &c->signer.credentials;
 }

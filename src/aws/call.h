@@ -31,6 +31,7 @@ void kn_aws_client_destroy(kn_aws_client *client); /* cancels its calls; no call
 const kn_api *kn_aws_client_api(const kn_aws_client *client);
 const char *kn_aws_client_url(const kn_aws_client *client);
 const char *kn_aws_client_region(const kn_aws_client *client);
+const char *kn_aws_client_region_from(const kn_aws_client *client); /* kn_endpoint's */
 /* Those that sign now; they change when they are refreshed. */
 const kn_credentials *kn_aws_client_credentials(const kn_aws_client *client);
 /* How many sends of one request the user asks for; 0: no number was given. */

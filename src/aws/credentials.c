@@ -1,20 +1,88 @@
 /* See credentials.h. The chain is the table `providers`. */
 #include "aws/credentials.h"
 
-#include "aws/profile.h"
+#include "aws/providers.h"
+#include "aws/settings.h"
+#include "base/time.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Sets *found and fills out, or appends to looked what was looked at in vain. Fails when what it
- * found is not usable: then no other provider is asked. */
-typedef bool provider(const kn_aws_config *config, kn_credentials *out, bool *found, kn_buf *looked,
-                      kn_err *err);
+const kn_credential_names kn_metadata_names = {"AccessKeyId", "SecretAccessKey", "Token",
+                                               "Expiration"};
 
-static bool from_config(const kn_aws_config *config, kn_credentials *out, bool *found,
-                        kn_buf *looked, kn_err *err) {
-    (void)looked;
+/* ---- what providers share ---- */
+
+bool kn_credentials_copy(char *out, size_t size, const char *value, const char *what, kn_err *err) {
+    size_t n = value ? strlen(value) : 0;
+    if (n >= size)
+        return kn_fail(err, KN_ELIMIT, "%s is longer than %zu bytes", what, size - 1);
+    memcpy(out, value ? value : "", n);
+    out[n] = '\0';
+    return true;
+}
+
+bool kn_credentials_set_expiry(kn_credentials *out, const char *text, kn_err *err) {
+    size_t n = strlen(text);
+    /* Old caches of `aws sso login` end in UTC. */
+    kn_slice time = {text, n > 3 && strcmp(text + n - 3, "UTC") == 0 ? n - 3 : n};
+    if (!kn_time_parse_iso(time, &out->expires_ms))
+        return kn_fail(err, KN_EPARSE, "'%.40s' is not a time", text);
+    return true;
+}
+
+bool kn_search_trust(const kn_search *search, char *bundle, kn_err *err) {
+    const kn_aws_config *config = search->config;
+    return kn_setting_text(config, config->ca_bundle, "AWS_CA_BUNDLE", "ca_bundle", bundle,
+                           sizeof config->ca_bundle, err);
+}
+
+void kn_json_wipe(json_t *value) {
+    const char *key;
+    json_t *member;
+    size_t i;
+    if (json_is_string(value))
+        OPENSSL_cleanse((char *)json_string_value(value), json_string_length(value));
+    else if (json_is_object(value))
+        json_object_foreach(value, key, member) kn_json_wipe(member);
+    else if (json_is_array(value))
+        json_array_foreach(value, i, member) kn_json_wipe(member);
+}
+
+static bool copy_members(const json_t *object, const kn_credential_names *names,
+                         kn_credentials *out, kn_err *err) {
+    const char *access_key = json_string_value(json_object_get(object, names->access_key));
+    const char *secret_key = json_string_value(json_object_get(object, names->secret_key));
+    const json_t *expiration = json_object_get(object, names->expiration);
+    if (!access_key || !*access_key || !secret_key || !*secret_key)
+        return kn_fail(err, KN_EPARSE, "the answer has no %s",
+                       !access_key || !*access_key ? names->access_key : names->secret_key);
+    if (json_is_number(expiration))
+        out->expires_ms = (int64_t)json_number_value(expiration);
+    return (!json_is_string(expiration) ||
+            kn_credentials_set_expiry(out, json_string_value(expiration), err)) &&
+           kn_credentials_copy(out->access_key, sizeof out->access_key, access_key,
+                               names->access_key, err) &&
+           kn_credentials_copy(out->secret_key, sizeof out->secret_key, secret_key,
+                               names->secret_key, err) &&
+           kn_credentials_copy(out->session_token, sizeof out->session_token,
+                               json_string_value(json_object_get(object, names->session_token)),
+                               names->session_token, err);
+}
+
+bool kn_credentials_from_json(json_t *object, const kn_credential_names *names, kn_credentials *out,
+                              kn_err *err) {
+    bool ok = copy_members(object, names, out, err);
+    kn_json_wipe(object);
+    return ok;
+}
+
+/* ---- the plain providers ---- */
+
+static bool provide_explicit(const kn_search *search, kn_credentials *out, bool *found,
+                             kn_err *err) {
+    const kn_aws_config *config = search->config;
     if (!config->access_key[0] && !config->secret_key[0])
         return true;
     if (!config->access_key[0] || !config->secret_key[0])
@@ -23,22 +91,17 @@ static bool from_config(const kn_aws_config *config, kn_credentials *out, bool *
     memcpy(out->access_key, config->access_key, sizeof out->access_key);
     memcpy(out->secret_key, config->secret_key, sizeof out->secret_key);
     memcpy(out->session_token, config->session_token, sizeof out->session_token);
+    snprintf(out->source, sizeof out->source, "explicit");
     *found = true;
     return true;
 }
 
 static bool copy_variable(const char *name, char *out, size_t size, kn_err *err) {
-    const char *value = getenv(name);
-    int n = snprintf(out, size, "%s", value ? value : "");
-    if (n < 0 || (size_t)n >= size)
-        return kn_fail(err, KN_ELIMIT, "%s is longer than %zu bytes", name, size - 1);
-    return true;
+    return kn_credentials_copy(out, size, getenv(name), name, err);
 }
 
-static bool from_environment(const kn_aws_config *config, kn_credentials *out, bool *found,
-                             kn_buf *looked, kn_err *err) {
-    if (config->profile[0]) /* a profile asked for by name goes before the environment */
-        return true;
+bool kn_provide_environment(const kn_search *search, kn_credentials *out, bool *found,
+                            kn_err *err) {
     if (!copy_variable("AWS_ACCESS_KEY_ID", out->access_key, sizeof out->access_key, err) ||
         !copy_variable("AWS_SECRET_ACCESS_KEY", out->secret_key, sizeof out->secret_key, err) ||
         !copy_variable("AWS_SESSION_TOKEN", out->session_token, sizeof out->session_token, err))
@@ -47,99 +110,37 @@ static bool from_environment(const kn_aws_config *config, kn_credentials *out, b
         return kn_fail(err, KN_EINVAL,
                        "AWS_ACCESS_KEY_ID is set, AWS_SECRET_ACCESS_KEY is not: set both");
     *found = out->access_key[0] != '\0';
-    if (!*found)
-        kn_buf_cstr(looked, "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (not set); ");
+    if (*found)
+        snprintf(out->source, sizeof out->source, "environment");
+    else
+        kn_buf_cstr(search->looked, "environment (AWS_ACCESS_KEY_ID is not set); ");
     return true;
 }
 
-static bool copy_setting(const kn_profiles *profiles, kn_profile_file file, const char *profile,
-                         const char *setting, char *out, size_t size, kn_err *err) {
-    const char *value = kn_profiles_get_from(profiles, file, profile, setting);
-    int n = snprintf(out, size, "%s", value ? value : "");
-    if (n < 0 || (size_t)n >= size)
-        return kn_fail(err, KN_ELIMIT, "%s of profile %s is longer than %zu bytes", setting,
-                       profile, size - 1);
-    return true;
-}
-
-static bool from_file(kn_profile_file file, const kn_aws_config *config, kn_credentials *out,
-                      bool *found, kn_buf *looked, kn_err *err) {
-    const char *profile = kn_profile_name(config->profile);
-    kn_profiles *profiles;
-    if (!kn_profiles_load(&profiles, err))
-        return false;
-    bool has_profile = kn_profiles_has(profiles, KN_SECTION_PROFILE, profile);
-    bool ok = copy_setting(profiles, file, profile, "aws_access_key_id", out->access_key,
-                           sizeof out->access_key, err) &&
-              copy_setting(profiles, file, profile, "aws_secret_access_key", out->secret_key,
-                           sizeof out->secret_key, err) &&
-              copy_setting(profiles, file, profile, "aws_session_token", out->session_token,
-                           sizeof out->session_token, err);
-    kn_profiles_destroy(profiles);
-    kn_buf path;
-    kn_err ignored;
-    kn_buf_init(&path, 4096);
-    const char *name = kn_profile_path(file, &path, &ignored) ? path.p : "(no home folder)";
-    if (ok && out->access_key[0] && !out->secret_key[0])
-        ok = kn_fail(err, KN_EINVAL,
-                     "%s: profile %s has aws_access_key_id but no aws_secret_access_key", name,
-                     profile);
-    *found = ok && out->access_key[0] != '\0';
-    if (!*found)
-        kn_buf_printf(looked, "%s (%s %s); ", name,
-                      has_profile ? "no keys in profile" : "no profile", profile);
-    kn_buf_free(&path);
-    return ok;
-}
-
-static bool from_credentials_file(const kn_aws_config *config, kn_credentials *out, bool *found,
-                                  kn_buf *looked, kn_err *err) {
-    return from_file(KN_PROFILE_CREDENTIALS, config, out, found, looked, err);
-}
-
-/* Settings that name a provider that is not here: better said than passed over. */
-static bool refuse_other_providers(const char *profile, kn_err *err) {
-    static const char *const settings[] = {"role_arn", "sso_session", "sso_start_url",
-                                           "credential_process", "web_identity_token_file"};
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-        char value[2048];
-        if (!kn_profile_get(profile, settings[i], value, sizeof value, err))
-            return false;
-        if (value[0])
-            return kn_fail(err, KN_EINVAL,
-                           "profile %s uses %s, which is not supported: run "
-                           "`aws configure export-credentials --profile %s --format env` and set "
-                           "what it prints",
-                           profile, settings[i], profile);
-    }
-    return true;
-}
-
-static bool from_config_file(const kn_aws_config *config, kn_credentials *out, bool *found,
-                             kn_buf *looked, kn_err *err) {
-    if (!from_file(KN_PROFILE_CONFIG, config, out, found, looked, err))
-        return false;
-    return *found || refuse_other_providers(kn_profile_name(config->profile), err);
-}
+/* ---- the chain ---- */
 
 static const struct {
-    const char *name;
-    provider *load;
+    kn_provider *provide;
+    bool ambient; /* not asked when a profile is given by name: that goes before the environment */
 } providers[] = {
-    {"explicit", from_config},
-    {"environment", from_environment},
-    {"credentials file", from_credentials_file},
-    {"config file", from_config_file},
+    {provide_explicit, false},   {kn_provide_environment, true}, {kn_provide_web_identity, true},
+    {kn_provide_profile, false}, {kn_provide_container, false},  {kn_provide_instance, false},
 };
 
 bool kn_credentials_find(const kn_aws_config *config, kn_credentials *out, kn_err *err) {
     kn_buf looked;
+    kn_profiles *profiles = NULL;
     kn_buf_init(&looked, 1500);
-    bool found = false, ok = true;
+    *out = (kn_credentials){.expires_ms = 0};
+    /* Explicit credentials work also where the files are broken. */
+    bool found = false, given = config->access_key[0] || config->secret_key[0];
+    bool ok = given || kn_profiles_load(&profiles, err);
+    kn_search search = {config, profiles, kn_profile_name(config->profile), &looked};
     for (size_t i = 0; ok && !found && i < sizeof providers / sizeof *providers; i++) {
-        *out = (kn_credentials){.expires_ms = 0};
-        snprintf(out->source, sizeof out->source, "%s", providers[i].name);
-        ok = providers[i].load(config, out, &found, &looked, err);
+        if (config->profile[0] && providers[i].ambient)
+            continue;
+        kn_credentials_wipe(out);
+        ok = providers[i].provide(&search, out, &found, err);
     }
     if (ok && !found)
         ok = kn_fail(err, KN_EINVAL,
@@ -148,6 +149,7 @@ bool kn_credentials_find(const kn_aws_config *config, kn_credentials *out, kn_er
                      kn_buf_view(&looked).p);
     if (!ok)
         kn_credentials_wipe(out);
+    kn_profiles_destroy(profiles);
     kn_buf_free(&looked);
     return ok;
 }

@@ -1,8 +1,21 @@
 /* Who signs. A chain of providers, asked in order; the first that has credentials answers:
- * explicit, environment, shared credentials file, config file.
  *
- * Left for later: web identity, assumed roles, credential_process, SSO, containers, the instance's
- * metadata. A profile that asks for one of those says so. */
+ *     explicit         what the caller gives
+ *     environment      AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN
+ *     web identity     AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME
+ *     profile          of the files (profile.h): role_arn with source_profile or credential_source,
+ *                      web_identity_token_file, sso_*, keys, credential_process
+ *     container        AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI
+ *     instance         the EC2 instance's metadata service, version 2
+ *
+ * A profile that is given by name goes before the environment; AWS_PROFILE does not. What is found
+ * and does not work (a file that is malformed, a role that may not be assumed) is an error: nobody
+ * else is asked then.
+ *
+ * Left out on purpose: MFA (nobody may be there to type the code; the message says what to do),
+ * version 1 of the metadata service, `aws login` sessions, writing credentials to a cache.
+ *
+ * https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html */
 #ifndef KN_AWS_CREDENTIALS_H
 #define KN_AWS_CREDENTIALS_H
 
@@ -19,7 +32,8 @@ typedef struct kn_credentials {
     char source[1024];        /* for people: "environment", "profile prod: role arn:... from ..." */
 } kn_credentials;
 
-/* When nothing is found, the message lists what was looked at and what to do. */
+/* Asks the chain once; may wait for the network. When nothing is found, the message lists what was
+ * looked at and what to do. */
 KN_MUST_CHECK bool kn_credentials_find(const kn_aws_config *config, kn_credentials *out,
                                        kn_err *err);
 void kn_credentials_wipe(kn_credentials *credentials);

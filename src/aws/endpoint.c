@@ -74,12 +74,18 @@ static bool strip_fips(char *region) {
     return true;
 }
 
-static bool find_region(const kn_aws_config *config, bool custom, char *out, size_t size,
-                        kn_err *err) {
+static bool find_region(const kn_aws_config *config, kn_endpoint *endpoint, kn_err *err) {
+    char *out = endpoint->region;
+    size_t size = sizeof endpoint->region;
     const char *given = config->region[0] ? config->region : kn_setting_variable("AWS_REGION");
     if (!kn_setting_text(config, given, "AWS_DEFAULT_REGION", "region", out, size, err))
         return false;
-    if (!out[0] && custom)
+    endpoint->region_from = config->region[0]                           ? "given"
+                            : given                                     ? "AWS_REGION"
+                            : kn_setting_variable("AWS_DEFAULT_REGION") ? "AWS_DEFAULT_REGION"
+                            : out[0]                                    ? "profile"
+                                                                        : "default";
+    if (!out[0] && endpoint->custom)
         snprintf(out, size, "us-east-1");
     if (!out[0])
         return kn_fail(err, KN_EINVAL,
@@ -147,7 +153,7 @@ bool kn_endpoint_find(const kn_aws_config *config, const kn_api *api, kn_endpoin
     if (!given && !configured_url(config, api, out, err))
         return false;
     out->custom = out->url[0] != '\0';
-    if (!find_region(config, out->custom, out->region, sizeof out->region, err))
+    if (!find_region(config, out, err))
         return false;
     if (!given && (!kn_setting_flag(config, config->fips, "AWS_USE_FIPS_ENDPOINT",
                                     "use_fips_endpoint", &fips, err) ||

@@ -24,7 +24,8 @@
 typedef struct kn_endpoint {
     char url[512]; /* scheme and authority, no slash at the end */
     char region[64];
-    bool custom; /* not AWS's own: S3 buckets go into the path */
+    const char *region_from; /* for people: "AWS_REGION", "profile" */
+    bool custom;             /* not AWS's own: S3 buckets go into the path */
 } kn_endpoint;
 
 KN_MUST_CHECK bool kn_endpoint_find(const kn_aws_config *config, const kn_api *api,

@@ -47,12 +47,14 @@ static void copy_relevant(kn_aws_config *out, const kn_aws_config *config) {
     memcpy(out->access_key, config->access_key, sizeof out->access_key);
     memcpy(out->secret_key, config->secret_key, sizeof out->secret_key);
     memcpy(out->session_token, config->session_token, sizeof out->session_token);
+    memcpy(out->ca_bundle, config->ca_bundle, sizeof out->ca_bundle);
 }
 
 static bool is_alike(const kn_aws_config *a, const kn_aws_config *b) {
     return strcmp(a->region, b->region) == 0 && strcmp(a->profile, b->profile) == 0 &&
            strcmp(a->access_key, b->access_key) == 0 && strcmp(a->secret_key, b->secret_key) == 0 &&
-           strcmp(a->session_token, b->session_token) == 0;
+           strcmp(a->session_token, b->session_token) == 0 &&
+           strcmp(a->ca_bundle, b->ca_bundle) == 0;
 }
 
 static kn_identity *new_identity(const kn_aws_config *config) {

@@ -101,6 +101,8 @@ const kn_operation kn_operations[] = {
     {S3, "ListObjectsV2", REPEATABLE, "GET", true, false, "list-type=2"},
     {S3, "PutObject", REPEATABLE, "PUT", true, true, NULL},
 
+    {STS, "AssumeRole", REPEATABLE, JSON},
+    {STS, "AssumeRoleWithWebIdentity", REPEATABLE, JSON},
     {STS, "GetCallerIdentity", REPEATABLE, JSON},
 
     {LAKE, "Flush", REPEATABLE, JSON},

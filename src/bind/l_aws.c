@@ -4,7 +4,8 @@
  * ... } core.open(api, config)      -> a client; or nil and an error client:call { operation =,
  * body =, bucket =, key =, query =, headers = { "Name: value" }, max_reply = } -> { status =, body
  * =, headers = { [lower case name] = value } }; or nil and an error client:describe()           ->
- * { url =, region =, credentials = where they were found } client:close() core.base64(bytes),
+ * { url =, region =, region_from =, credentials = where they were found, access_key = its ends,
+ * expires = seconds, or nil } client:close() core.base64(bytes),
  * core.unbase64(text), core.uri_encode(text [, keep_slash]), core.uri_decode(text), core.token()
  * (32 random hex digits) core.xml(text)              -> { name =, text =, child, child, ... }; or
  * nil and an error */
@@ -293,14 +294,33 @@ static int l_client_presign(lua_State *L) {
     return 1;
 }
 
+/* As much of an access key as tells which it is. */
+static void push_hint(lua_State *L, const char *access_key) {
+    size_t n = strlen(access_key);
+    if (n >= 12)
+        lua_pushfstring(L, "%c%c%c%c...%s", access_key[0], access_key[1], access_key[2],
+                        access_key[3], access_key + n - 4);
+    else
+        lua_pushliteral(L, "...");
+}
+
 static int l_client_describe(lua_State *L) {
     const kn_aws_client *client = check_open(L)->client;
-    lua_createtable(L, 0, 3);
+    const kn_credentials *credentials = kn_aws_client_credentials(client);
+    lua_createtable(L, 0, 6);
+    push_hint(L, credentials->access_key);
+    lua_setfield(L, -2, "access_key");
+    if (credentials->expires_ms) {
+        lua_pushnumber(L, (lua_Number)credentials->expires_ms / 1000);
+        lua_setfield(L, -2, "expires");
+    }
+    lua_pushstring(L, kn_aws_client_region_from(client));
+    lua_setfield(L, -2, "region_from");
     lua_pushstring(L, kn_aws_client_url(client));
     lua_setfield(L, -2, "url");
     lua_pushstring(L, kn_aws_client_region(client));
     lua_setfield(L, -2, "region");
-    lua_pushstring(L, kn_aws_client_credentials(client)->source);
+    lua_pushstring(L, credentials->source);
     lua_setfield(L, -2, "credentials");
     return 1;
 }

@@ -13,6 +13,7 @@ enum {
     REPLY_MAX = 64 << 20,
     REPLY_KEEP = 256 << 10, /* a reused exchange does not hold more than this */
     UPLOAD_CHUNK = 128 << 10,
+    SECRET_ROOM = 32 << 10,
 };
 
 struct kn_exchange {
@@ -24,6 +25,7 @@ struct kn_exchange {
     void *context;
     const kn_transfer_source *source;
     char curl_error[CURL_ERROR_SIZE];
+    bool secret;
     char place[300]; /* "POST http://host/path", for messages */
     kn_exchange *next, *previous;
 };
@@ -152,6 +154,8 @@ static void link_active(kn_transfer *t, kn_exchange *x) {
 static void make_idle(kn_transfer *t, kn_exchange *x) {
     curl_slist_free_all(x->headers);
     x->headers = NULL;
+    if (x->secret && x->reply_body.p)
+        explicit_bzero(x->reply_body.p, x->reply_body.cap);
     if (x->reply_body.cap > REPLY_KEEP)
         kn_buf_free(&x->reply_body);
     x->next = t->idle;
@@ -274,7 +278,10 @@ static void set_options(const kn_transfer *t, kn_exchange *x, const kn_transfer_
     curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's are not the reply's */
     curl_easy_setopt(e, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* nor ours the proxy's */
     set_tls(t, e);
-    set_proxy(e, uri);
+    if (request->direct)
+        curl_easy_setopt(e, CURLOPT_PROXY, "");
+    else
+        set_proxy(e, uri);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, x->curl_error);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
@@ -298,6 +305,7 @@ bool kn_transfer_submit(kn_transfer *t, const kn_transfer_request *request, kn_e
         return kn_fail(err, KN_ENOMEM, "out of memory for a request");
     x->done = request->done;
     x->context = request->context;
+    x->secret = request->secret;
     x->curl_error[0] = '\0';
     snprintf(x->place, sizeof x->place, "%s %.*s://%.*s%.*s", request->method, (int)uri.scheme.n,
              uri.scheme.p, (int)uri.authority.n, uri.authority.p, (int)uri.path.n, uri.path.p);
@@ -307,6 +315,9 @@ bool kn_transfer_submit(kn_transfer *t, const kn_transfer_request *request, kn_e
         kn_buf_free(&x->reply_body);
     kn_buf_clear(&x->reply_headers);
     kn_buf_clear(&x->reply_body);
+    if (x->secret) /* a buffer that grows leaves copies behind */
+        kn_buf_reserve(&x->reply_body,
+                       x->reply_body.max < SECRET_ROOM ? x->reply_body.max : SECRET_ROOM);
     if (!build_headers(x, request)) {
         make_idle(t, x);
         return kn_fail(err, KN_ENOMEM, "out of memory for a request's headers");

@@ -50,6 +50,8 @@ typedef struct kn_transfer_request {
     int connect_timeout_ms;           /* 0: 5 s */
     int timeout_ms;                   /* of the whole exchange; 0: 60 s */
     size_t max_reply;                 /* bytes of body; 0: 64 MiB */
+    bool direct;                      /* past any proxy: addresses that only this machine reaches */
+    bool secret;                      /* the reply's body is wiped after the callback */
     kn_transfer_done *done;
     void *context;
 } kn_transfer_request;

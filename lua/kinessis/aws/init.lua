@@ -16,7 +16,7 @@
 --- (objects) are raw bytes. Retries are done inside. An operation that does not exist raises.
 ---
 --- Also: client:collect(method, input, member) joins the pages of a listing; client:endpoint()
---- tells { url =, region =, credentials = }; client:close().
+--- tells { url =, region =, credentials =, ... }; client:close().
 ---
 --- Aggregated records of a stream (the Producer Library's format): aws.deaggregate(data) and
 --- aws.aggregate(records).
@@ -45,7 +45,9 @@ function common:close()
   if self.core then self.core:close() end
 end
 
---- @return { url =, region =, credentials = where the credentials were found }; or nil and an error
+--- @return { url =, region =, region_from = "given", "profile", the variable's name or "default",
+---   credentials = where the credentials were found, access_key = its first and last letters, expires =
+---   seconds since 1970 or nil }; or nil and an error
 function common:endpoint()
   local client, err = self:open()
   if not client then return nil, err end

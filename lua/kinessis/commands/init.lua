@@ -15,6 +15,7 @@ local commands = {
   { "repl", "interactive Lua with the whole library loaded" },
   { "query", "run SQL through Athena and print the result" },
   { "schema", "show a record's schema, and what follows from it: DDL, Glue, Terraform, JSON Schema" },
+  { "whoami", "show which credentials, region and endpoints are used" },
   { "lake", "serve Kinesis, Firehose, S3, Glue and Athena on this machine" },
   { "lua", "run a plain Lua file with the library at hand" },
   { "help", "explain a command" },

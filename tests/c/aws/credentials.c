@@ -2,6 +2,7 @@
 #include "aws/credentials.h"
 
 #include "aws/endpoint.h"
+#include "aws/providers.h"
 #include "base/file.h"
 #include "tap.h"
 
@@ -29,6 +30,7 @@ static void clear_environment(void) {
                                         "AWS_ENDPOINT_URL_KINESIS"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         unsetenv(names[i]);
+    setenv("AWS_EC2_METADATA_DISABLED", "true", 1);
     char path[256];
     snprintf(path, sizeof path, "%s/config", folder);
     setenv("AWS_CONFIG_FILE", path, 1);
@@ -70,14 +72,16 @@ static void chain(void) {
                "aws_secret_access_key = s\nregion = eu-south-1\n"
                "endpoint_url = http://127.0.0.1:9\ns3 =\n  endpoint_url = http://nested\n"
                "[profile role]\nrole_arn = arn:aws:iam::1:role/r\n[conf2]\nregion=x\n");
-    expect(&config, "FILE", "credentials file", "the default profile");
+    expect(&config, "FILE", "profile default of the credentials file", "the default profile");
     setenv("AWS_PROFILE", "other", 1);
-    expect(&config, "OTHER", "credentials file", "AWS_PROFILE");
+    expect(&config, "OTHER", "profile other of the credentials file", "AWS_PROFILE");
     strcpy(config.profile, "conf");
-    expect(&config, "CONF", "config file", "a profile of the config file, given");
+    expect(&config, "CONF", "profile conf of the config file",
+           "a profile of the config file, given");
     setenv("AWS_ACCESS_KEY_ID", "ENV", 1);
     setenv("AWS_SECRET_ACCESS_KEY", "s", 1);
-    expect(&config, "CONF", "config file", "a profile asked for goes before the environment");
+    expect(&config, "CONF", "profile conf of the config file",
+           "a profile asked for goes before the environment");
     config.profile[0] = '\0';
     expect(&config, "ENV", "environment", "the environment goes before AWS_PROFILE");
     strcpy(config.access_key, "GIVEN");
@@ -87,16 +91,19 @@ static void chain(void) {
     config = (kn_aws_config){.profile = "half"};
     refuse(&config, "no aws_secret_access_key", "half a pair in a file");
     strcpy(config.profile, "role");
-    refuse(&config, "profile role uses role_arn", "what is not supported is said");
+    refuse(&config, "neither source_profile nor credential_source", "a role of nobody");
     strcpy(config.profile, "nobody");
-    refuse(&config, "no profile nobody", "nothing found: says where it looked");
+    refuse(&config,
+           "no profile 'nobody' in the AWS configuration files; there are: conf, default, half, "
+           "other, role",
+           "a profile that is missing: says which there are");
     config.profile[0] = '\0';
     unsetenv("AWS_SECRET_ACCESS_KEY");
     refuse(&config, "AWS_SECRET_ACCESS_KEY is not: set both", "half a pair in the environment");
     clear_environment();
     setenv("AWS_CONFIG_FILE", "/nowhere/config", 1);
     setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere/credentials", 1);
-    refuse(&config, "/nowhere/credentials (no profile default)", "no files");
+    refuse(&config, "profile default (not in the configuration files)", "no files");
 }
 
 static void endpoint_is(kn_aws_config config, const char *api, const char *url,
@@ -181,6 +188,73 @@ static void resources(void) {
     }
 }
 
+static void commands(void) {
+    static const struct {
+        const char *command, *words; /* parted by bars */
+    } rows[] = {
+        {"a b", "a|b|"},
+        {"  a\t b\n", "a|b|"},
+        {"'a b' \"c d\"", "a b|c d|"},
+        {"a'b'\"c\"d", "abcd|"},
+        {"a '' \"\"", "a|||"},
+        {"a\\ b \\'", "a b|'|"},
+        {"'a\\b' \"c\\d\\\"e\\\\f\"", "a\\b|c\\d\"e\\f|"},
+        {"$HOME ~ * ; | &", "$HOME|~|*|;|||&|"},
+        {"a\\", "a\\|"},
+        {"'a", NULL},
+        {"a \"b\\\"", NULL},
+        {" ", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        kn_buf words;
+        kn_err err;
+        size_t count;
+        kn_buf_init(&words, 1000);
+        bool ok = kn_process_split(rows[i].command, &words, &count, &err);
+        for (size_t at = 0; ok && at < words.len; at++)
+            words.p[at] = words.p[at] ? words.p[at] : '|';
+        tap_is_str(ok ? words.p : NULL, rows[i].words, "words of %s", rows[i].command);
+        kn_buf_free(&words);
+    }
+    kn_credentials c;
+    kn_err err;
+    tap_ok(!kn_process_credentials("sleep 60", 50, &c, &err) && err.code == KN_ETIMEOUT,
+           "a command that does not end: %s", err.message);
+    tap_ok(!kn_process_credentials("head -c 100000 /dev/zero", 60000, &c, &err) &&
+               err.code == KN_ELIMIT,
+           "one that prints too much: %s", err.message);
+}
+
+static void containers(void) {
+    static const struct {
+        const char *relative, *full, *url; /* url NULL: refused */
+    } rows[] = {
+        {"/v2/x?id=1", NULL, "http://169.254.170.2/v2/x?id=1"},
+        {"/x", "http://127.0.0.1/y", "http://169.254.170.2/x"},
+        {NULL, "http://127.0.0.1:9/x", "http://127.0.0.1:9/x"},
+        {NULL, "http://localhost/x", "http://localhost/x"},
+        {NULL, "http://[::1]/x", "http://[::1]/x"},
+        {NULL, "http://169.254.170.2/x", "http://169.254.170.2/x"},
+        {NULL, "http://169.254.170.23/v1/credentials", "http://169.254.170.23/v1/credentials"},
+        {NULL, "http://[fd00:ec2::23]/v1/credentials", "http://[fd00:ec2::23]/v1/credentials"},
+        {NULL, "https://example.com/x", "https://example.com/x"},
+        {NULL, "http://example.com/x", NULL},
+        {NULL, "http://169.254.170.24/x", NULL},
+        {NULL, "http://127.0.0.1.example.com/x", NULL},
+        {NULL, "http://a@127.0.0.1/x", NULL},
+        {NULL, "file:///etc/passwd", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        kn_buf url;
+        kn_err err;
+        kn_buf_init(&url, 1000);
+        bool ok = kn_container_url(rows[i].relative, rows[i].full, &url, &err);
+        tap_is_str(ok ? url.p : NULL, rows[i].url, "container %s%s",
+                   rows[i].relative ? rows[i].relative : "", rows[i].full ? rows[i].full : "");
+        kn_buf_free(&url);
+    }
+}
+
 int main(void) {
     if (!mkdtemp(folder)) {
         perror(folder);
@@ -189,6 +263,8 @@ int main(void) {
     chain();
     endpoints();
     resources();
+    commands();
+    containers();
     kn_err err;
     tap_ok(kn_file_remove_tree(folder, &err), "cleaned up");
     return tap_done();

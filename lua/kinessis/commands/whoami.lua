@@ -1,0 +1,105 @@
+--- kinessis whoami: whose credentials sign the requests, and where the requests go.
+local json = require "kinessis.json"
+local report = require "kinessis.report"
+local sys = require "kinessis.core.sys"
+local target = require "kinessis.target"
+
+local whoami = {
+  description = [[
+Looks for credentials, region and endpoints as every other command does, and asks the target's STS whose they
+are. Nothing secret is printed: of the access key, only its first and last four letters.
+]],
+  options = { { "--json", nil, "print one JSON object" } },
+}
+
+for _, option in ipairs(target.options) do
+  local copy = table.move(option, 1, #option, 1, {})
+  for name, value in pairs(option) do copy[name] = value end
+  if copy[1] == "--target" then copy.default = "aws" end -- the lake takes anybody
+  table.insert(whoami.options, copy)
+end
+
+local region_sources = {
+  given = "given",
+  default = "the default for an endpoint of one's own",
+  profile = "the profile's",
+}
+
+--- @return the clients' descriptions by service, { { name, description }, ... }; or nil and an error
+local function endpoints(where)
+  local aws = require "kinessis.aws"
+  local found = {}
+  for _, api in ipairs(require("kinessis.core.aws").apis()) do
+    if api.name ~= "lake" then
+      local client <close> = aws[api.name](where.config)
+      local description, err = client:endpoint()
+      if not description then return nil, err end
+      found[#found + 1] = { api.name, description }
+    end
+  end
+  return found
+end
+
+--- "54 minutes", "2 hours"
+local function span(seconds)
+  if seconds < 120 then return ("%d seconds"):format(seconds) end
+  if seconds < 7200 then return ("%d minutes"):format(seconds // 60) end
+  return ("%d hours"):format(seconds // 3600)
+end
+
+local function expiry(seconds)
+  if not seconds then return "not known, or never" end
+  local left = seconds - os.time()
+  return ("%s (%s)"):format(sys.iso(seconds), left > 0 and "in " .. span(left) or "past, by this machine's clock")
+end
+
+local function print_text(found, caller)
+  local first = found[1][2]
+  local lines = {
+    { "account", caller and caller.Account },
+    { "arn", caller and caller.Arn },
+    { "credentials", first.credentials },
+    { "access key", first.access_key },
+    { "expires", expiry(first.expires) },
+    { "region", ("%s (%s)"):format(first.region, region_sources[first.region_from] or first.region_from) },
+  }
+  for i, row in ipairs(found) do
+    lines[#lines + 1] = { i == 1 and "endpoints" or "", ("%-9s %s"):format(row[1], row[2].url) }
+  end
+  for _, line in ipairs(lines) do
+    if line[2] then io.stdout:write(("%-12s %s\n"):format(line[1], report.printable(line[2]))) end
+  end
+end
+
+local function print_json(found, caller)
+  local first, null = found[1][2], json.bare "null"
+  local urls = {}
+  for i, row in ipairs(found) do urls[i] = { row[1], row[2].url } end
+  io.stdout:write(json.write {
+    { "account", caller and caller.Account or null },
+    { "arn", caller and caller.Arn or null },
+    { "user_id", caller and caller.UserId or null },
+    { "credentials", first.credentials },
+    { "access_key", first.access_key },
+    { "expires", first.expires and sys.iso(first.expires) or null },
+    { "region", first.region },
+    { "region_from", first.region_from },
+    { "endpoints", urls },
+  })
+end
+
+function whoami.run(_, given)
+  local where <close>, err = target.from(given)
+  if not where then return nil, err end
+  local found, caller
+  found, err = endpoints(where)
+  if not found then return nil, err end
+  local sts <close> = require("kinessis.aws").sts(where.config)
+  caller, err = sts:get_caller_identity {}
+  local show = given.json and print_json or print_text
+  show(found, caller)
+  if not caller then return nil, err end
+  return 0
+end
+
+return whoami
