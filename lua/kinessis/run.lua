@@ -132,6 +132,9 @@ function run.go(scenario, values, with)
     disorder = scenario.disorder,
     due = slower(with.due, share),
     progress = line and line.draw or nil,
+    drain = values.drain,
+    dead_letters = with.dead_letters,
+    target = values.target,
   }
   if line then line.clear() end
   return summary, err

@@ -39,6 +39,17 @@ local function tell_sink(result, sink, sent, title)
   return lost
 end
 
+local function tell_dead_letters(letters)
+  if not letters then return end
+  if letters.count > 0 then
+    log("warning", "%s records are in %s, with the reasons: kinessis redrive %s sends them again.",
+      count(letters.count), letters.path, letters.path)
+  end
+  if letters.error then
+    log("error", "Not every record that failed could be kept for kinessis redrive: %s", tostring(letters.error))
+  end
+end
+
 --- How the run ended, in log lines. What is not certain to have arrived is never called delivered.
 --- @param result of kinessis.core.run
 --- @param list its sinks (kinessis.sinks); a copy on stdout beside them is not told of
@@ -60,6 +71,7 @@ function summary.tell(result, list)
     local title = #told > 1 and (sink.name == sink.label and sink.label or sink.label .. " " .. sink.name) or nil
     all = tell_sink(result, sink, result.sinks[i], title) == 0 and all
   end
+  tell_dead_letters(result.dead_letters)
   return all
 end
 

@@ -272,8 +272,8 @@ kn_batch_answer kn_batch_add(kn_batch *b, kn_slice data, kn_slice key, kn_slice 
     else
         append_json(b, data, key, hash);
     size_t start = before + (b->wire == KN_WIRE_JSON && b->count > 0);
-    b->entries[b->count++] = (kn_batch_entry){(uint32_t)start, (uint32_t)(b->body.len - start),
-                                              (uint32_t)size, (uint32_t)data.n, 0};
+    b->entries[b->count++] = (kn_batch_entry){
+        (uint32_t)start, (uint32_t)(b->body.len - start), (uint32_t)size, (uint32_t)data.n, 0, 0};
     b->bytes += (uint32_t)size;
     return KN_BATCH_ADDED;
 }
@@ -289,7 +289,61 @@ kn_slice kn_batch_body(kn_batch *b) {
     return kn_buf_view(&b->body);
 }
 
+/* ---- reading back ---- */
+
+static bool read_json(kn_slice entry, kn_buf *scratch, kn_slice out[3]) {
+    json_t *record = json_loadb(entry.p, entry.n, 0, NULL);
+    const char *data = json_string_value(json_object_get(record, "Data"));
+    const json_t *key = json_object_get(record, "PartitionKey");
+    const json_t *hash = json_object_get(record, "ExplicitHashKey");
+    out[1].n = json_string_length(key);
+    out[2].n = json_string_length(hash);
+    kn_buf_append(scratch, json_string_value(key), out[1].n);
+    kn_buf_append(scratch, json_string_value(hash), out[2].n);
+    bool ok = data && kn_base64_decode(scratch, kn_slice_cstr(data)) && kn_buf_ok(scratch);
+    json_decref(record);
+    kn_slice all = kn_buf_view(scratch);
+    out[1].p = all.p;
+    out[2].p = all.p + out[1].n;
+    out[0] = (kn_slice){out[2].p + out[2].n, all.n - out[1].n - out[2].n};
+    return ok;
+}
+
+/* The body is the text: nothing is copied. */
+static bool read_cbor(kn_slice entry, kn_slice out[3]) {
+    static const char *const names[] = {"Data", "PartitionKey", "ExplicitHashKey"};
+    kn_cbor_item map, name, text;
+    if (!kn_cbor_take(&entry, &map))
+        return false;
+    for (uint64_t i = 0; i < map.value; i++) {
+        if (!kn_cbor_take(&entry, &name) || !kn_cbor_take(&entry, &text))
+            return false;
+        for (int k = 0; k < 3; k++)
+            if (kn_slice_eq_cstr(name.text, names[k]))
+                out[k] = text.text;
+    }
+    return true;
+}
+
+bool kn_batch_read(const kn_batch *b, const kn_batch_entry *entry, kn_buf *scratch,
+                   kn_batch_record *out, kn_err *err) {
+    kn_slice bytes = {b->body.p + entry->offset, entry->length};
+    kn_slice parts[3] = {{"", 0}, {"", 0}, {"", 0}};
+    kn_buf_clear(scratch);
+    bool ok = b->wire == KN_WIRE_CBOR ? read_cbor(bytes, parts) : read_json(bytes, scratch, parts);
+    if (!ok)
+        return kn_fail(err, KN_ENOMEM, "out of memory to read a record of a batch");
+    parts[0].n -= b->newline;
+    *out = (kn_batch_record){parts[0], parts[1], parts[2]};
+    return true;
+}
+
 /* ---- replies ---- */
+
+static void tell_settled(const kn_batch *b, const kn_batch_entry *entry, const kn_err *why) {
+    if (b->settled)
+        b->settled(b->context, b, entry, why);
+}
 
 /* Most replies say that nothing failed: then the results need no reading. */
 static bool says_none_failed_cbor(const kn_batch *b, kn_slice reply) {
@@ -347,6 +401,7 @@ static void count_delivered(const kn_batch *b, const kn_batch_entry *e, uint64_t
     out->bytes += e->data;
     if (b->ages)
         kn_histogram_add(b->ages, now > e->due_ns ? now - e->due_ns : 0, 1);
+    tell_settled(b, e, NULL);
 }
 
 static void read_results(kn_batch *b, const json_t *results, bool repeat, kn_batch_outcome *out) {
@@ -366,11 +421,13 @@ static void read_results(kn_batch *b, const json_t *results, bool repeat, kn_bat
             keep(b, i, &kept);
             continue;
         }
-        if (out->failed++ == 0) {
-            kn_fail_aws(&out->error, 200, code, "%s %s: a record failed: %s: %s", b->rules->api,
-                        b->rules->operation, code, why ? why : "no reason given");
-            out->error.retryable = is_transient(b->rules, code);
-        }
+        kn_err err;
+        kn_fail_aws(&err, 200, code, "%s %s: a record failed: %s: %s", b->rules->api,
+                    b->rules->operation, code, why ? why : "no reason given");
+        err.retryable = is_transient(b->rules, code);
+        if (out->failed++ == 0)
+            out->error = err;
+        tell_settled(b, &b->entries[i], &err);
     }
     b->count = kept;
     b->bytes = bytes;

@@ -32,6 +32,7 @@ typedef struct kn_batch_entry {
     uint32_t size;           /* as the service counts: data, newline and key */
     uint32_t data;           /* bytes of data that the caller gave */
     uint64_t due_ns;         /* the caller's to set after adding: see ages */
+    uint64_t number;         /* the caller's too: what settled tells the record by */
 } kn_batch_entry;
 
 typedef struct kn_batch_limits { /* 0: the service's own */
@@ -39,7 +40,9 @@ typedef struct kn_batch_limits { /* 0: the service's own */
     uint32_t record_bytes;       /* of a record, its partition key included */
 } kn_batch_limits;
 
-typedef struct kn_batch {
+typedef struct kn_batch kn_batch;
+
+struct kn_batch {
     const kn_batch_rules *rules;
     char *stream;
     kn_wire wire;
@@ -52,7 +55,12 @@ typedef struct kn_batch {
     uint32_t bytes;
     kn_histogram *ages; /* settle adds what has passed since each delivered record's due_ns; the
                            caller's, NULL: nowhere */
-} kn_batch;
+    /* settle tells of each record that the batch is done with: delivered (why is NULL) or failed.
+     * The caller's, NULL: not. */
+    void (*settled)(void *context, const kn_batch *batch, const kn_batch_entry *entry,
+                    const kn_err *why);
+    void *context;
+};
 
 /* On failure nothing is held. */
 KN_MUST_CHECK bool kn_batch_init(kn_batch *batch, const kn_batch_rules *rules, const char *stream,
@@ -74,6 +82,15 @@ kn_batch_answer kn_batch_add(kn_batch *batch, kn_slice data, kn_slice key,
 
 /* The complete body; valid until the batch changes. */
 kn_slice kn_batch_body(kn_batch *batch);
+
+typedef struct kn_batch_record {
+    kn_slice data, key, explicit_hash_key; /* the keys are empty where the record has none */
+} kn_batch_record;
+
+/* A record as it was added, read back from the body, into which or into scratch (which is cleared
+ * before) the slices point. */
+KN_MUST_CHECK bool kn_batch_read(const kn_batch *batch, const kn_batch_entry *entry,
+                                 kn_buf *scratch, kn_batch_record *out, kn_err *err);
 
 typedef struct kn_batch_outcome {
     uint32_t delivered, throttled, failed; /* records */

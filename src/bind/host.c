@@ -22,6 +22,7 @@ static const luaL_Reg libraries[] = {
     {"kinessis.core.convert", kn_open_convert},
     {"kinessis.core.lake", kn_open_lake},
     {"kinessis.core.plan", kn_open_plan},
+    {"kinessis.core.redrive", kn_open_redrive},
     {"kinessis.core.run", kn_open_run},
     {"kinessis.core.sys", kn_open_sys},
     {NULL, NULL},

@@ -19,6 +19,7 @@
 
 /* Written by the signal handler; one run at a time listens. */
 static _Atomic int stop_requests;
+static _Atomic bool stop_now;            /* asked for twice */
 static lua_State *_Atomic interruptible; /* in a callback: a second stop breaks out of it */
 
 static void stop_script(lua_State *L, lua_Debug *frame) {
@@ -34,6 +35,7 @@ static void interrupt_state(lua_State *L) {
 static void on_signal(int number) {
     int requests = ++stop_requests;
     lua_State *L = interruptible;
+    stop_now = requests > 1;
     if (requests > 1 && L)
         interrupt_state(L);
     if (requests > 2) {
@@ -42,22 +44,30 @@ static void on_signal(int number) {
     }
 }
 
-static const int stop_signals[] = {SIGINT, SIGTERM};
-enum { STOP_SIGNALS = sizeof stop_signals / sizeof *stop_signals };
+static const int stop_signals[KN_STOP_SIGNALS] = {SIGINT, SIGTERM};
 
-static void listen_to_signals(struct sigaction before[STOP_SIGNALS]) {
+void kn_run_listen(struct sigaction before[KN_STOP_SIGNALS]) {
     struct sigaction action = {.sa_handler = on_signal};
     stop_requests = 0;
-    for (int i = 0; i < STOP_SIGNALS; i++) {
+    stop_now = false;
+    for (int i = 0; i < KN_STOP_SIGNALS; i++) {
         sigaction(stop_signals[i], NULL, &before[i]);
         if (before[i].sa_handler != SIG_IGN)
             sigaction(stop_signals[i], &action, NULL);
     }
 }
 
-static void restore_signals(const struct sigaction before[STOP_SIGNALS]) {
-    for (int i = 0; i < STOP_SIGNALS; i++)
+void kn_run_unlisten(const struct sigaction before[KN_STOP_SIGNALS]) {
+    for (int i = 0; i < KN_STOP_SIGNALS; i++)
         sigaction(stop_signals[i], &before[i], NULL);
+}
+
+int kn_run_stop_requests(void) {
+    return stop_requests;
+}
+
+const _Atomic bool *kn_run_stop_now(void) {
+    return &stop_now;
 }
 
 /* ---- what the run calls ---- */
@@ -176,6 +186,8 @@ static kn_run_binding *new_binding(lua_State *L) {
  *   due(seconds) -> records, until, over: see kn_due
  *   progress(status)
  *   drain                 seconds that a stopped run may take to deliver what it has
+ *   dead_letters, target  the file for records that are given up (nil: none), and what it calls the
+ *                         target
  *
  * Status and summary: see run_results.c. */
 static int l_run_go(lua_State *L) {
@@ -199,10 +211,10 @@ static int l_run_go(lua_State *L) {
         config.keys[i] = b->sinks[i].keys;
     if (!opened || !kn_run_new(&config, &b->run, &err))
         return kn_host_error(L, &err);
-    struct sigaction before[STOP_SIGNALS];
-    listen_to_signals(before);
+    struct sigaction before[KN_STOP_SIGNALS];
+    kn_run_listen(before);
     bool ok = kn_run_go(b->run, &summary, &err);
-    restore_signals(before);
+    kn_run_unlisten(before);
     kn_run_push_summary(L, b, &summary, ok ? NULL : &err);
     return 1;
 }

@@ -3,11 +3,13 @@
 #ifndef KN_BIND_RUN_BINDING_H
 #define KN_BIND_RUN_BINDING_H
 
+#include "run/destination.h"
 #include "run/run.h"
 #include "run/sink_stream.h"
 #include "run/sink_text.h"
 
 #include <lua.h>
+#include <signal.h>
 
 typedef enum { KN_SINK_KINESIS, KN_SINK_FIREHOSE, KN_SINK_TEXT, KN_SINK_NULL } kn_sink_kind;
 
@@ -17,6 +19,7 @@ typedef struct kn_sink_spec {
     kn_aws_config aws;
     kn_sink_stream_config stream;
     kn_run_keys keys;
+    kn_destination to;
     int fd; /* to be closed, or -1 */
     kn_text *text;
 } kn_sink_spec;
@@ -33,6 +36,8 @@ typedef struct kn_run_binding {
     bool keyed; /* some sink wants kept values */
     kn_sink_spec sinks[KN_RUN_SINKS];
     size_t sink_count;
+    const char *dead_letters_path, *target;
+    kn_dead_letters *dead_letters; /* NULL: none are kept */
     lua_State *states[KN_RUN_WORKERS];
     lua_State *threads[KN_RUN_WORKERS]; /* in them, where the functions of fields run */
 } kn_run_binding;
@@ -52,6 +57,13 @@ KN_MUST_CHECK bool kn_run_read_sinks(lua_State *L, kn_run_binding *binding, kn_e
 KN_MUST_CHECK bool kn_run_open_sink(kn_sink_spec *spec, kn_stats *stats, kn_sink **out,
                                     kn_err *err);
 void kn_run_close_sinks(kn_run_binding *binding);
+
+/* SIGINT and SIGTERM, counted while somebody listens (l_run.c); the third ends the process. */
+enum { KN_STOP_SIGNALS = 2 };
+void kn_run_listen(struct sigaction before[KN_STOP_SIGNALS]);
+void kn_run_unlisten(const struct sigaction before[KN_STOP_SIGNALS]);
+int kn_run_stop_requests(void);
+const _Atomic bool *kn_run_stop_now(void); /* asked for twice: nothing waits any longer */
 
 /* Push one table of the same shape (run_results.c says which), for progress() and as what go()
  * returns; err (may be NULL): what ended the run. May raise. */

@@ -14,7 +14,8 @@
  *       latency = { count, mean, p50, p90, p99, p999, max },     seconds, of delivered records
  *       first_error = why a record failed                        at the end
  *     } },
- *     workers, stopped, abandoned, error = what ended the run }   at the end */
+ *     workers, stopped, abandoned, error = what ended the run,    at the end
+ *     dead_letters = { path, count, error = why one could not be written } } */
 #include "bind/host.h"
 #include "bind/run_binding.h"
 
@@ -87,6 +88,18 @@ void kn_run_push_status(lua_State *L, const kn_run_binding *b, const kn_run_stat
     lua_setfield(L, -2, "sinks");
 }
 
+static void push_dead_letters(lua_State *L, const kn_run_binding *b) {
+    kn_err err;
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, b->dead_letters_path);
+    lua_setfield(L, -2, "path");
+    set_integer(L, "count", kn_dead_letters_count(b->dead_letters, &err));
+    if (err.code != KN_OK || !kn_dead_letters_sync(b->dead_letters, &err)) {
+        kn_host_push_error(L, &err);
+        lua_setfield(L, -2, "error");
+    }
+}
+
 void kn_run_push_summary(lua_State *L, const kn_run_binding *b, const kn_run_summary *s,
                          const kn_err *err) {
     kn_run_push_status(L, b, &s->status);
@@ -96,6 +109,10 @@ void kn_run_push_summary(lua_State *L, const kn_run_binding *b, const kn_run_sum
     if (err) {
         kn_host_push_error(L, err);
         lua_setfield(L, -2, "error");
+    }
+    if (b->dead_letters) {
+        push_dead_letters(L, b);
+        lua_setfield(L, -2, "dead_letters");
     }
     lua_getfield(L, -1, "sinks");
     for (size_t i = 0; i < s->status.sink_count; i++) {

@@ -39,6 +39,8 @@ static bool read_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) 
     lua_pop(L, 1);
     spec->kind_name = kinds[spec->kind];
     spec->name = kn_field_text(L, table, spec->kind == KN_SINK_TEXT ? "path" : "name");
+    spec->to.service = spec->kind_name;
+    spec->to.name = spec->name ? spec->name : "";
     if (spec->kind == KN_SINK_NULL)
         return true;
     if (spec->kind == KN_SINK_TEXT)
@@ -57,7 +59,9 @@ static bool read_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) 
         .requests_in_flight = (uint32_t)kn_field_integer(L, table, "requests_in_flight", 0),
         .linger_ms = (uint32_t)kn_field_integer(L, table, "linger_ms", 0),
         .no_newline = lua_toboolean(L, -1),
+        .destination = &spec->to,
     };
+    spec->to.no_newline = spec->stream.no_newline;
     lua_pop(L, 1);
     spec->keys.partition_key = read_key(L, table, "partition_key");
     spec->keys.explicit_hash_key = read_key(L, table, "explicit_hash_key");
@@ -65,7 +69,16 @@ static bool read_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) 
     return true;
 }
 
+static bool open_dead_letters(lua_State *L, kn_run_binding *b, kn_err *err) {
+    b->dead_letters_path = kn_field_text(L, KN_RUN_CONFIG, "dead_letters");
+    b->target = kn_field_text(L, KN_RUN_CONFIG, "target");
+    return !b->dead_letters_path ||
+           kn_dead_letters_new(b->dead_letters_path, &b->dead_letters, err);
+}
+
 bool kn_run_read_sinks(lua_State *L, kn_run_binding *b, kn_err *err) {
+    if (!open_dead_letters(L, b, err))
+        return false;
     lua_getfield(L, KN_RUN_CONFIG, "sinks");
     luaL_checktype(L, -1, LUA_TTABLE);
     lua_Integer n = luaL_len(L, -1);
@@ -77,6 +90,8 @@ bool kn_run_read_sinks(lua_State *L, kn_run_binding *b, kn_err *err) {
         if (!read_sink(L, lua_gettop(L), spec, err))
             return false;
         b->keyed = b->keyed || spec->keys.partition_key || spec->keys.explicit_hash_key;
+        spec->to.target = b->target;
+        spec->to.dead_letters = b->dead_letters;
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
@@ -103,4 +118,6 @@ void kn_run_close_sinks(kn_run_binding *b) {
         explicit_bzero(&spec->aws, sizeof spec->aws);
     }
     b->sink_count = 0;
+    kn_dead_letters_destroy(b->dead_letters);
+    b->dead_letters = NULL;
 }

@@ -16,6 +16,7 @@ typedef struct kn_record {
 } kn_record;
 
 typedef struct kn_sink kn_sink;
+typedef struct kn_destination kn_destination; /* run/destination.h */
 
 /* The functions of a kind of sink. Records that cannot be delivered are counted in stats->failed
  * and the first reason is kept there; a function fails only when the run must stop: with
@@ -43,6 +44,8 @@ typedef struct kn_sink_type {
 struct kn_sink {
     const kn_sink_type *type;
     kn_stats *stats; /* of this sink alone; borrowed from the worker */
+    /* Borrowed from whoever opened it: what it sends to. NULL: nobody asks for what it gives up. */
+    const kn_destination *destination;
     /* Borrowed from the run, which sets it after opening: once true, nothing waits any longer. */
     const _Atomic bool *abandon;
     /* Also set by the run, where a worker has several sinks: one that waits (for its turn to write,

@@ -7,6 +7,7 @@
 #include "aws/error.h"
 #include "base/align.h"
 #include "base/time.h"
+#include "run/destination.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -20,6 +21,7 @@ enum {
     SETTLE_MS = 5000,       /* after a fatal error, for what is still on its way */
     ATTEMPTS_UNREACHED = 4, /* of a request, while no server has ever answered: under 2 s */
     ATTEMPTS_REACHED = 12,  /* afterwards: about 40 s */
+    SCRATCH_MAX = 32 << 20, /* a record read back, with its keys */
     ROUNDS = 20,            /* of sending a record that the service refuses for now */
 };
 
@@ -31,6 +33,7 @@ typedef struct parcel {
     kn_aws_call *call; /* on its way */
     uint64_t since_ns; /* when its first record came */
     int round;         /* sends of a request with these records, less one */
+    bool doubtful;     /* a send ended without saying whether the records arrived */
     struct parcel *next_free;
 } parcel;
 
@@ -46,6 +49,8 @@ struct stream_sink {
     uint32_t in_flight;
     bool broken; /* a fatal error came; `fatal` says which */
     kn_err fatal;
+    kn_pending pending;
+    kn_buf scratch;
     uint32_t parcel_count;
     parcel parcels[];
 };
@@ -57,26 +62,55 @@ static uint64_t coarse_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* ---- counting ---- */
+/* ---- giving up ---- */
 
-static void count_failed(stream_sink *s, uint64_t records, const kn_err *why) {
-    kn_stats *stats = s->sink.stats;
-    if (records == 0)
-        return;
-    if (stats->first_error.code == KN_OK)
-        stats->first_error = *why;
-    kn_count(&stats->failed, records);
+static void give_up_record(stream_sink *s, const kn_record *record, const kn_err *why,
+                           bool uncertain) {
+    if (kn_sink_give_up(&s->sink, record, why, uncertain))
+        kn_pending_settle(&s->pending, record->index);
+}
+
+/* The record is in no batch. */
+static void refuse_record(stream_sink *s, const kn_record *record, const kn_err *why) {
+    kn_pending_put(&s->pending, record->index);
+    give_up_record(s, record, why, false);
+}
+
+/* What cannot be read back is counted all the same, and reported by its index alone. */
+static void give_up_entry(stream_sink *s, const kn_batch *b, const kn_batch_entry *entry,
+                          const kn_err *why, bool uncertain) {
+    kn_batch_record content = {{"", 0}, {"", 0}, {"", 0}};
+    kn_err err;
+    if (!kn_batch_read(b, entry, &s->scratch, &content, &err))
+        why = &err;
+    kn_record record = {.index = entry->number,
+                        .data = content.data,
+                        .partition_key = content.key,
+                        .explicit_hash_key = content.explicit_hash_key};
+    give_up_record(s, &record, why, uncertain);
+}
+
+static void on_settled(void *context, const kn_batch *b, const kn_batch_entry *entry,
+                       const kn_err *why) {
+    stream_sink *s = context;
+    const parcel *p = (const parcel *)b; /* its first member */
+    if (why)
+        give_up_entry(s, b, entry, why, p->doubtful);
+    else
+        kn_pending_settle(&s->pending, entry->number);
 }
 
 static void recycle(stream_sink *s, parcel *p) {
     kn_batch_clear(&p->batch);
     p->round = 0;
+    p->doubtful = false;
     p->next_free = s->free;
     s->free = p;
 }
 
-static void give_up(stream_sink *s, parcel *p, const kn_err *why) {
-    count_failed(s, p->batch.count, why);
+static void give_up(stream_sink *s, parcel *p, const kn_err *why, bool uncertain) {
+    for (uint32_t i = 0; i < p->batch.count; i++)
+        give_up_entry(s, &p->batch, &p->batch.entries[i], why, uncertain);
     recycle(s, p);
 }
 
@@ -108,7 +142,7 @@ static void send_parcel(stream_sink *s, parcel *p, int delay_ms) {
         return;
     }
     break_with(s, &err);
-    give_up(s, p, &err);
+    give_up(s, p, &err, p->doubtful);
 }
 
 static void send_filling(stream_sink *s) {
@@ -130,6 +164,14 @@ static void send_again(stream_sink *s, parcel *p) {
     send_parcel(s, p, 1 + kn_aws_backoff_ms(s->client, p->round++));
 }
 
+/* Whether the server may have acted upon an attempt of the call nevertheless. */
+static bool leaves_doubt(const stream_sink *s, const kn_aws_result *result, const kn_err *why) {
+    if (result->attempts - result->throttles > 1)
+        return true;
+    bool answered = why->http_status > 0 && why->http_status < 500 && why->code != KN_EPARSE;
+    return !answered && kn_aws_client_reached(s->client);
+}
+
 /* By all attempts of the call. */
 static void on_refused(stream_sink *s, parcel *p, const kn_err *why) {
     kn_err err = *why;
@@ -137,13 +179,13 @@ static void on_refused(stream_sink *s, parcel *p, const kn_err *why) {
         if (may_send_again(s, p))
             send_again(s, p);
         else
-            give_up(s, p, &err);
+            give_up(s, p, &err, p->doubtful);
         return;
     }
     if (!kn_aws_client_reached(s->client))
         kn_fail_within(&err, "no server answers at %s", kn_aws_client_url(s->client));
     break_with(s, &err);
-    give_up(s, p, &err);
+    give_up(s, p, &err, p->doubtful);
 }
 
 static void on_answer(void *context, const kn_aws_result *result) {
@@ -158,19 +200,21 @@ static void on_answer(void *context, const kn_aws_result *result) {
         kn_count(&stats->retried, sent * (uint64_t)(result->attempts - 1));
     kn_count(&stats->throttled, sent * (uint64_t)result->throttles);
     if (result->err) {
+        p->doubtful = p->doubtful || leaves_doubt(s, result, result->err);
         on_refused(s, p, result->err);
         return;
     }
+    p->doubtful = p->doubtful || result->attempts - result->throttles > 1;
     kn_batch_outcome outcome;
     kn_err err;
     if (!kn_batch_settle(&p->batch, result->reply->body, may_send_again(s, p), &outcome, &err)) {
+        p->doubtful = true;
         on_refused(s, p, &err);
         return;
     }
     kn_count(&stats->delivered, outcome.delivered);
     kn_count(&stats->bytes, outcome.bytes);
     kn_count(&stats->throttled, outcome.throttled);
-    count_failed(s, outcome.failed, &outcome.error);
     if (p->batch.count == 0)
         recycle(s, p);
     else
@@ -219,9 +263,9 @@ static bool begin_filling(stream_sink *s, kn_err *err) {
     return true;
 }
 
-/* The run must stop, and the record is in no batch. */
-static bool lose(stream_sink *s, const kn_err *err) {
-    count_failed(s, 1, err);
+/* The run must stop. */
+static bool lose(stream_sink *s, const kn_record *record, const kn_err *err) {
+    refuse_record(s, record, err);
     return false;
 }
 
@@ -229,17 +273,19 @@ static bool stream_put(kn_sink *sink, const kn_record *record, kn_err *err) {
     stream_sink *s = (stream_sink *)sink;
     if (s->broken) {
         *err = s->fatal;
-        return lose(s, err);
+        return lose(s, record, err);
     }
     for (;;) {
         if (!s->filling && !begin_filling(s, err))
-            return lose(s, err);
+            return lose(s, record, err);
         kn_err why;
         kn_batch *b = &s->filling->batch;
         switch (
             kn_batch_add(b, record->data, record->partition_key, record->explicit_hash_key, &why)) {
         case KN_BATCH_ADDED:
             b->entries[b->count - 1].due_ns = record->due_ns;
+            b->entries[b->count - 1].number = record->index;
+            kn_pending_put(&s->pending, record->index);
             if (b->count < b->limits.records && coarse_ns() - s->filling->since_ns < s->linger_ns)
                 return true;
             send_filling(s);
@@ -247,11 +293,11 @@ static bool stream_put(kn_sink *sink, const kn_record *record, kn_err *err) {
         case KN_BATCH_FULL:
             send_filling(s);
             if (!progress(s, 0, err))
-                return lose(s, err);
+                return lose(s, record, err);
             break;
         case KN_BATCH_REFUSED:
             kn_fail_within(&why, "record %llu", (unsigned long long)record->index);
-            count_failed(s, 1, &why);
+            refuse_record(s, record, &why);
             return true;
         }
     }
@@ -287,8 +333,7 @@ static void abandon_all(stream_sink *s, const kn_err *why) {
         kn_aws_cancel(p->call);
         p->call = NULL;
         s->in_flight--;
-        kn_count(&s->sink.stats->uncertain, p->batch.count);
-        give_up(s, p, why);
+        give_up(s, p, why, true);
     }
 }
 
@@ -296,7 +341,7 @@ static bool stream_drain(kn_sink *sink, uint64_t deadline_ns, kn_err *err) {
     stream_sink *s = (stream_sink *)sink;
     bool settling = false;
     if (s->broken && s->filling) {
-        give_up(s, s->filling, &s->fatal);
+        give_up(s, s->filling, &s->fatal, false);
         s->filling = NULL;
     }
     send_filling(s);
@@ -329,10 +374,12 @@ static void stream_destroy(kn_sink *sink) {
     kn_fail(&closed, KN_ECANCEL, "closed before it was sent");
     abandon_all(s, &closed);
     if (s->filling)
-        give_up(s, s->filling, &closed);
+        give_up(s, s->filling, &closed, false);
     for (uint32_t i = 0; i < s->parcel_count; i++)
         kn_batch_free(&s->parcels[i].batch);
     kn_aws_client_destroy(s->client);
+    kn_pending_free(&s->pending);
+    kn_buf_free(&s->scratch);
     free(s);
 }
 
@@ -364,7 +411,12 @@ bool kn_sink_stream_open(const kn_sink_stream_config *config, kn_stats *stats, k
     stream_sink *s = kn_align_alloc(sizeof *s + parcels * sizeof *s->parcels);
     if (!s)
         return kn_fail(err, KN_ENOMEM, "out of memory for a sender");
-    s->sink = (kn_sink){.type = firehose ? &firehose_type : &kinesis_type, .stats = stats};
+    s->sink = (kn_sink){.type = firehose ? &firehose_type : &kinesis_type,
+                        .stats = stats,
+                        .destination = config->destination};
+    if (config->destination)
+        s->pending.settled = config->destination->settled;
+    kn_buf_init(&s->scratch, SCRATCH_MAX);
     s->rules = firehose ? &kn_batch_firehose : &kn_batch_kinesis;
     s->linger_ns = (config->linger_ms ? config->linger_ms : LINGER_MS) * 1000000ull;
     const kn_api *api = kn_api_find(s->rules->api);
@@ -377,6 +429,8 @@ bool kn_sink_stream_open(const kn_sink_stream_config *config, kn_stats *stats, k
         ok = kn_batch_init(&p->batch, s->rules, config->stream, &limits,
                            firehose && !config->no_newline, err);
         p->batch.ages = &stats->latency;
+        p->batch.settled = on_settled;
+        p->batch.context = s;
         if (ok)
             recycle(s, p);
     }

@@ -8,8 +8,8 @@
  *
  * What is sent again: a request that found no connection, or got a throttle or a 5xx (the call does
  * that, signed anew); of an answered request only the records that failed with a code worth
- * repeating. Both wait with full jitter. A record that failed for good is counted in stats->failed
- * and the first reason kept. A stream that is throttled, record by record or whole requests, slows
+ * repeating. Both wait with full jitter. A record that failed for good is given up
+ * (run/destination.h). A stream that is throttled, record by record or whole requests, slows
  * the run down and does not stop it: its records are sent again in many rounds, minutes long, and
  * then fail. The run is stopped (put, poll or drain fail) when the service refuses
  * the request itself (no such stream, access denied, ...) or could not be reached by all attempts
@@ -33,9 +33,10 @@ typedef struct kn_sink_stream_config {
                              MiB), 4 MiB (Firehose, the most) */
     uint32_t
         max_record_bytes; /* 0: 1 MiB (Kinesis, at most 10 MiB), 1000 KiB (Firehose, the most) */
-    uint32_t requests_in_flight; /* 0: 4; at most 64 */
-    uint32_t linger_ms;          /* 0: 100 */
-    bool no_newline;             /* Firehose: do not end each record with a newline */
+    uint32_t requests_in_flight;       /* 0: 4; at most 64 */
+    uint32_t linger_ms;                /* 0: 100 */
+    bool no_newline;                   /* Firehose: do not end each record with a newline */
+    const kn_destination *destination; /* borrowed; may be NULL */
 } kn_sink_stream_config;
 
 /* Finds credentials and endpoint; sends nothing. The sink counts into stats (borrowed). */

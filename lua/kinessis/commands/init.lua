@@ -11,6 +11,7 @@
 local commands = {
   { "demo", "show the whole journey on this machine: script, stream, Parquet, SQL" },
   { "run", "generate records and send them to a stream" },
+  { "redrive", "send records again that could not be delivered" },
   { "generate", "write records to stdout or a file, without a network" },
   { "repl", "interactive Lua with the whole library loaded" },
   { "query", "run SQL through Athena and print the result" },

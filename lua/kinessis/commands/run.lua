@@ -19,6 +19,12 @@ local function rate(text)
   return value
 end
 
+-- What is kept of a run, in the data folder whatever the target.
+local function file_of(scenario, values, extension)
+  local name = scenario.path:match("([^/]+)$"):gsub("%.lua$", "")
+  return ("%s/runs/%s%s"):format(target.data_folder(values.data), name, extension)
+end
+
 local function go(scenario, values, where)
   if where then
     local ok, err = stack.of(scenario):ensure(where, { provision = values.provision })
@@ -34,6 +40,7 @@ local function go(scenario, values, where)
     format = scenario:format(),
     due = (values.rate and pace.rate(values.rate) or scenario.pace).start(),
     quiet_terminal = sinks.print(list),
+    dead_letters = where and (values.dead_letter or file_of(scenario, values, ".dead.jsonl")),
   })
   if not summary then return nil, err end
   local all = told.tell(summary, list)
@@ -50,7 +57,8 @@ end
 return {
   description = "The target lake is an embedded Kinesis, Firehose, S3, Glue and Athena: what the scenario needs is\n"
     .. "made there. On AWS nothing is made unless --provision is given. Ctrl-C delivers what was generated\n"
-    .. "and stops; a second one stops at once. Exits 1 when any record was not delivered.\n",
+    .. "and stops; a second one stops at once. Exits 1 when any record was not delivered: kinessis redrive\n"
+    .. "sends those again.\n",
   arguments = { { "FILE", "the scenario" } },
   options = {
     { "--amount", "N", "how many records (default: the scenario's; without any, until Ctrl-C)", short = "-n",
@@ -58,6 +66,9 @@ return {
     { "--rate", "R", "records per second, instead of the scenario's pace", parse = rate },
     { "--print", nil, "the records too, on stdout" },
     { "--dry-run", nil, "generate at the scenario's pace, send nothing" },
+    { "--drain", "TIME", "how long Ctrl-C lets deliver what was generated (default: 10s)", parse = options.duration },
+    { "--dead-letter", "FILE", "for records that cannot be delivered (default: .kinessis/runs/<scenario>.dead.jsonl)",
+      parse = options.text },
     { "--provision", nil, "make what the scenario's stack lacks, on AWS too" },
     table.unpack(table.move(target.options, 1, #target.options, #runner.options + 1,
       table.move(runner.options, 1, #runner.options, 1, {}))),

@@ -107,6 +107,37 @@ static void larger_records(void) {
            "Firehose takes 1,000 KiB");
 }
 
+/* What was added is read back, whatever the body is written in. */
+static void reads_back(kn_wire wire) {
+    kn_batch b;
+    kn_buf scratch;
+    kn_batch_record record;
+    kn_err err;
+    kn_buf_init(&scratch, 1000);
+    open_batch(&b, &kn_batch_kinesis, 0, 0, false);
+    kn_batch_begin(&b, wire);
+    tap_is_int(kn_batch_add(&b, KN_SLICE("foo\0\xff"), KN_SLICE("k\n1"), KN_SLICE("17"), &err),
+               KN_BATCH_ADDED, "add");
+    add(&b, "", "k");
+    tap_ok(kn_batch_read(&b, &b.entries[0], &scratch, &record, &err) &&
+               kn_slice_eq(record.data, KN_SLICE("foo\0\xff")) &&
+               kn_slice_eq_cstr(record.key, "k\n1") &&
+               kn_slice_eq_cstr(record.explicit_hash_key, "17"),
+           "a record with both keys");
+    tap_ok(kn_batch_read(&b, &b.entries[1], &scratch, &record, &err) && record.data.n == 0 &&
+               kn_slice_eq_cstr(record.key, "k") && record.explicit_hash_key.n == 0,
+           "an empty one");
+    kn_batch_free(&b);
+    open_batch(&b, &kn_batch_firehose, 0, 0, true);
+    kn_batch_begin(&b, wire);
+    add(&b, "x\ny", "");
+    tap_ok(kn_batch_read(&b, &b.entries[0], &scratch, &record, &err) &&
+               kn_slice_eq_cstr(record.data, "x\ny") && record.key.n == 0,
+           "one without the newline that the batch added");
+    kn_batch_free(&b);
+    kn_buf_free(&scratch);
+}
+
 static void limits(void) {
     kn_batch b;
     kn_err err;
@@ -334,6 +365,8 @@ static void binary(void) {
 int main(void) {
     memset(blank, 'x', sizeof blank);
     bodies();
+    reads_back(KN_WIRE_JSON);
+    reads_back(KN_WIRE_CBOR);
     limits();
     hash_keys();
     larger_records();

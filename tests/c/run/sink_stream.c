@@ -109,7 +109,10 @@ static bool put(run *r, int n) {
     char data[64], key[16];
     snprintf(data, sizeof data, "{\"n\":%d}", n);
     snprintf(key, sizeof key, "%d", n);
-    kn_record record = {(uint64_t)n, r->due_ns, kn_slice_cstr(data), kn_slice_cstr(key)};
+    kn_record record = {.index = (uint64_t)n,
+                        .due_ns = r->due_ns,
+                        .data = kn_slice_cstr(data),
+                        .partition_key = kn_slice_cstr(key)};
     return r->sink->type->put(r->sink, &record, &r->err);
 }
 
@@ -196,7 +199,7 @@ static void refuses_records(void) {
     start(r, KN_STREAM_KINESIS, (kn_sink_stream_config){0});
     static char large[(1 << 20) + 1];
     memset(large, 'x', sizeof large);
-    kn_record record = {1, 0, {large, sizeof large}, KN_SLICE("k")};
+    kn_record record = {.index = 1, .data = {large, sizeof large}, .partition_key = KN_SLICE("k")};
     tap_ok(put(r, 0) && r->sink->type->put(r->sink, &record, &r->err) && put(r, 2),
            "a record that is too large fails alone");
     tap_ok(drain(r, 0), "drained");

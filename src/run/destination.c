@@ -1,0 +1,26 @@
+/* See destination.h. */
+#include "run/destination.h"
+
+bool kn_sink_give_up(kn_sink *sink, const kn_record *record, const kn_err *why, bool uncertain) {
+    const kn_destination *to = sink->destination;
+    kn_stats *stats = sink->stats;
+    if (stats->first_error.code == KN_OK)
+        stats->first_error = *why;
+    kn_count(&stats->failed, 1);
+    kn_count(&stats->uncertain, uncertain);
+    if (!to || !to->dead_letters)
+        return false;
+    kn_dead_letter letter = {
+        .service = to->service,
+        .name = to->name,
+        .target = to->target,
+        .no_newline = to->no_newline,
+        .index = record->index,
+        .data = record->data,
+        .partition_key = record->partition_key,
+        .explicit_hash_key = record->explicit_hash_key,
+        .why = why,
+        .uncertain = uncertain,
+    };
+    return kn_dead_letters_add(to->dead_letters, &letter);
+}
