@@ -25,6 +25,7 @@ static const luaL_Reg libraries[] = {
     {"kinessis.core.redrive", kn_open_redrive},
     {"kinessis.core.run", kn_open_run},
     {"kinessis.core.sys", kn_open_sys},
+    {"kinessis.core.verify", kn_open_verify},
     {NULL, NULL},
 };
 

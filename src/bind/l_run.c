@@ -180,6 +180,7 @@ static kn_run_binding *new_binding(lua_State *L) {
  *                           partition_key =, explicit_hash_key = numbers of kept values, ... }
  *                         { kind = "text", path = (nil: stdout), header = a line before records }
  *                         { kind = "null" }
+ *                         { kind = "digest", digest = of kinessis.core.verify }
  *   seed, first, amount   amount nil: until stopped
  *   workers               nil: one per processor
  *   clock_start, clock_step   seconds; without a start now is the wall clock

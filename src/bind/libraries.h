@@ -14,6 +14,7 @@ int kn_open_redrive(lua_State *L);   /* sending records of a file again */
 int kn_open_repl(lua_State *L);      /* line editing, interrupts */
 int kn_open_run(lua_State *L);       /* a run: plan, pace, sinks */
 int kn_open_sys(lua_State *L);       /* the process, files, clocks */
+int kn_open_verify(lua_State *L);    /* digests of what was expected and found */
 
 /* Ctrl-C was pressed and the REPL's running chunk is about to end: stop waiting. */
 bool kn_repl_interrupted(void);

@@ -5,13 +5,20 @@
 
 #include "run/destination.h"
 #include "run/run.h"
+#include "run/sink_digest.h"
 #include "run/sink_stream.h"
 #include "run/sink_text.h"
 
 #include <lua.h>
 #include <signal.h>
 
-typedef enum { KN_SINK_KINESIS, KN_SINK_FIREHOSE, KN_SINK_TEXT, KN_SINK_NULL } kn_sink_kind;
+typedef enum {
+    KN_SINK_KINESIS,
+    KN_SINK_FIREHOSE,
+    KN_SINK_TEXT,
+    KN_SINK_NULL,
+    KN_SINK_DIGEST
+} kn_sink_kind;
 
 typedef struct kn_sink_spec {
     kn_sink_kind kind;
@@ -22,6 +29,7 @@ typedef struct kn_sink_spec {
     kn_destination to;
     int fd; /* to be closed, or -1 */
     kn_text *text;
+    kn_expected *expected; /* of a digest: in a userdata of the configuration table */
 } kn_sink_spec;
 
 /* Lives in a userdata, so that an error on the way closes what is open. Texts and the plan are

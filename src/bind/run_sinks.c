@@ -2,6 +2,7 @@
  * own. */
 #include "bind/aws.h"
 #include "bind/run_binding.h"
+#include "bind/verify.h"
 
 #include <fcntl.h>
 #include <lauxlib.h>
@@ -32,7 +33,7 @@ static uint32_t read_key(lua_State *L, int table, const char *name) {
 }
 
 static bool read_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) {
-    static const char *const kinds[] = {"kinesis", "firehose", "text", "null", NULL};
+    static const char *const kinds[] = {"kinesis", "firehose", "text", "null", "digest", NULL};
     lua_getfield(L, table, "kind");
     spec->fd = -1;
     spec->kind = (kn_sink_kind)luaL_checkoption(L, -1, NULL, kinds);
@@ -45,6 +46,12 @@ static bool read_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) 
         return true;
     if (spec->kind == KN_SINK_TEXT)
         return read_text_sink(L, table, spec, err);
+    if (spec->kind == KN_SINK_DIGEST) {
+        lua_getfield(L, table, "digest");
+        spec->expected = kn_check_expected(L, -1);
+        lua_pop(L, 1);
+        return true;
+    }
     lua_getfield(L, table, "aws");
     kn_bind_aws_config(L, -1, &spec->aws);
     lua_pop(L, 1);
@@ -102,6 +109,8 @@ bool kn_run_open_sink(kn_sink_spec *spec, kn_stats *stats, kn_sink **out, kn_err
     switch (spec->kind) {
     case KN_SINK_TEXT:
         return kn_sink_text_open(spec->text, stats, out, err);
+    case KN_SINK_DIGEST:
+        return kn_sink_digest_open(spec->expected, stats, out, err);
     case KN_SINK_NULL:
         return kn_sink_null_open(stats, out, err);
     default:

@@ -1,0 +1,471 @@
+/* kinessis.core.verify: digests of what was expected and of what was found (run/digest.h).
+ *
+ *   row(fields, whole [, key]) -> row   fields: { { path = { "address", "city" }, kind = "text",
+ * scale =
+ * }, ... } kinds as of run/row.h: text integer boolean double float decimal date timestamp
+ *   digest(row [, { choice =, limit = }]) -> digest
+ *
+ *   digest:add(key, text)         a record whose text was made elsewhere
+ *   digest:add_range(range, count, sum)   sum: decimal text
+ *   digest:add_reply(body) -> user records, { next =, behind = }   a reply of GetRecords,
+ * de-aggregated; or nil and an error digest:total() -> count, sum (text), distinct keys (nil: too
+ * many to count) digest:choose(found, from, limit) -> choice, from where to go on (nil: that was
+ * all), ranges chosen digest:compare(found) -> { { "lost" | "duplicated" | "altered" | "foreign",
+ * index, place }, ... } digest:text(place) -> key, record   of a digest with a choice that add or
+ * add_reply filled choice:ranges() -> { number, ... }
+ *
+ * A run fills one as a sink: { kind = "digest", digest = digest }. */
+#include "bind/verify.h"
+
+#include "base/base64.h"
+#include "base/deaggregate.h"
+#include "base/scan.h"
+#include "bind/host.h"
+#include "bind/libraries.h"
+
+#include <stdlib.h>
+
+#define ROW_TYPE "kinessis.verify.row"
+#define DIGEST_TYPE "kinessis.verify.digest"
+#define CHOICE_TYPE "kinessis.verify.choice"
+
+enum { TEXTS_MAX = 1 << 30, RECORD_MAX = 256 << 20, LIMIT = 200000 };
+
+/* User values: 1 the row, 2 the choice. */
+typedef struct l_digest {
+    kn_expected expected;
+    bool mutex_made;
+    kn_deaggregator deaggregator;
+    kn_buf data, text, key, stream_key;
+    kn_buf texts; /* of what was found in chosen ranges: lengths of key and record, and these */
+    kn_digest_finding *findings;
+} l_digest;
+
+static l_digest *check_digest(lua_State *L, int index) {
+    l_digest *d = luaL_checkudata(L, index, DIGEST_TYPE);
+    luaL_argcheck(L, d->expected.digest, index, "the digest is closed");
+    return d;
+}
+
+kn_expected *kn_check_expected(lua_State *L, int index) {
+    return &check_digest(L, index)->expected;
+}
+
+/* ---- rows ---- */
+
+/* The path of the field's table at the top, its names divided by NUL bytes; left on the stack. */
+static kn_slice push_path(lua_State *L) {
+    luaL_Buffer b;
+    kn_slice path;
+    int field = lua_gettop(L);
+    luaL_argexpected(L, lua_getfield(L, field, "path") == LUA_TTABLE, 1, "path: a list of names");
+    lua_Integer n = luaL_len(L, -1);
+    luaL_buffinit(L, &b);
+    for (lua_Integer i = 1; i <= n; i++) {
+        if (i > 1)
+            luaL_addchar(&b, '\0');
+        lua_geti(L, field + 1, i);
+        luaL_argcheck(L, lua_isstring(L, -1), 1, "path: a list of names");
+        luaL_addvalue(&b);
+    }
+    luaL_pushresult(&b);
+    lua_remove(L, field + 1);
+    path.p = lua_tolstring(L, -1, &path.n);
+    return path;
+}
+
+/* The field's table at the top, replaced by its path, which must stay on the stack. */
+static kn_row_field take_field(lua_State *L) {
+    static const char *const kinds[] = {"text",    "integer", "boolean",   "double", "float",
+                                        "decimal", "date",    "timestamp", NULL};
+    luaL_argexpected(L, lua_istable(L, -1), 1, "list of fields");
+    lua_getfield(L, -1, "kind");
+    int kind = luaL_checkoption(L, -1, "text", kinds);
+    lua_getfield(L, -2, "scale");
+    int scale = (int)luaL_optinteger(L, -1, 0);
+    lua_pop(L, 2);
+    kn_row_field field = {push_path(L), (kn_cell_kind)kind, scale};
+    lua_remove(L, -2);
+    return field;
+}
+
+static int l_row(lua_State *L) {
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 3);
+    lua_Integer n = luaL_len(L, 1);
+    luaL_argcheck(L, n <= KN_ROW_FIELDS, 1, "too many fields");
+    luaL_checkstack(L, (int)n + 20, "too many fields");
+    kn_row_field *fields = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof *fields, 0);
+    for (lua_Integer i = 0; i < n; i++) {
+        lua_geti(L, 1, i + 1);
+        fields[i] = take_field(L);
+    }
+    bool keyed = !lua_isnil(L, 3);
+    if (keyed) {
+        lua_pushvalue(L, 3);
+        fields[n] = take_field(L);
+    }
+    kn_row **row = lua_newuserdatauv(L, sizeof *row, 0);
+    kn_err err;
+    *row = NULL;
+    luaL_setmetatable(L, ROW_TYPE);
+    bool ok =
+        kn_row_new(fields, (size_t)n, lua_toboolean(L, 2), keyed ? &fields[n] : NULL, row, &err);
+    return ok ? 1 : kn_host_error(L, &err);
+}
+
+static int row_close(lua_State *L) {
+    kn_row **row = luaL_checkudata(L, 1, ROW_TYPE);
+    kn_row_destroy(*row);
+    *row = NULL;
+    return 0;
+}
+
+/* ---- digests ---- */
+
+static int digest_close(lua_State *L) {
+    l_digest *d = luaL_checkudata(L, 1, DIGEST_TYPE);
+    kn_digest_destroy(d->expected.digest);
+    d->expected.digest = NULL;
+    if (d->mutex_made)
+        pthread_mutex_destroy(&d->expected.mutex);
+    d->mutex_made = false;
+    kn_deaggregator_free(&d->deaggregator);
+    kn_buf_free(&d->data);
+    kn_buf_free(&d->text);
+    kn_buf_free(&d->key);
+    kn_buf_free(&d->stream_key);
+    kn_buf_free(&d->texts);
+    free(d->findings);
+    d->findings = NULL;
+    return 0;
+}
+
+static int l_digest_new(lua_State *L) {
+    kn_row **row = luaL_checkudata(L, 1, ROW_TYPE);
+    lua_settop(L, 2);
+    if (lua_isnil(L, 2)) {
+        lua_newtable(L);
+        lua_replace(L, 2);
+    }
+    lua_getfield(L, 2, "limit");
+    lua_Integer limit = luaL_optinteger(L, -1, LIMIT);
+    luaL_argcheck(L, limit >= 0, 2, "limit: from 0 up");
+    lua_getfield(L, 2, "choice");
+    kn_digest_choice *choice = lua_isnil(L, -1) ? NULL : luaL_checkudata(L, -1, CHOICE_TYPE);
+    int choice_at = lua_gettop(L);
+    l_digest *d = lua_newuserdatauv(L, sizeof *d, 2);
+    memset(d, 0, sizeof *d);
+    luaL_setmetatable(L, DIGEST_TYPE);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, -2, 1);
+    lua_pushvalue(L, choice_at);
+    lua_setiuservalue(L, -2, 2);
+    kn_buf_init(&d->data, RECORD_MAX);
+    kn_buf_init(&d->text, RECORD_MAX);
+    kn_buf_init(&d->key, RECORD_MAX);
+    kn_buf_init(&d->stream_key, RECORD_MAX);
+    kn_buf_init(&d->texts, TEXTS_MAX);
+    d->expected.row = *row;
+    d->expected.choice = choice;
+    d->expected.limit = (size_t)limit;
+    kn_err err;
+    if (pthread_mutex_init(&d->expected.mutex, NULL) != 0)
+        return luaL_error(L, "cannot make a mutex");
+    d->mutex_made = true;
+    if (!kn_deaggregator_init(&d->deaggregator, &err) ||
+        !kn_digest_new(choice, (size_t)limit, &d->expected.digest, &err))
+        return kn_host_error(L, &err);
+    return 1;
+}
+
+/* Adds a record that was found, and keeps its text when it is in a chosen range. */
+static bool add_found(l_digest *d, kn_slice key, kn_slice text, kn_slice record, kn_err *err) {
+    bool taken;
+    uint64_t place = d->texts.len;
+    if (!kn_digest_add(d->expected.digest, key, text, place, &taken, err))
+        return false;
+    if (!taken)
+        return true;
+    uint32_t lengths[2] = {(uint32_t)key.n, (uint32_t)record.n};
+    kn_buf_append(&d->texts, lengths, sizeof lengths);
+    kn_buf_slice(&d->texts, key);
+    kn_buf_slice(&d->texts, record);
+    return kn_buf_check(&d->texts, "the records that differ", err);
+}
+
+static kn_slice check_slice(lua_State *L, int index) {
+    kn_slice s;
+    s.p = luaL_checklstring(L, index, &s.n);
+    return s;
+}
+
+static int l_digest_add(lua_State *L) {
+    l_digest *d = check_digest(L, 1);
+    kn_slice key = check_slice(L, 2), text = check_slice(L, 3);
+    kn_err err;
+    if (!add_found(d, key, text, text, &err))
+        return kn_host_error(L, &err);
+    lua_pushboolean(L, true);
+    return 1;
+}
+
+static int l_digest_text(lua_State *L) {
+    l_digest *d = check_digest(L, 1);
+    lua_Integer place = luaL_checkinteger(L, 2);
+    uint32_t lengths[2];
+    luaL_argcheck(L, place >= 0 && (size_t)place + sizeof lengths <= d->texts.len, 2,
+                  "no record is there");
+    const char *p = d->texts.p + place;
+    memcpy(lengths, p, sizeof lengths);
+    p += sizeof lengths;
+    lua_pushlstring(L, p, lengths[0]);
+    lua_pushlstring(L, p + lengths[0], lengths[1]);
+    return 2;
+}
+
+static int l_digest_add_range(lua_State *L) {
+    l_digest *d = check_digest(L, 1);
+    lua_Integer range = luaL_checkinteger(L, 2), count = luaL_checkinteger(L, 3);
+    kn_hash_key sum;
+    luaL_argcheck(L, range >= 0 && range < KN_DIGEST_RANGES, 2, "0 to 65535");
+    luaL_argcheck(L, count >= 0, 3, "from 0 up");
+    luaL_argcheck(L, kn_hash_parse(check_slice(L, 4), &sum), 4, "a decimal number");
+    luaL_argcheck(L, !d->expected.choice, 1, "this digest has a choice");
+    kn_digest_add_range(d->expected.digest, (uint32_t)range, (uint64_t)count, sum);
+    return 0;
+}
+
+/* ---- replies ---- */
+
+/* One record of a reply. */
+static bool add_stream_record(l_digest *d, kn_slice data, kn_slice key, uint64_t *count,
+                              kn_err *err) {
+    const kn_row *row = d->expected.row;
+    kn_buf_clear(&d->data);
+    if (!kn_base64_decode(&d->data, data))
+        return kn_fail(err, KN_EPARSE, "GetRecords: a record's Data is not base64");
+    if (!kn_deaggregate(&d->deaggregator, kn_buf_view(&d->data), err))
+        return false;
+    for (kn_user_record r; kn_deaggregator_next(&d->deaggregator, &r); ++*count) {
+        bool is_json;
+        if (!kn_row_text(row, r.data, &d->text, &d->key, &is_json, err))
+            return false;
+        kn_slice own = kn_row_has_key(row) ? kn_buf_view(&d->key) : r.key.p ? r.key : key;
+        if (!add_found(d, own, kn_buf_view(&d->text), r.data, err))
+            return false;
+    }
+    return true;
+}
+
+/* The members of one record's object: its data and key. */
+static bool read_record(kn_scan *scan, kn_slice *data, kn_token *key) {
+    bool first = true, done;
+    kn_token name, value;
+    kn_slice ignored;
+    *data = (kn_slice){NULL, 0};
+    *key = (kn_token){.text = {NULL, 0}};
+    for (;;) {
+        if (!kn_scan_member(scan, &first, &name, &done))
+            return false;
+        if (done)
+            return data->p && key->text.p;
+        if (!kn_scan_value(scan, &value))
+            return false;
+        if (kn_slice_eq_cstr(name.text, "Data"))
+            *data = value.text;
+        else if (kn_slice_eq_cstr(name.text, "PartitionKey"))
+            *key = value;
+        if (!kn_scan_rest(scan, &value, &ignored))
+            return false;
+    }
+}
+
+static bool add_records(l_digest *d, kn_scan *scan, uint64_t *count, kn_err *err) {
+    bool first = true, done;
+    kn_token value, key;
+    kn_slice data;
+    for (;;) {
+        if (!kn_scan_element(scan, &first, &done))
+            return false;
+        if (done)
+            return true;
+        if (!kn_scan_value(scan, &value) || value.kind != KN_TOKEN_OBJECT ||
+            !read_record(scan, &data, &key))
+            return false;
+        kn_slice text = key.text;
+        if (key.escaped) {
+            kn_buf_clear(&d->stream_key);
+            kn_scan_unescape(key.text, &d->stream_key);
+            text = kn_buf_view(&d->stream_key);
+        }
+        if (!add_stream_record(d, data, text, count, err))
+            return false;
+    }
+}
+
+typedef struct reply {
+    uint64_t count;
+    kn_slice next; /* p NULL: the shard has ended */
+    kn_slice behind;
+} reply;
+
+/* err->code stays KN_OK when it is the JSON that is wrong. */
+static bool read_reply(l_digest *d, kn_slice body, reply *out, kn_err *err) {
+    kn_scan scan = kn_scan_of(body);
+    bool first = true, done;
+    kn_token name, value;
+    kn_slice ignored;
+    *out = (reply){0};
+    *err = (kn_err){.code = KN_OK};
+    if (!kn_scan_value(&scan, &value) || value.kind != KN_TOKEN_OBJECT)
+        return false;
+    for (;;) {
+        if (!kn_scan_member(&scan, &first, &name, &done))
+            return false;
+        if (done)
+            return true;
+        if (!kn_scan_value(&scan, &value))
+            return false;
+        if (kn_slice_eq_cstr(name.text, "Records") && value.kind == KN_TOKEN_ARRAY) {
+            if (!add_records(d, &scan, &out->count, err))
+                return false;
+            continue;
+        }
+        if (kn_slice_eq_cstr(name.text, "NextShardIterator") && value.kind == KN_TOKEN_STRING)
+            out->next = value.text;
+        else if (kn_slice_eq_cstr(name.text, "MillisBehindLatest"))
+            out->behind = value.text;
+        if (!kn_scan_rest(&scan, &value, &ignored))
+            return false;
+    }
+}
+
+static int l_digest_add_reply(lua_State *L) {
+    l_digest *d = check_digest(L, 1);
+    reply r;
+    kn_err err;
+    if (!read_reply(d, check_slice(L, 2), &r, &err)) {
+        if (err.code == KN_OK)
+            kn_fail(&err, KN_EPARSE, "GetRecords: the reply is not one");
+        return kn_host_error(L, &err);
+    }
+    lua_pushinteger(L, (lua_Integer)r.count);
+    lua_createtable(L, 0, 2);
+    if (r.next.p) {
+        lua_pushlstring(L, r.next.p, r.next.n);
+        lua_setfield(L, -2, "next");
+    }
+    lua_pushlstring(L, r.behind.p ? r.behind.p : "0", r.behind.p ? r.behind.n : 1);
+    lua_stringtonumber(L, lua_tostring(L, -1));
+    lua_remove(L, -2);
+    lua_setfield(L, -2, "behind");
+    return 2;
+}
+
+/* ---- comparing ---- */
+
+static int l_digest_total(lua_State *L) {
+    l_digest *d = check_digest(L, 1);
+    luaL_argcheck(L, !d->expected.choice, 1, "this digest has a choice");
+    kn_digest_total t = kn_digest_total_of(d->expected.digest);
+    char sum[KN_HASH_TEXT];
+    kn_hash_print(t.sum, sum);
+    lua_pushinteger(L, (lua_Integer)t.count);
+    lua_pushstring(L, sum);
+    if (t.distinct == UINT64_MAX)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, (lua_Integer)t.distinct);
+    return 3;
+}
+
+static int l_digest_choose(lua_State *L) {
+    l_digest *a = check_digest(L, 1), *b = check_digest(L, 2);
+    lua_Integer from = luaL_checkinteger(L, 3), limit = luaL_checkinteger(L, 4);
+    luaL_argcheck(L, from >= 0 && from <= KN_DIGEST_RANGES, 3, "0 to 65536");
+    luaL_argcheck(L, limit > 0, 4, "from 1 up");
+    luaL_argcheck(L, !a->expected.choice && !b->expected.choice, 1, "a digest has a choice");
+    kn_digest_choice *choice = lua_newuserdatauv(L, sizeof *choice, 0);
+    luaL_setmetatable(L, CHOICE_TYPE);
+    uint32_t next = kn_digest_choose(a->expected.digest, b->expected.digest, (uint32_t)from,
+                                     (size_t)limit, choice);
+    if (next < KN_DIGEST_RANGES)
+        lua_pushinteger(L, next);
+    else
+        lua_pushnil(L);
+    lua_pushinteger(L, choice->ranges);
+    return 3;
+}
+
+static int l_choice_ranges(lua_State *L) {
+    const kn_digest_choice *choice = luaL_checkudata(L, 1, CHOICE_TYPE);
+    lua_Integer n = 0;
+    lua_createtable(L, (int)choice->ranges, 0);
+    for (int i = 0; i < KN_DIGEST_RANGES; i++)
+        if (choice->bits[i / 8] >> i % 8 & 1) {
+            lua_pushinteger(L, i);
+            lua_seti(L, -2, ++n);
+        }
+    return 1;
+}
+
+static int l_digest_compare(lua_State *L) {
+    static const char *const verdicts[] = {"lost", "duplicated", "altered", "foreign"};
+    l_digest *a = check_digest(L, 1), *b = check_digest(L, 2);
+    size_t n;
+    kn_err err;
+    free(a->findings);
+    a->findings = NULL;
+    if (!kn_digest_compare(a->expected.digest, b->expected.digest, &a->findings, &n, &err))
+        return kn_host_error(L, &err);
+    lua_createtable(L, (int)n, 0);
+    for (size_t i = 0; i < n; i++) {
+        const kn_digest_finding *f = &a->findings[i];
+        lua_createtable(L, 3, 0);
+        lua_pushstring(L, verdicts[f->verdict]);
+        lua_seti(L, -2, 1);
+        lua_pushinteger(L, (lua_Integer)f->expected);
+        lua_seti(L, -2, 2);
+        lua_pushinteger(L, (lua_Integer)f->found);
+        lua_seti(L, -2, 3);
+        lua_seti(L, -2, (lua_Integer)i + 1);
+    }
+    return 1;
+}
+
+/* ---- the library ---- */
+
+static void new_type(lua_State *L, const char *name, lua_CFunction close, const luaL_Reg *methods) {
+    luaL_newmetatable(L, name);
+    if (close) {
+        lua_pushcfunction(L, close);
+        lua_setfield(L, -2, "__gc");
+        lua_pushcfunction(L, close);
+        lua_setfield(L, -2, "__close");
+    }
+    lua_newtable(L);
+    luaL_setfuncs(L, methods, 0);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
+int kn_open_verify(lua_State *L) {
+    static const luaL_Reg functions[] = {{"row", l_row}, {"digest", l_digest_new}, {NULL, NULL}};
+    static const luaL_Reg none[] = {{NULL, NULL}};
+    static const luaL_Reg of_choice[] = {{"ranges", l_choice_ranges}, {NULL, NULL}};
+    static const luaL_Reg of_digest[] = {{"add", l_digest_add},
+                                         {"add_range", l_digest_add_range},
+                                         {"add_reply", l_digest_add_reply},
+                                         {"total", l_digest_total},
+                                         {"choose", l_digest_choose},
+                                         {"compare", l_digest_compare},
+                                         {"text", l_digest_text},
+                                         {"close", digest_close},
+                                         {NULL, NULL}};
+    new_type(L, ROW_TYPE, row_close, none);
+    new_type(L, CHOICE_TYPE, NULL, of_choice);
+    new_type(L, DIGEST_TYPE, digest_close, of_digest);
+    luaL_newlib(L, functions);
+    return 1;
+}
