@@ -5,6 +5,8 @@
  * }, ... } kinds as of run/row.h: text integer boolean double float decimal date timestamp
  *   digest(row [, { choice =, limit = }]) -> digest
  *
+ *   row:text(record) -> text, key (nil: the row has none)
+ *
  *   digest:add(key, text)         a record whose text was made elsewhere
  *   digest:add_range(range, count, sum)   sum: decimal text
  *   digest:add_reply(body) -> user records, { next =, behind = }   a reply of GetRecords,
@@ -119,6 +121,28 @@ static int row_close(lua_State *L) {
     kn_row_destroy(*row);
     *row = NULL;
     return 0;
+}
+
+static int l_row_text(lua_State *L) {
+    kn_row **row = luaL_checkudata(L, 1, ROW_TYPE);
+    kn_slice record;
+    record.p = luaL_checklstring(L, 2, &record.n);
+    kn_buf text, key;
+    bool is_json;
+    kn_err err;
+    kn_buf_init(&text, RECORD_MAX);
+    kn_buf_init(&key, RECORD_MAX);
+    bool ok = kn_row_text(*row, record, &text, &key, &is_json, &err);
+    /* What is raised for want of memory here loses two buffers, and the process with them. */
+    if (ok)
+        lua_pushlstring(L, text.len ? text.p : "", text.len);
+    if (ok && kn_row_has_key(*row))
+        lua_pushlstring(L, key.len ? key.p : "", key.len);
+    else if (ok)
+        lua_pushnil(L);
+    kn_buf_free(&text);
+    kn_buf_free(&key);
+    return ok ? 2 : kn_host_error(L, &err);
 }
 
 /* ---- digests ---- */
@@ -380,6 +404,11 @@ static int l_digest_total(lua_State *L) {
     return 3;
 }
 
+static int l_digest_size(lua_State *L) {
+    lua_pushinteger(L, (lua_Integer)kn_digest_size(check_digest(L, 1)->expected.digest));
+    return 1;
+}
+
 static int l_digest_choose(lua_State *L) {
     l_digest *a = check_digest(L, 1), *b = check_digest(L, 2);
     lua_Integer from = luaL_checkinteger(L, 3), limit = luaL_checkinteger(L, 4);
@@ -452,18 +481,19 @@ static void new_type(lua_State *L, const char *name, lua_CFunction close, const 
 
 int kn_open_verify(lua_State *L) {
     static const luaL_Reg functions[] = {{"row", l_row}, {"digest", l_digest_new}, {NULL, NULL}};
-    static const luaL_Reg none[] = {{NULL, NULL}};
+    static const luaL_Reg of_row[] = {{"text", l_row_text}, {NULL, NULL}};
     static const luaL_Reg of_choice[] = {{"ranges", l_choice_ranges}, {NULL, NULL}};
     static const luaL_Reg of_digest[] = {{"add", l_digest_add},
                                          {"add_range", l_digest_add_range},
                                          {"add_reply", l_digest_add_reply},
                                          {"total", l_digest_total},
+                                         {"size", l_digest_size},
                                          {"choose", l_digest_choose},
                                          {"compare", l_digest_compare},
                                          {"text", l_digest_text},
                                          {"close", digest_close},
                                          {NULL, NULL}};
-    new_type(L, ROW_TYPE, row_close, none);
+    new_type(L, ROW_TYPE, row_close, of_row);
     new_type(L, CHOICE_TYPE, NULL, of_choice);
     new_type(L, DIGEST_TYPE, digest_close, of_digest);
     luaL_newlib(L, functions);

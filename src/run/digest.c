@@ -177,6 +177,10 @@ kn_digest_total kn_digest_total_of(const kn_digest *d) {
     return t;
 }
 
+size_t kn_digest_size(const kn_digest *d) {
+    return d->entry_count;
+}
+
 /* ---- comparing ---- */
 
 uint32_t kn_digest_choose(const kn_digest *a, const kn_digest *b, uint32_t from, size_t limit,

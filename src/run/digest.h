@@ -50,6 +50,7 @@ void kn_digest_add_range(kn_digest *digest, uint32_t range, uint64_t count, kn_s
 KN_MUST_CHECK bool kn_digest_merge(kn_digest *digest, const kn_digest *other, kn_err *err);
 
 kn_digest_total kn_digest_total_of(const kn_digest *digest);
+size_t kn_digest_size(const kn_digest *digest); /* single records kept */
 
 /* Chooses, from range `from` on, ranges in which the two differ, until the larger of the two has
  * more than `limit` records there (a range that has more alone is left for the next time, unless it

@@ -14,6 +14,7 @@ local commands = {
   { "redrive", "send records again that could not be delivered" },
   { "generate", "write records to stdout or a file, without a network" },
   { "repl", "interactive Lua with the whole library loaded" },
+  { "verify", "prove what arrived: lost, duplicated, altered records" },
   { "query", "run SQL through Athena and print the result" },
   { "schema", "show a record's schema, and what follows from it: DDL, Glue, Terraform, JSON Schema" },
   { "whoami", "show which credentials, region and endpoints are used" },

@@ -45,6 +45,13 @@ static const char *const macros[] = {
     "to_hex(b) AS hex(b)",
     "from_hex(s) AS unhex(s)",
     "to_base64(b) AS base64(b)",
+    "md5(b) AS unhex(system.main.md5(b))",
+    "sha1(b) AS unhex(system.main.sha1(b))",
+    "sha256(b) AS unhex(system.main.sha256(b))",
+    "to_ieee754_64(x) AS x::DOUBLE::BIT::BLOB",
+    "to_ieee754_32(x) AS x::FLOAT::BIT::BLOB",
+    "from_base(s, r) AS CASE r WHEN 16 THEN ('0x' || s)::BIGINT WHEN 10 THEN s::BIGINT WHEN 2 THEN "
+    "('0b' || s)::BIGINT ELSE error('from_base: the lake knows the bases 2, 10 and 16') END",
     "truncate(x) AS trunc(x)",
     "is_nan(x) AS isnan(x)",
     "bitwise_and(a, b) AS a & b",

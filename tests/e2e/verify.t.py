@@ -1,0 +1,140 @@
+"""kinessis verify: what was lost, duplicated and altered on purpose is found, and nothing else."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, "tests/support")
+import lake
+import tap
+
+KINESSIS = os.environ["KINESSIS"]
+AMOUNT = 3000
+
+seed = int(os.environ.get("KINESSIS_TEST_SEED", time.time_ns() & 0xFFFFFFFF))
+print(f"# seed {seed}")
+rng = random.Random(seed)
+
+SCENARIO = """
+local kinessis = require "kinessis"
+local fake = kinessis.fake
+return kinessis.scenario {
+  records = kinessis.schema("order", {
+    { "order_id", fake.uuid() },
+    { "ordered_at", fake.now() },
+    { "customer", { { "name", fake.name() }, { "city", fake.city() } } },
+    { "note", fake.optional(fake.sentence(), 0.5) },
+    { "total", fake.decimal(1, 900) },
+    { "weight", fake.normal(50, 5) },
+    { "count", fake.integer(1, 12) },
+    { "gift", fake.boolean() },
+    { "tags", fake.array_of(fake.one_of { "new", "old" }, 1, 3) },
+  }),
+  amount = 3000,
+  to = kinessis.stream { name = "orders", partition_key = "order_id" },
+  stack = kinessis.stack { stream = { name = "orders", shards = 3 } },
+}
+"""
+
+
+def verify(pond, path, *options):
+    result = subprocess.run(
+        [KINESSIS, "verify", path, "--data", pond.folder, "--seed", str(seed), "--json", "--limit", "100000", *options],
+        capture_output=True, text=True,
+    )
+    if not tap.ok(result.returncode in (0, 1) and result.stdout, f"verify {' '.join(options)}", result.stderr):
+        tap.done()
+    return result.returncode, {place["place"].split()[0]: place for place in json.loads(result.stdout)["places"]}
+
+
+def indices(place, verdict):
+    return sorted(finding["index"] for finding in place["findings"] if finding["verdict"] == verdict)
+
+
+def put(pond, lines):
+    kinesis = pond.client("kinesis")
+    for at in range(0, len(lines), 500):
+        kinesis.put_records(StreamName="orders", Records=[
+            {"Data": line, "PartitionKey": json.loads(line)["order_id"]} for line in lines[at:at + 500]])
+
+
+with lake.Lake() as pond, tempfile.TemporaryDirectory(prefix="kinessis-test.") as folder:
+    path = os.path.join(folder, "orders.lua")
+    with open(path, "w") as file:
+        file.write(SCENARIO)
+
+    pond.run("run", path, "--seed", str(seed), "-q")
+    code, places = verify(pond, path)
+    tap.equal(code, 0, "an honest run passes")
+    for place in places.values():
+        tap.equal(place["found"], place["expected"], f"the {place['place']} holds what was made")
+    tap.equal(sorted(places), ["stream", "table"], "in both places")
+
+    # Another run's records are no fault.
+    pond.run("run", path, "--seed", str(seed + 1), "-n", "7", "-q")
+    code, places = verify(pond, path)
+    tap.equal((code, places["stream"]["foreign"], places["table"]["foreign"]), (0, 7, 7), "records of another run")
+
+    text = subprocess.run([KINESSIS, "verify", path, "--data", pond.folder, "--seed", str(seed + 2)],
+                          capture_output=True, text=True)
+    tap.ok(text.returncode == 1 and f"Was it seed {seed + 2}?" in text.stdout or "3,000 lost" in text.stdout,
+           "a wrong seed is said", text.stdout)
+
+with lake.Lake() as pond, tempfile.TemporaryDirectory(prefix="kinessis-test.") as folder:
+    path = os.path.join(folder, "orders.lua")
+    with open(path, "w") as file:
+        file.write(SCENARIO)
+    pond.run("run", path, "--seed", str(seed), "-n", "0", "-q")  # makes the stack
+    lines = subprocess.run([KINESSIS, "generate", path, "--seed", str(seed), "-q"], stdout=subprocess.PIPE,
+                           check=True).stdout.splitlines()
+    fates = {i: rng.choice(["lost", "duplicated", "altered"]) for i in rng.sample(range(AMOUNT), 60)}
+    sent = []
+    for i, line in enumerate(lines):
+        fate = fates.get(i)
+        if fate == "altered":
+            record = json.loads(line)
+            record["count"] += 1
+            line = json.dumps(record, separators=(",", ":"), ensure_ascii=False).encode()
+        sent += [line] * {"lost": 0, "duplicated": 2}.get(fate, 1)
+    rng.shuffle(sent)
+    put(pond, sent)
+
+    code, places = verify(pond, path)
+    tap.equal(code, 1, "damage fails")
+    for name, place in places.items():
+        for verdict in ("lost", "duplicated", "altered"):
+            tap.equal(indices(place, verdict), sorted(i for i, fate in fates.items() if fate == verdict),
+                      f"{name}: exactly the records that were {verdict}")
+        tap.equal(place["foreign"], 0, f"{name}: nothing strange")
+
+    one = next(i for i, fate in fates.items() if fate == "altered")
+    text = subprocess.run([KINESSIS, "verify", path, "--data", pond.folder, "--seed", str(seed), "--limit", "100"],
+                          capture_output=True, text=True)
+    count = json.loads(lines[one])["count"]
+    wanted = [row for row in text.stdout.splitlines() if row.startswith("  altered") and f"record {one:,}," in row]
+    tap.equal([row.split(": ", 1)[1] for row in wanted], [f"count: {count} became {count + 1}"] * 2,
+              "which field became what, in the stream and in the table")
+    tap.ok("Not compared: ordered_at" in text.stdout, "the wall clock's field is named")
+    tap.ok("Not compared in the table orders.order: tags" in text.stdout, "the array's too", text.stdout[-400:])
+
+    # Functions that the query needs, against known figures.
+    query = pond.run("query", "--format", "csv", "SELECT to_hex(md5(to_utf8('a'))), to_hex(sha256(to_utf8('a'))), "
+                     "to_hex(to_ieee754_64(1.5)), from_base('0cc1', 16), from_base('101', 2)")
+    tap.equal(query.splitlines()[1].replace('"', "").split(","), [
+        "0CC175B9C0F1B6A831C399E269772661", "CA978112CA1BBDCAFAC231B39A23DC4DA786EFF8147C4E72B9807785AFEE48BB",
+        "3FF8000000000000", "3265", "5"], "Trino's digests and bases")
+
+for arguments, fragment in (
+    (["scripts/quickstart.lua"], "--seed is missing"),
+    (["scripts/wave.lua", "--seed", "1"], "--amount is missing"),
+    (["scripts/quickstart.lua", "--seed", "1", "--key", "status"], "are no key"),
+):
+    with tempfile.TemporaryDirectory(prefix="kinessis-test.") as folder:
+        result = subprocess.run([KINESSIS, "verify", *arguments, "--data", folder], capture_output=True, text=True)
+        tap.ok(result.returncode == 2 and fragment in result.stderr, f"told: {fragment}", result.returncode, result.stderr)
+
+tap.done()
