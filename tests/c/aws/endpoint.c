@@ -74,7 +74,11 @@ static void configured(void) {
     kn_aws_config paris = {.region = "eu-west-3"}, profile = {.profile = "own"};
     clear_environment();
     expect(profile, "kinesis", "http://profile:1", "the profile's URL");
+    kn_aws_config split = {.profile = "split"};
+    expect(split, "s3", "http://section:5", "the profile's services section");
+    expect(split, "kinesis", "http://profile:1", "... for the services that are in it");
     setenv("AWS_ENDPOINT_URL", "http://all:2", 1);
+    expect(split, "s3", "http://all:2", "the environment wins over that section");
     expect(profile, "kinesis", "http://all:2", "AWS_ENDPOINT_URL wins over it");
     setenv("AWS_ENDPOINT_URL_S3", "http://s3:3/", 1);
     expect(profile, "s3", "http://s3:3", "the service's wins over that");
@@ -102,6 +106,9 @@ int main(void) {
     static const char text[] =
         "[profile strict]\nregion = us-gov-west-1\nuse_fips_endpoint = true\n"
         "[profile own]\nregion = eu-south-1\nendpoint_url = http://profile:1\n"
+        "[profile split]\nregion = eu-south-1\nservices = mine\n"
+        "endpoint_url = http://profile:1\n"
+        "[services mine]\ns3 =\n  endpoint_url = http://section:5\n"
         "[profile ignoring]\nregion = eu-south-2\n"
         "endpoint_url = http://profile:1\n"
         "ignore_configured_endpoint_urls = True\n";
