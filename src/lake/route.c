@@ -2,7 +2,10 @@
  * service; the credential scope decides in doubt; the rest is S3. Credentials are not verified.
  *
  * The order of checks is AWS's: method, body, content type, JSON, operation, types, required
- * members, constraints, then the operation's own rules. CBOR is not spoken. */
+ * members, constraints, then the operation's own rules.
+ *
+ * Kinesis is spoken in CBOR, too (base/cbor.h), as the AWS SDKs for Java do: but for the shortcuts,
+ * a request is rewritten to JSON, and its reply back. */
 #include "lake/route.h"
 
 #include "base/json.h"
@@ -15,6 +18,8 @@
 #include <sys/random.h>
 
 #define JSON_BODY_MAX ((uint64_t)16 << 20)
+#define JSON_TYPE "application/x-amz-json-1.1"
+#define CBOR_TYPE "application/x-amz-cbor-1.1"
 /* 5 GiB of object, and the framing of aws-chunked. */
 #define S3_BODY_MAX (((uint64_t)5 << 30) + ((uint64_t)64 << 20))
 
@@ -134,6 +139,17 @@ static void answer_error(kn_http_response *response, const kn_err *err) {
     kn_json_end(&j, '}');
 }
 
+/* To CBOR: all strings. */
+static void rewrite_error(kn_http_response *response) {
+    static const kn_cbor_names none;
+    kn_err err;
+    kn_buf json = response->body;
+    kn_buf_init(&response->body, json.max);
+    if (!kn_cbor_from_json(kn_buf_view(&json), &none, &response->body, &err))
+        kn_log(KN_LOG_ERROR, "lake: an error cannot be written: %s", err.message);
+    kn_buf_free(&json);
+}
+
 static const kn_op *find_op(const kn_service *service, const char *target) {
     const char *name = strchr(target, '.');
     for (const kn_op *op = service->ops; name && op->name; op++)
@@ -149,20 +165,23 @@ static const kn_shortcut *find_shortcut(const kn_service *service, const kn_op *
     return NULL;
 }
 
+static bool is_cbor(const kn_service *service, const kn_http_request *request) {
+    return service && service->cbor && content_type_is(request, CBOR_TYPE);
+}
+
 static bool check_content_type(const kn_http_request *request, kn_err *err) {
-    if (content_type_is(request, "application/x-amz-json-1.1") ||
+    if (content_type_is(request, JSON_TYPE) ||
         content_type_is(request, "application/x-amz-json-1.0") ||
         content_type_is(request, "application/json"))
         return true;
-    if (content_type_is(request, "application/x-amz-cbor-1.1") ||
-        content_type_is(request, "application/cbor"))
+    if (content_type_is(request, CBOR_TYPE) || content_type_is(request, "application/cbor"))
         return kn_fail_aws(err, 415, "UnsupportedMediaTypeException",
-                           "the lake does not speak CBOR yet: turn it off in the client "
-                           "(AWS_CBOR_DISABLE=true, or -Daws.cborEnabled=false)");
+                           "the lake speaks CBOR for Kinesis only, as " CBOR_TYPE
+                           ": turn it off in the client (AWS_CBOR_DISABLE=true, or "
+                           "-Daws.cborEnabled=false)");
     const char *sent = kn_http_get(request, "content-type");
     return kn_fail_aws(err, 404, "UnknownOperationException",
-                       "Content-Type must be application/x-amz-json-1.1, not %s",
-                       sent ? sent : "absent");
+                       "Content-Type must be " JSON_TYPE ", not %s", sent ? sent : "absent");
 }
 
 static bool parse_body(const kn_http_request *request, json_t **input, kn_err *err) {
@@ -212,25 +231,50 @@ static bool run_parsed(kn_route *route, const kn_service *service, const kn_op *
     return ok;
 }
 
-static bool run_op(kn_route *route, const kn_http_request *request, const char *target,
-                   kn_http_response *response, kn_err *err) {
-    const kn_service *service = service_of_target(route, target);
-    if (service)
-        kn_http_set(response, "Content-Type", "%s", service->content_type);
-    else
-        kn_http_set(response, "Content-Type", "application/x-amz-json-1.1");
+/* The same for a body in CBOR, answered in CBOR. */
+static bool run_binary(kn_route *route, const kn_service *service, const kn_op *op,
+                       const char *target, kn_op_call *call, kn_err *err) {
+    kn_http_request request = *call->request;
+    kn_buf body, reply, *out = call->text;
+    kn_err why;
+    bool ok = true;
+    kn_buf_init(&body, JSON_BODY_MAX * 2); /* base64 is longer than the bytes */
+    kn_buf_init(&reply, KN_HTTP_RESPONSE_MAX);
+    if (request.body.n) {
+        ok = kn_cbor_to_json(request.body, &body, &why) ||
+             kn_fail_aws(err, 400, "SerializationException", "the body is %s", why.message);
+        request.body = kn_buf_view(&body);
+    }
+    call->request = &request;
+    call->text = &reply;
+    ok = ok && run_parsed(route, service, op, target, call, err) &&
+         kn_buf_check(&reply, "the reply", err) &&
+         kn_cbor_from_json(reply.len ? kn_buf_view(&reply) : KN_SLICE("{}"), service->cbor, out,
+                           err);
+    call->text = out;
+    kn_buf_free(&body);
+    kn_buf_free(&reply);
+    return ok;
+}
+
+static bool run_op(kn_route *route, const kn_service *service, const kn_http_request *request,
+                   const char *target, kn_http_response *response, kn_err *err) {
     if (strcmp(request->method, "POST") != 0)
         return kn_fail_aws(err, 405, "UnknownOperationException",
                            "operations are called by POST, not %s", request->method);
-    if (!check_content_type(request, err))
+    bool cbor = is_cbor(service, request);
+    if (!cbor && !check_content_type(request, err))
         return false;
-    kn_op_call call = {.lake = route->lake, .request = request, .text = &response->body};
+    kn_op_call call = {
+        .lake = route->lake, .request = request, .cbor = cbor, .text = &response->body};
     const kn_op *op = service ? find_op(service, target) : NULL;
     const kn_shortcut *shortcut = op ? find_shortcut(service, op) : NULL;
     bool taken = false, ok = true;
     if (shortcut && request->body.n)
         ok = shortcut->run(&call, &taken, err);
-    if (!taken)
+    if (!taken && cbor)
+        ok = run_binary(route, service, op, target, &call, err);
+    else if (!taken)
         ok = run_parsed(route, service, op, target, &call, err);
     ok = ok && kn_buf_check(call.text, "the reply", err);
     if (ok && call.text->len == 0)
@@ -240,12 +284,23 @@ static bool run_op(kn_route *route, const kn_http_request *request, const char *
 
 static void answer_json(kn_route *route, const kn_http_request *request, const char *target,
                         kn_http_response *response) {
+    const kn_service *service = service_of_target(route, target);
+    bool cbor = is_cbor(service, request);
     char id[37];
     kn_route_request_id(id);
     kn_http_set(response, "x-amzn-RequestId", "%s", id);
+    kn_http_set(response, "Content-Type", "%s",
+                cbor      ? CBOR_TYPE
+                : service ? service->content_type
+                          : JSON_TYPE);
+    if (service && service->cbor)
+        kn_http_set(response, "Accept-Post", JSON_TYPE ", " CBOR_TYPE);
     kn_err err = {0};
-    if (!run_op(route, request, target, response, &err))
-        answer_error(response, &err);
+    if (run_op(route, service, request, target, response, &err))
+        return;
+    answer_error(response, &err);
+    if (cbor)
+        rewrite_error(response);
 }
 
 /* ---- Query services ---- */
@@ -309,7 +364,7 @@ void kn_route_answer(void *context, const kn_http_request *request, kn_http_resp
         kn_err err;
         kn_fail_aws(&err, 400, "UnknownOperationException",
                     "the request is signed for %s but has no X-Amz-Target header", scope);
-        kn_http_set(response, "Content-Type", "application/x-amz-json-1.1");
+        kn_http_set(response, "Content-Type", JSON_TYPE);
         answer_error(response, &err);
         return;
     }

@@ -3,6 +3,7 @@
 #ifndef KN_LAKE_SERVICE_H
 #define KN_LAKE_SERVICE_H
 
+#include "base/cbor.h"
 #include "lake/http.h"
 #include "lake/lake.h"
 
@@ -35,6 +36,7 @@ typedef struct kn_member {
 typedef struct kn_op_call {
     kn_lake *lake;
     const kn_http_request *request;
+    bool cbor;      /* the body is; a shortcut answers in kind, others read and write JSON */
     json_t *input;  /* an object whose members have been checked; borrowed */
     json_t *output; /* the operation sets it (owned by the caller); NULL answers {} */
     kn_buf *text;   /* or the operation appends the reply's JSON here (large replies) */
@@ -65,6 +67,7 @@ typedef struct kn_service {
     const char *validation_error; /* the code for a bad member: "ValidationException", ... */
     const kn_op *ops;             /* ended by a row without a name */
     const kn_shortcut *shortcuts; /* tried first; NULL: none */
+    const kn_cbor_names *cbor;    /* CBOR is spoken, too, with these members; NULL: it is not */
 } kn_service;
 
 extern const kn_service kn_kinesis_service;

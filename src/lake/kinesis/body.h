@@ -13,7 +13,7 @@
 
 /* A record of PutRecord and PutRecords, not decoded yet. */
 typedef struct kn_put_entry {
-    kn_slice data; /* base64 */
+    kn_slice data; /* base64, or bytes where the body was CBOR */
     kn_slice key;
     kn_slice hash; /* ExplicitHashKey; p NULL when there is none */
 } kn_put_entry;
@@ -23,5 +23,9 @@ typedef struct kn_put_entry {
  * slices point into the body. */
 KN_MUST_CHECK bool kn_put_body_read(kn_slice body, kn_slice *stream,
                                     kn_put_entry entries[KN_PUT_RECORDS_MAX], size_t *count);
+
+/* The same of a body in CBOR: definite strings, keys in printable ASCII. */
+KN_MUST_CHECK bool kn_put_body_read_cbor(kn_slice body, kn_slice *stream,
+                                         kn_put_entry entries[KN_PUT_RECORDS_MAX], size_t *count);
 
 #endif

@@ -18,6 +18,7 @@
 
 typedef struct put {
     size_t n;
+    bool raw;                   /* the entries' data is bytes, not base64 */
     kn_journal_record *records; /* in the order of shards, then of the request */
     unsigned *shard_of;         /* by place in the request */
     size_t *place_of;           /* in records, by place in the request */
@@ -38,7 +39,7 @@ static void put_free(put *p) {
 }
 
 static bool put_init(const kn_kinesis *kinesis, put *p, size_t n, unsigned shards, kn_err *err) {
-    *p = (put){.n = n};
+    p->n = n;
     kn_buf_init(&p->arena, REQUEST_BYTES + 2 * n + 4);
     p->records = calloc(n, sizeof *p->records);
     p->shard_of = calloc(n, sizeof *p->shard_of);
@@ -104,8 +105,9 @@ static bool fail_size(kn_err *err) {
                        REQUEST_BYTES >> 20);
 }
 
-static bool decode(put *p, const kn_put_entry *entries, kn_err *err) {
-    size_t text = 0, total = 0;
+/* Of base64; bytes stay where they are. */
+static bool decode_data(put *p, const kn_put_entry *entries, kn_err *err) {
+    size_t text = 0;
     for (size_t i = 0; i < p->n; i++)
         text += entries[i].data.n;
     if (text / 4 * 3 > REQUEST_BYTES + 2 * p->n) /* even with padding */
@@ -119,6 +121,18 @@ static bool decode(put *p, const kn_put_entry *entries, kn_err *err) {
             return kn_fail_aws(err, 400, "SerializationException",
                                "Data of record %zu is not valid base64", i + 1);
         record->data = (kn_slice){p->arena.p + start, p->arena.len - start};
+    }
+    return true;
+}
+
+static bool take_records(put *p, const kn_put_entry *entries, kn_err *err) {
+    size_t total = 0;
+    if (!p->raw && !decode_data(p, entries, err))
+        return false;
+    for (size_t i = 0; i < p->n; i++) {
+        kn_journal_record *record = &p->records[p->place_of[i]];
+        if (p->raw)
+            record->data = entries[i].data;
         record->key = entries[i].key;
         total += record->data.n + record->key.n;
         if (record->data.n + record->key.n > RECORD_BYTES)
@@ -170,11 +184,42 @@ static void write_result(kn_json *j, const kn_stream *stream, const put *p, size
     kn_json_raw(j, (kn_slice){text, (size_t)(end - text)});
 }
 
+static void write_name(kn_buf *out, kn_slice name) {
+    char head[KN_CBOR_HEAD];
+    kn_buf_append(out, head, (size_t)(kn_cbor_head(head, KN_CBOR_TEXT, name.n) - head));
+    kn_buf_slice(out, name);
+}
+
+static void write_count(kn_buf *out, kn_cbor_major major, uint64_t count) {
+    char head[KN_CBOR_HEAD];
+    kn_buf_append(out, head, (size_t)(kn_cbor_head(head, major, count) - head));
+}
+
+static void write_result_cbor(kn_buf *out, const kn_stream *stream, const put *p, size_t i) {
+    char text[RESULT_BYTES];
+    unsigned shard = p->shard_of[i];
+    const kn_journal_record *record = &p->records[p->place_of[i]];
+    write_count(out, KN_CBOR_MAP, 2);
+    if (p->failed[shard]) {
+        write_name(out, KN_SLICE("ErrorCode"));
+        write_name(out, KN_SLICE("InternalFailure"));
+        write_name(out, KN_SLICE("ErrorMessage"));
+        write_name(out, KN_SLICE("Internal Service Failure"));
+        return;
+    }
+    write_name(out, KN_SLICE("SequenceNumber"));
+    kn_kinesis_sequence_number(stream->created_ms, shard, record->index, record->arrival_ms, text);
+    write_name(out, kn_slice_cstr(text));
+    write_name(out, KN_SLICE("ShardId"));
+    kn_shard_id_print(shard, text);
+    write_name(out, kn_slice_cstr(text));
+}
+
 /* Everything that can be wrong with the records; p is to be freed in any case. */
 static bool prepare(const kn_kinesis *kinesis, const kn_stream *stream, put *p,
                     const kn_put_entry *entries, size_t n, kn_err *err) {
     return put_init(kinesis, p, n, stream->shard_count, err) && route(stream, p, entries, err) &&
-           decode(p, entries, err);
+           take_records(p, entries, err);
 }
 
 /* Keeps what was prepared, and answers. */
@@ -182,18 +227,28 @@ static bool keep_all(kn_op_call *call, kn_stream *stream, put *p, kn_err *err) {
     size_t failures = 0;
     if (!append(kn_lake_kinesis(call->lake), stream, p, err))
         return false;
-    kn_json j = kn_json_to(call->text);
-    kn_buf_reserve(call->text, p->n * RESULT_BYTES);
-    kn_json_begin(&j, '{');
-    kn_json_key(&j, "Records");
-    kn_json_begin(&j, '[');
-    for (size_t i = 0; i < p->n; i++) {
-        write_result(&j, stream, p, i);
+    for (size_t i = 0; i < p->n; i++)
         failures += p->failed[p->shard_of[i]];
+    kn_buf_reserve(call->text, p->n * RESULT_BYTES);
+    if (p->raw) {
+        write_count(call->text, KN_CBOR_MAP, 2);
+        write_name(call->text, KN_SLICE("FailedRecordCount"));
+        write_count(call->text, KN_CBOR_UINT, failures);
+        write_name(call->text, KN_SLICE("Records"));
+        write_count(call->text, KN_CBOR_ARRAY, p->n);
+        for (size_t i = 0; i < p->n; i++)
+            write_result_cbor(call->text, stream, p, i);
+        return kn_buf_check(call->text, "the reply", err);
     }
-    kn_json_end(&j, ']');
+    kn_json j = kn_json_to(call->text);
+    kn_json_begin(&j, '{');
     kn_json_key(&j, "FailedRecordCount");
     kn_json_int(&j, (int64_t)failures);
+    kn_json_key(&j, "Records");
+    kn_json_begin(&j, '[');
+    for (size_t i = 0; i < p->n; i++)
+        write_result(&j, stream, p, i);
+    kn_json_end(&j, ']');
     kn_json_end(&j, '}');
     return kn_buf_check(call->text, "the reply", err);
 }
@@ -224,8 +279,9 @@ bool kn_kinesis_put_records_body(kn_op_call *call, bool *taken, kn_err *err) {
     kn_slice given;
     kn_stream *stream;
     size_t n;
-    put p = {0};
-    if (!kn_put_body_read(call->request->body, &given, entries, &n))
+    put p = {.raw = call->cbor};
+    if (!(call->cbor ? kn_put_body_read_cbor : kn_put_body_read)(call->request->body, &given,
+                                                                 entries, &n))
         return true;
     snprintf(name, sizeof name, "%.*s", (int)given.n, given.p);
     if (!kn_stream_hold(kinesis, name, &stream, err))

@@ -135,6 +135,18 @@ static const kn_op ops[] = {
 
 static const kn_shortcut shortcuts[] = {{"PutRecords", kn_kinesis_put_records_body}, {NULL, NULL}};
 
+static bool is_data(kn_slice name) {
+    return kn_slice_eq(name, KN_SLICE("Data"));
+}
+
+static bool is_time(kn_slice name) {
+    static const char end[] = "Timestamp";
+    size_t n = sizeof end - 1;
+    return name.n >= n && memcmp(name.p + name.n - n, end, n) == 0;
+}
+
+static const kn_cbor_names cbor = {is_data, is_time};
+
 const kn_service kn_kinesis_service = {
     .name = "kinesis",
     .target = "Kinesis_20131202",
@@ -142,4 +154,5 @@ const kn_service kn_kinesis_service = {
     .validation_error = "ValidationException",
     .ops = ops,
     .shortcuts = shortcuts,
+    .cbor = &cbor,
 };

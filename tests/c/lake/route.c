@@ -68,6 +68,16 @@ static const kn_op ops[] = {
 
 static const kn_shortcut shortcuts[] = {{"Text", short_text}, {NULL, NULL}};
 
+static bool is_data(kn_slice name) {
+    return kn_slice_eq_cstr(name, "Data");
+}
+
+static bool is_time(kn_slice name) {
+    return kn_slice_eq_cstr(name, "Ratio");
+}
+
+static const kn_cbor_names cbor_names = {is_data, is_time};
+
 static const kn_service service = {
     .name = "test",
     .target = "Test_1",
@@ -76,26 +86,40 @@ static const kn_service service = {
     .ops = ops,
     .shortcuts = shortcuts,
 };
-static const kn_service *const services[] = {&service, NULL};
+static const kn_service binary_service = {
+    .name = "binary",
+    .target = "Binary_1",
+    .content_type = "application/x-amz-json-1.1",
+    .validation_error = "ValidationException",
+    .ops = ops,
+    .shortcuts = shortcuts,
+    .cbor = &cbor_names,
+};
+static const kn_service *const services[] = {&service, &binary_service, NULL};
 
 static kn_route *route;
 static kn_http_response response;
 
 /* Sends a body to an operation; the reply's body, status in response.status. */
-static const char *call_with(const char *method, const char *type, const char *target,
-                             const char *body) {
+static const char *call_slice(const char *method, const char *type, const char *target,
+                              kn_slice body) {
     const kn_http_field fields[] = {{"content-type", type}, {"x-amz-target", target}};
     const kn_http_request request = {.method = method,
                                      .path = "/",
                                      .query = "",
                                      .fields = fields,
                                      .field_count = 2,
-                                     .body = kn_slice_cstr(body),
+                                     .body = body,
                                      .body_fd = -1};
     kn_http_response_free(&response);
     kn_http_response_init(&response);
     kn_route_answer(route, &request, &response);
     return response.body.p;
+}
+
+static const char *call_with(const char *method, const char *type, const char *target,
+                             const char *body) {
+    return call_slice(method, type, target, kn_slice_cstr(body));
 }
 
 static const char *call(const char *op, const char *body) {
@@ -169,6 +193,56 @@ static void test_shortcut(void) {
            "it is not asked without a body");
     tap_ok(strncmp(error_of(call_with("POST", "text/plain", "Test_1.Text", "[]")), "404 ", 4) == 0,
            "... nor before the content type is known");
+}
+
+/* The reply to a CBOR text, as JSON. */
+static const char *call_cbor(const char *op, kn_slice body) {
+    static kn_buf json = {.max = 4096};
+    char target[64];
+    static kn_err err;
+    snprintf(target, sizeof target, "Binary_1.%s", op);
+    call_slice("POST", "application/x-amz-cbor-1.1", target, body);
+    kn_buf_clear(&json);
+    return kn_cbor_to_json(kn_buf_view(&response.body), &json, &err) ? json.p : err.message;
+}
+
+static void test_cbor(void) {
+    static const char echo[] =
+        "\xBF\x6AStreamName\x61s\x65Ratio\xC1\x19\x05\xDC\x67Records\x81"
+        "\xA2\x64"
+        "Data\x42\x01\x02\x6CPartitionKey\x61k\xFF";
+    tap_is_str(call_cbor("Echo", (kn_slice){echo, sizeof echo - 1}),
+               "{\"StreamName\":\"s\",\"Ratio\":1.5,\"Records\":[{\"Data\":\"AQI=\","
+               "\"PartitionKey\":\"k\"}]}",
+               "a body in CBOR");
+    tap_is_int(response.status, 200, "its status");
+    tap_ok(memmem(response.body.p, response.body.len, "Data\x42\x01\x02", 7) &&
+               memmem(response.body.p, response.body.len, "Ratio\xC1\x19\x05\xDC", 9),
+           "data as bytes and moments as milliseconds, both ways");
+    tap_ok(strstr(response.fields.p, "Content-Type: application/x-amz-cbor-1.1\n"), "its type");
+    tap_is_str(call_cbor("Nothing", KN_SLICE("\xA0")), "{}", "no output");
+    tap_is_str(call_cbor("Fail", KN_SLICE("\xA0")),
+               "{\"__type\":\"ResourceNotFoundException\",\"message\":\"Stream x under account "
+               "000000000000 not found.\",\"Message\":\"Stream x under account 000000000000 not "
+               "found.\"}",
+               "an error");
+    tap_is_int(response.status, 400, "its status");
+    tap_ok(strstr(call_cbor("Echo", KN_SLICE("\xA0")), "'streamName'" AT "not be null"),
+           "what validation says");
+    static const char *const wrong[] = {"", "{}", "\x80", "\xA1\x61"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        tap_ok(strncmp(call_cbor("Echo", kn_slice_cstr(wrong[i])),
+                       "{\"__type\":\"SerializationException\"", 33) == 0,
+               "not a body: case %zu", i);
+    tap_ok(strstr(call_cbor("None", KN_SLICE("\xA0")), "UnknownOperationException"),
+           "unknown operation");
+    call_with("POST", "application/x-amz-json-1.1", "Binary_1.Nothing", "{}");
+    tap_is_str(response.body.p, "{}", "JSON is answered in JSON");
+    tap_ok(strstr(response.fields.p,
+                  "Accept-Post: application/x-amz-json-1.1, application/x-amz-cbor-1.1\n"),
+           "... with word of CBOR");
+    call("Nothing", "{}");
+    tap_ok(!strstr(response.fields.p, "Accept-Post"), "but not where it is not spoken");
 }
 
 static void test_validation(void) {
@@ -257,7 +331,7 @@ static void test_patterns(void) {
     static const kn_member bad[] = {{.name = "X", .type = KN_STRING, .characters = "(unclosed"},
                                     {.name = NULL}};
     static const kn_op bad_ops[] = {{"Op", op_echo, bad}, {NULL, NULL, NULL}};
-    static const kn_service bad_service = {"bad", "Bad", "t", "V", bad_ops, NULL};
+    static const kn_service bad_service = {"bad", "Bad", "t", "V", bad_ops, NULL, NULL};
     const kn_service *const list[] = {&bad_service, NULL};
     kn_route *none = NULL;
     kn_err err;
@@ -275,6 +349,7 @@ int main(void) {
     test_envelope();
     test_order_of_checks();
     test_shortcut();
+    test_cbor();
     test_validation();
     test_patterns();
     kn_http_response_free(&response);
