@@ -50,6 +50,21 @@ return kinessis.scenario { records = kinessis.schema("edges", {
 """
 
 
+# A map makes more of a value than its provider does.
+MAPPED = """
+local kinessis = require "kinessis"
+local fake = kinessis.fake
+return kinessis.scenario { records = kinessis.schema("mapped", {
+  { "n", fake.integer(1, 6) }, { "word", fake.one_of { "a", "b" } }, { "at", { { "id", fake.uuid() } } },
+  { "list", fake.array_of(fake.integer(1, 3), 1, 2) }, { "price", fake.decimal(0, 1, 2) },
+}, { map = function(r, ctx)
+  if ctx.index % 2 == 0 then return end
+  r.n, r.word, r.list, r.price = r.n + 100, r.word .. "!", { 9, 9, 9 }, 2.5
+  if ctx.index % 3 == 0 then r.at = nil r.word = nil else r.at.id = "none" end
+end }) }
+"""
+
+
 def run(*arguments):
     return subprocess.run([KINESSIS, *arguments], check=True, capture_output=True, text=True).stdout
 
@@ -92,6 +107,12 @@ with tempfile.TemporaryDirectory() as folder:
     with open(path, "w") as file:
         file.write(EDGES)
     validators, record = check(path)
+    path = os.path.join(folder, "mapped.lua")
+    with open(path, "w") as file:
+        file.write(MAPPED)
+    mapped, other = check(path)
+spoil(mapped, other, lambda r: r.update(n="1"), "with a map too, another type is refused")
+spoil(mapped, other, lambda r: r["at"].pop("id"), "and a field that is missing")
 spoil(validators, record, lambda r: r.pop("id"), "a field that is missing is refused")
 spoil(validators, record, lambda r: r.update(more=1), "so is one too many")
 spoil(validators, record, lambda r: r.update(d=1.001), "a decimal above its range")

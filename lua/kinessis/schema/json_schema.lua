@@ -2,7 +2,8 @@
 --- field is required, because every record has it (with null where it has no value).
 ---
 --- What a provider's operation says is used where it is known (the table `operations`); of others the
---- Glue type tells. A provider may name the format of its text itself: format = "uri".
+--- Glue type tells, and of all fields where a map may change them. A provider may name the format of its
+--- text itself: format = "uri".
 --- Left out on purpose: multipleOf for decimals, which validators compute in binary fractions.
 local json = require "kinessis.json"
 local types = require "kinessis.types"
@@ -167,17 +168,18 @@ function of_node(node, glue_type)
   return made or of_type(types.parse(glue_type))
 end
 
--- The type that a user declared counts where the provider leaves it open.
-function of_field(field)
-  if field.fields then return of_fields(field.fields) end
-  if field.fn then return nullable(of_type(types.parse(field.type))) end -- a function may return nil
+-- The type that a user declared counts where the provider leaves it open. mapped: a map can set it to
+-- anything of its type.
+function of_field(field, mapped)
+  if field.fields then return of_fields(field.fields, mapped) end
+  if field.fn or mapped then return nullable(of_type(types.parse(field.type))) end -- a function may return nil
   return of_node(field.node, field.type)
 end
 
-function of_fields(fields)
+function of_fields(fields, mapped)
   local properties, names = {}, {}
   for i, field in ipairs(fields) do
-    properties[i] = { field.name, of_field(field) }
+    properties[i] = { field.name, of_field(field, mapped) }
     names[i] = field.name
   end
   return {
@@ -188,7 +190,7 @@ end
 
 --- The text of the JSON Schema.
 function json_schema.of(schema)
-  local document = of_fields(schema.fields)
+  local document = of_fields(schema.fields, schema.map ~= nil)
   table.insert(document, 1, { "$schema", "https://json-schema.org/draft/2020-12/schema" })
   table.insert(document, 2, { "title", schema.name })
   return json.write(document)
