@@ -119,7 +119,7 @@ Lincoln, Chestnut, Meadow, Hickory, Madison, Spruce, Dogwood, Broad, College, La
     { "Honolulu", "HI", "968##", "808", 21.3069, -157.8583, "Pacific/Honolulu" },
   },
   -- 555 is for fiction
-  phone = { trunk = "", landline = "({area}) 555-####", mobile = "({area}) 555-####" },
+  phone = { trunk = "", landline = "({area}) 555-01##", mobile = "({area}) 555-01##" },
   -- numbers that start with 000 are not given out
   national_id = "000-##-####",
   company_suffix = "Inc., LLC, Corp., Group, & Sons, Partners, Holdings, Industries",
