@@ -13,6 +13,7 @@ local parts = {
   scenario = "kinessis.scenario",               -- scenario{...}: records, amount, pace, destination
   stream = "kinessis.stream",                   -- stream{...}: a Kinesis stream to send to
   delivery_stream = "kinessis.delivery_stream", -- delivery_stream{...}: a Firehose stream to send to
+  s3 = "kinessis.s3",                           -- s3{...}: objects of JSON lines in a bucket
   file = "kinessis.file",                       -- file{...}: a file to write records to
   stdout = "kinessis.stdout",                   -- stdout{}: records as lines on standard output
   null = "kinessis.null",                       -- null{}: nowhere, counted

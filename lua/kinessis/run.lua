@@ -116,6 +116,9 @@ function run.go(scenario, values, with)
   local to_terminal = with.quiet_terminal and sys.isatty(1)
   local line = sys.isatty(2) and not values.quiet and not to_terminal and progress_line(amount)
   local seed = pick_seed(scenario, values)
+  for _, sink in ipairs(with.sinks) do
+    if sink.stem then sink.stem = ("%s%d-"):format(sink.stem, seed) end
+  end
   if with.announce then sys.log("info", with.announce) end
   io.stdout:flush() -- what the script printed comes before the records
   local summary, err = require("kinessis.core.run").go {

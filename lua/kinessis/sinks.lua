@@ -24,6 +24,11 @@ local makers = {
     return request_limits(to, { kind = "firehose", name = to.name, aws = where.config,
       no_newline = to.newline == false })
   end,
+  s3 = function(to, scenario, where)
+    local name = scenario.records.name
+    return { kind = "s3", name = to.bucket, aws = where.config, size = to.size, gzip = to.gzip,
+      prefix = to.prefix or name .. "/", stem = name:gsub("[^%w_.-]", "_") .. "-" } -- and the seed: kinessis.run
+  end,
   file = function(to, scenario)
     return { kind = "text", path = to.path, gzip = to.gzip, header = header_of(to, scenario) }
   end,
@@ -31,7 +36,7 @@ local makers = {
   null = function() return { kind = "null" } end,
 }
 
-local remote = { kinesis = true, firehose = true }
+local remote = { kinesis = true, firehose = true, s3 = true }
 
 --- @return whether a destination is reached through the target
 function sinks.need_target(scenario)

@@ -6,6 +6,7 @@
 #include "run/destination.h"
 #include "run/run.h"
 #include "run/sink_digest.h"
+#include "run/sink_s3.h"
 #include "run/sink_stream.h"
 #include "run/sink_text.h"
 
@@ -15,6 +16,7 @@
 typedef enum {
     KN_SINK_KINESIS,
     KN_SINK_FIREHOSE,
+    KN_SINK_S3,
     KN_SINK_TEXT,
     KN_SINK_NULL,
     KN_SINK_DIGEST
@@ -30,6 +32,7 @@ typedef struct kn_sink_spec {
     int fd; /* to be closed, or -1 */
     kn_text *text;
     kn_expected *expected; /* of a digest: in a userdata of the configuration table */
+    kn_s3 *s3;
 } kn_sink_spec;
 
 /* Lives in a userdata, so that an error on the way closes what is open. Texts and the plan are

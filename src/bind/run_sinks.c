@@ -25,6 +25,26 @@ static bool read_text_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *
     return kn_text_new(&config, &spec->text, err);
 }
 
+static bool read_s3_sink(lua_State *L, int table, const kn_cursor_config *cursor,
+                         kn_sink_spec *spec, kn_err *err) {
+    lua_getfield(L, table, "gzip");
+    kn_s3_config config = {
+        .aws = &spec->aws,
+        .bucket = spec->name,
+        .prefix = kn_field_text(L, table, "prefix"),
+        .stem = kn_field_text(L, table, "stem"),
+        .size = (size_t)kn_field_integer(L, table, "size", 0),
+        .gzip = lua_toboolean(L, -1),
+        .clock_start_ms = cursor->clock_start_ms,
+        .clock_step_us = cursor->clock_step_us,
+        .destination = &spec->to,
+    };
+    lua_pop(L, 1);
+    luaL_argcheck(L, config.bucket && config.prefix && config.stem, KN_RUN_CONFIG,
+                  "an S3 sink without its names");
+    return kn_s3_new(&config, &spec->s3, err);
+}
+
 /* The number of a kept value. */
 static uint32_t read_key(lua_State *L, int table, const char *name) {
     lua_Integer number = kn_field_integer(L, table, name, 0);
@@ -32,8 +52,9 @@ static uint32_t read_key(lua_State *L, int table, const char *name) {
     return (uint32_t)number;
 }
 
-static bool read_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) {
-    static const char *const kinds[] = {"kinesis", "firehose", "text", "null", "digest", NULL};
+static bool read_sink(lua_State *L, int table, kn_run_binding *b, kn_sink_spec *spec, kn_err *err) {
+    static const char *const kinds[] = {"kinesis", "firehose", "s3", "text",
+                                        "null",    "digest",   NULL};
     lua_getfield(L, table, "kind");
     spec->fd = -1;
     spec->kind = (kn_sink_kind)luaL_checkoption(L, -1, NULL, kinds);
@@ -55,6 +76,8 @@ static bool read_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) 
     lua_getfield(L, table, "aws");
     kn_bind_aws_config(L, -1, &spec->aws);
     lua_pop(L, 1);
+    if (spec->kind == KN_SINK_S3)
+        return read_s3_sink(L, table, &b->cursor, spec, err);
     lua_getfield(L, table, "no_newline");
     spec->stream = (kn_sink_stream_config){
         .aws = &spec->aws,
@@ -94,7 +117,7 @@ bool kn_run_read_sinks(lua_State *L, kn_run_binding *b, kn_err *err) {
         lua_geti(L, -1, i);
         luaL_checktype(L, -1, LUA_TTABLE);
         kn_sink_spec *spec = &b->sinks[b->sink_count++];
-        if (!read_sink(L, lua_gettop(L), spec, err))
+        if (!read_sink(L, lua_gettop(L), b, spec, err))
             return false;
         b->keyed = b->keyed || spec->keys.partition_key || spec->keys.explicit_hash_key;
         spec->to.target = b->target;
@@ -105,12 +128,14 @@ bool kn_run_read_sinks(lua_State *L, kn_run_binding *b, kn_err *err) {
     return true;
 }
 
-bool kn_run_open_sink(kn_sink_spec *spec, kn_stats *stats, kn_sink **out, kn_err *err) {
+static bool open_sink(kn_sink_spec *spec, kn_stats *stats, kn_sink **out, kn_err *err) {
     switch (spec->kind) {
     case KN_SINK_TEXT:
         return kn_sink_text_open(spec->text, stats, out, err);
     case KN_SINK_DIGEST:
         return kn_sink_digest_open(spec->expected, stats, out, err);
+    case KN_SINK_S3:
+        return kn_sink_s3_open(spec->s3, stats, out, err);
     case KN_SINK_NULL:
         return kn_sink_null_open(stats, out, err);
     default:
@@ -118,10 +143,18 @@ bool kn_run_open_sink(kn_sink_spec *spec, kn_stats *stats, kn_sink **out, kn_err
     }
 }
 
+bool kn_run_open_sink(kn_sink_spec *spec, kn_stats *stats, kn_sink **out, kn_err *err) {
+    if (!open_sink(spec, stats, out, err))
+        return false;
+    (*out)->destination = &spec->to;
+    return true;
+}
+
 void kn_run_close_sinks(kn_run_binding *b) {
     for (size_t i = 0; i < b->sink_count; i++) {
         kn_sink_spec *spec = &b->sinks[i];
         kn_text_destroy(spec->text);
+        kn_s3_destroy(spec->s3);
         if (spec->kind == KN_SINK_TEXT && spec->fd >= 0)
             close(spec->fd);
         explicit_bzero(&spec->aws, sizeof spec->aws);

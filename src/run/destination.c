@@ -24,3 +24,8 @@ bool kn_sink_give_up(kn_sink *sink, const kn_record *record, const kn_err *why, 
     };
     return kn_dead_letters_add(to->dead_letters, &letter);
 }
+
+void kn_sink_settle(kn_sink *sink, uint64_t from, uint64_t to) {
+    if (sink->destination && sink->destination->settled)
+        kn_settled_add(sink->destination->settled, from, to);
+}

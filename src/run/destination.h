@@ -19,4 +19,7 @@ struct kn_destination {
  * settled. */
 bool kn_sink_give_up(kn_sink *sink, const kn_record *record, const kn_err *why, bool uncertain);
 
+/* Records from <= index < to, which came one after another, are delivered. */
+void kn_sink_settle(kn_sink *sink, uint64_t from, uint64_t to);
+
 #endif

@@ -3,28 +3,24 @@
 
 #include "base/align.h"
 #include "base/time.h"
+#include "run/destination.h"
 #include "run/gzip.h"
+#include "run/turn.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
     FLUSH_AT = 2048 << 10, /* bytes collected before a block is written in parts */
     LINES_MAX = 512 << 20, /* one record above FLUSH_AT is allowed */
-    WAIT_MS = 5,
 };
 
 struct kn_text {
     int fd;
     bool gzip;
     char *name;
-    pthread_mutex_t mutex; /* guards what follows, never held while writing */
-    pthread_cond_t turned;
-    uint64_t turn; /* the block that may write */
-    bool cut;      /* nothing is written any more */
+    kn_turn turn; /* guards the descriptor */
 };
 
 typedef struct text_sink {
@@ -32,9 +28,10 @@ typedef struct text_sink {
     kn_text *text;
     uint64_t block;
     kn_buf lines;
-    kn_due_span span; /* of the records in lines */
-    kn_gzip *gzip;    /* NULL: not compressed */
-    kn_buf packed;    /* lines, compressed */
+    kn_due_span span;     /* of the records in lines */
+    uint64_t first, next; /* their indices */
+    kn_gzip *gzip;        /* NULL: not compressed */
+    kn_buf packed;        /* lines, compressed */
 } text_sink;
 
 /* write(2) over short writes; a signal ends it when *abandon. */
@@ -73,7 +70,8 @@ static bool write_header(kn_text *text, const char *header, kn_err *err) {
     kn_gzip_destroy(gzip);
     kn_buf_free(&line);
     kn_buf_free(&packed);
-    text->cut = !ok;
+    if (!ok)
+        kn_turn_cut(&text->turn);
     return ok || err->code == KN_ECANCEL;
 }
 
@@ -89,8 +87,7 @@ bool kn_text_new(const kn_text_config *config, kn_text **out, kn_err *err) {
     text->fd = config->fd;
     text->gzip = config->gzip;
     text->name = copy;
-    pthread_mutex_init(&text->mutex, NULL);
-    pthread_cond_init(&text->turned, NULL);
+    kn_turn_init(&text->turn, copy);
     *out = text;
     return !config->header || write_header(text, config->header, err);
 }
@@ -98,38 +95,14 @@ bool kn_text_new(const kn_text_config *config, kn_text **out, kn_err *err) {
 void kn_text_destroy(kn_text *text) {
     if (!text)
         return;
-    pthread_cond_destroy(&text->turned);
-    pthread_mutex_destroy(&text->mutex);
+    kn_turn_free(&text->turn);
     free(text->name);
     free(text);
 }
 
-static void cut(kn_text *text) {
-    pthread_mutex_lock(&text->mutex);
-    text->cut = true;
-    pthread_cond_broadcast(&text->turned);
-    pthread_mutex_unlock(&text->mutex);
-}
-
 /* Waits until the sink's block may write. */
 static bool wait_turn(text_sink *s, kn_err *err) {
-    kn_text *text = s->text;
-    pthread_mutex_lock(&text->mutex);
-    while (text->turn != s->block && !text->cut && !*s->base.abandon) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += WAIT_MS * 1000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_clockwait(&text->turned, &text->mutex, CLOCK_MONOTONIC, &until);
-        pthread_mutex_unlock(&text->mutex);
-        if (s->base.idle && !s->base.idle(s->base.worker, err))
-            return false;
-        pthread_mutex_lock(&text->mutex);
-    }
-    bool mine = text->turn == s->block && !text->cut;
-    pthread_mutex_unlock(&text->mutex);
-    return mine ? true : kn_fail(err, KN_ECANCEL, "%s takes no more records", text->name);
+    return kn_turn_wait(&s->text->turn, s->block, &s->base, err);
 }
 
 /* Compresses what is collected, where that is asked for; needs no turn. */
@@ -145,6 +118,8 @@ static bool flush(text_sink *s, kn_err *err) {
     if (ok) {
         kn_count(&stats->delivered, s->span.records);
         kn_count(&stats->bytes, s->lines.len - s->span.records); /* less the newlines */
+        if (s->span.records)
+            kn_sink_settle(&s->base, s->first, s->next);
         kn_due_span_count(&s->span, stats, kn_time_monotonic_ns());
     } else {
         if (err->code != KN_ECANCEL) {
@@ -152,7 +127,7 @@ static bool flush(text_sink *s, kn_err *err) {
             if (stats->first_error.code == KN_OK)
                 stats->first_error = *err;
         }
-        cut(s->text);
+        kn_turn_cut(&s->text->turn);
     }
     kn_buf_clear(&s->lines);
     kn_buf_clear(&s->packed);
@@ -173,6 +148,9 @@ static bool text_put(kn_sink *sink, const kn_record *record, kn_err *err) {
         return false;
     kn_buf_slice(&s->lines, record->data);
     kn_buf_char(&s->lines, '\n');
+    if (s->span.records == 0)
+        s->first = record->index;
+    s->next = record->index + 1;
     kn_due_span_add(&s->span, record->due_ns);
     return kn_buf_check(&s->lines, "a record", err);
 }
@@ -182,11 +160,8 @@ static bool text_end_block(kn_sink *sink, bool broken, kn_err *err) {
     kn_text *text = s->text;
     bool ok = pack(s, err) && wait_turn(s, err) && flush(s, err);
     if (!ok || broken)
-        cut(text);
-    pthread_mutex_lock(&text->mutex);
-    text->turn++;
-    pthread_cond_broadcast(&text->turned);
-    pthread_mutex_unlock(&text->mutex);
+        kn_turn_cut(&text->turn);
+    kn_turn_pass(&text->turn);
     return ok;
 }
 
@@ -232,19 +207,27 @@ bool kn_sink_text_open(kn_text *text, kn_stats *stats, kn_sink **out, kn_err *er
 typedef struct null_sink {
     kn_sink base;
     kn_due_span span; /* of the block */
+    uint64_t first, next;
 } null_sink;
 
 static bool null_put(kn_sink *sink, const kn_record *record, kn_err *err) {
+    null_sink *s = (null_sink *)sink;
     (void)err;
-    kn_due_span_add(&((null_sink *)sink)->span, record->due_ns);
+    if (s->span.records == 0)
+        s->first = record->index;
+    s->next = record->index + 1;
+    kn_due_span_add(&s->span, record->due_ns);
     kn_count(&sink->stats->delivered, 1);
     kn_count(&sink->stats->bytes, record->data.n);
     return true;
 }
 
 static bool null_end_block(kn_sink *sink, bool broken, kn_err *err) {
+    null_sink *s = (null_sink *)sink;
     (void)broken, (void)err;
-    kn_due_span_count(&((null_sink *)sink)->span, sink->stats, kn_time_monotonic_ns());
+    if (s->span.records)
+        kn_sink_settle(sink, s->first, s->next);
+    kn_due_span_count(&s->span, sink->stats, kn_time_monotonic_ns());
     return true;
 }
 

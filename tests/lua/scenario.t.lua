@@ -91,6 +91,10 @@ local cases = {
     "scenario.to: at most 4 destinations are possible, not 5", "five destinations" },
   { "return kinessis.scenario { records = person, to = { kinessis.file { path = 'a', format = 'csv' }, "
     .. "kinessis.stdout {} } }", "scenario.to[2]: gets JSON, and another destination CSV", "two formats" },
+  { "local s = kinessis.s3 { bucket = 'people', size = '1GB' }", "s3.size: a size from 64KiB to 256MiB is expected",
+    "objects that are too large" },
+  { "local s = kinessis.s3 { bucket = 'people', prefix = '!{firehose:random-string}/' }",
+    "s3.prefix: '!{firehose:random-string}/': only !{timestamp:...}", "a prefix with an unknown expression" },
   { "local f = kinessis.file { path = 'a', format = 'xml' }", "file.format: 'json' or 'csv' is expected, not 'xml'",
     "a file of an unknown format" },
   { "return kinessis.scenario { records = person, to = { kinessis.null {}, "
