@@ -43,12 +43,25 @@ static void reserve_standard_descriptors(void) {
             _exit(1);
 }
 
+/* Credentials are in memory: no core files. The limit does not hold for a core that the kernel
+ * pipes to a program (systemd-coredump, apport); for those, no memory is part of it: stacks, heap
+ * and mappings are left out. (Not PR_SET_DUMPABLE, which would keep debuggers and the leak checker
+ * out as well.) See core(5). */
+static void keep_out_of_core_files(void) {
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return; /* no /proc: the limit is all there is */
+    if (write(fd, "0", 1) != 1)
+        fputs("kinessis: credentials may get into core files: /proc/self/coredump_filter\n",
+              stderr);
+    close(fd);
+}
+
 int main(int argc, char **argv) {
     reserve_standard_descriptors();
     signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of its write */
-    /* Credentials are in memory: no core files. (Not PR_SET_DUMPABLE, which would keep debuggers
-     * and the leak checker out as well.) */
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    keep_out_of_core_files();
     kn_err err;
     int exit_code = 1;
     lua_State *L = kn_host_new(&err);

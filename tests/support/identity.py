@@ -42,6 +42,7 @@ class Server:
         self.revoke_next = 0  # so many requests of Kinesis revoke the key that signed them
         self.numbered = False
         self.lifetime = 3600
+        self.at_most = None  # credentials that the container agent gives before it answers 400
         self.authorization = None  # that the container agent asks for
         self.status = {}  # route -> the status to refuse with
         self.roles = {"the-role"}  # of the instance
@@ -170,6 +171,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         if self.headers.get("Authorization") != s.authorization:
             return self.answer(401, {"code": "Unauthorized", "message": "who are you?"})
+        if s.at_most is not None and s.counts["issued"] >= s.at_most:
+            return self.answer(400, "")
         self.answer(200, s.issue("container"))
 
     def portal(self, s, query):
