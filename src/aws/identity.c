@@ -105,9 +105,15 @@ void kn_identity_release(kn_identity *i) {
 
 /* ---- looking for credentials ---- */
 
+static bool is_same(const kn_credentials *a, const kn_credentials *b) {
+    return strcmp(a->access_key, b->access_key) == 0 && strcmp(a->secret_key, b->secret_key) == 0 &&
+           strcmp(a->session_token, b->session_token) == 0;
+}
+
 /* Takes what was found; the lock is held. */
 static void take(kn_identity *i, const kn_credentials *found) {
     int64_t now = kn_time_now_ms(), left = found->expires_ms - now;
+    bool same = i->version && is_same(&i->credentials, found);
     i->credentials = *found;
     i->failure.code = KN_OK;
     i->until_ms = INT64_MAX;
@@ -124,7 +130,8 @@ static void take(kn_identity *i, const kn_credentials *found) {
                "same.",
                found->source, then);
     }
-    i->version++;
+    if (!same)
+        i->version++;
 }
 
 /* The lock is held, but not while looking. Others wait for looked, or go on with what there is. */
@@ -188,20 +195,13 @@ bool kn_identity_update(kn_identity *i, kn_signer *signer, kn_err *err) {
     return ok;
 }
 
-static bool is_same(const kn_credentials *a, const kn_credentials *b) {
-    return strcmp(a->access_key, b->access_key) == 0 && strcmp(a->secret_key, b->secret_key) == 0 &&
-           strcmp(a->session_token, b->session_token) == 0;
-}
-
 bool kn_identity_renew(kn_identity *i, uint64_t refused, kn_signer *signer, kn_err *err) {
     bool ok = true;
     pthread_mutex_lock(&i->lock);
     if (i->version == refused) {
-        kn_signer before = {.credentials = i->credentials};
-        ok = look_once(i, err);
-        if (ok && is_same(&before.credentials, &i->credentials))
-            ok = kn_fail(err, KN_EINVAL, "%s has no others", i->credentials.source);
-        OPENSSL_cleanse(&before, sizeof before);
+        ok = look_once(i, err) &&
+             (i->version != refused ||
+              kn_fail(err, KN_EINVAL, "%s has no others", i->credentials.source));
     }
     if (ok) {
         signer->credentials = i->credentials;

@@ -20,7 +20,7 @@ typedef struct kn_identity kn_identity;
 /* One client's copy. Starts as zeroes; wiped by its owner. */
 typedef struct kn_signer {
     kn_credentials credentials;
-    uint64_t version; /* changes when the credentials do; 0: none yet */
+    uint64_t version; /* changes when the keys do; 0: none yet */
 } kn_signer;
 
 /* The one of this configuration, shared; nothing is looked for yet. */

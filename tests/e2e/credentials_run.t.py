@@ -3,19 +3,22 @@ refuses them, with every record delivered once; and what happens when there are 
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, "tests/support")
 import identity
 import tap
 
+DATA = tempfile.mkdtemp(prefix="kinessis-test.")
 COUNTS = re.compile(r"INFO - ([\d,]+) generated, ([\d,]+) delivered, ([\d,]+) retried, ([\d,]+) failed in")
 
 
 def run(server, amount, *options, variables=None):
-    env = {**identity.clean(), **server.services(), "AWS_REGION": "eu-west-1", "AWS_CONFIG_FILE": "/nowhere",
-           "AWS_SHARED_CREDENTIALS_FILE": "/nowhere", **(variables or server.container())}
+    env = {**identity.clean(), **server.services(), "AWS_REGION": "eu-west-1", "KINESSIS_DATA": DATA,
+           "AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere", **(variables or server.container())}
     process = subprocess.run(
         [os.environ["KINESSIS"], "run", "scripts/extended.lua", "--seed", "1", "--target", server.url, "--amount",
          str(amount), "--workers", "4", *options], env=env, capture_output=True, text=True)
@@ -104,4 +107,5 @@ expiring()
 refused()
 refused_for_good()
 failing_refresh()
+shutil.rmtree(DATA)
 tap.done()
