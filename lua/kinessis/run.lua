@@ -1,5 +1,6 @@
 --- What `kinessis run` and `kinessis generate` share: their options, the seed, the progress line, the
 --- call into kinessis.core.run.
+local capacity = require "kinessis.capacity"
 local options = require "kinessis.options"
 local sys = require "kinessis.core.sys"
 
@@ -81,12 +82,6 @@ local function share_of(scenario, values, first)
   return first + before, part_end(amount, chosen.number, chosen.of) - before, 1 / chosen.of
 end
 
--- The pace of a part: the parts together keep the scenario's.
-local function slower(due, share)
-  if not due or share == 1 then return due end
-  return function(seconds) return due(seconds) * share end
-end
-
 local function pick_seed(scenario, values)
   local seed = values.seed or scenario.seed
   if not seed then
@@ -106,7 +101,7 @@ end
 
 --- Runs the scenario.
 --- @param values of run.options and --amount
---- @param with { sinks = of kinessis.core.run, first = index, due = of a pace, announce = text,
+--- @param with { sinks = of kinessis.core.run, first = index, pace = to keep, where = the target, announce = text,
 ---   quiet_terminal = records are printed there: no progress line, format = of the plan }
 --- @return the summary of kinessis.core.run, or nil and an error
 function run.go(scenario, values, with)
@@ -119,6 +114,8 @@ function run.go(scenario, values, with)
   for _, sink in ipairs(with.sinks) do
     if sink.stem then sink.stem = ("%s%d-"):format(sink.stem, seed) end
   end
+  -- The parts together keep the scenario's pace.
+  local due = with.pace and (with.pace * share).start(capacity.of(scenario, seed, with.where))
   if with.announce then sys.log("info", with.announce) end
   io.stdout:flush() -- what the script printed comes before the records
   local summary, err = require("kinessis.core.run").go {
@@ -133,7 +130,8 @@ function run.go(scenario, values, with)
     clock_start = values.start or scenario.start,
     clock_step = values.step or scenario.step,
     disorder = scenario.disorder,
-    due = slower(with.due, share),
+    due = due,
+    closed = (values.closed or scenario.model == "closed") and with.pace ~= nil,
     progress = line and line.draw or nil,
     drain = values.drain,
     dead_letters = with.dead_letters,

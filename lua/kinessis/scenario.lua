@@ -4,7 +4,8 @@
 ---     return kinessis.scenario {
 ---       records = person,               -- a schema
 ---       amount  = 10,                   -- records; without it the run lasts until Ctrl-C
----       pace    = pace.rate(100),       -- or a number, or a function (kinessis.pace)
+---       pace    = pace.rate(100),       -- or a rate such as 100, "5 MB/s", "80%", or a function (kinessis.pace)
+---       model   = "closed",             -- what could not be sent in time is not made up for (default "open")
 ---       to      = kinessis.stream { name = "clicks", partition_key = "uuid" }, -- or a list of up to 4
 ---       print   = true,                 -- the records too, on stdout
 ---       stack   = kinessis.stack {...}, -- what must exist (kinessis.stack)
@@ -59,8 +60,12 @@ end
 
 local function is_pace(value)
   if not pace.of(value) then
-    return "a pace, a number of records per second above 0, or a function is expected, not " .. check.show(value)
+    return "a pace, a rate above 0 (500, '5 MB/s', '80%'), or a function is expected, not " .. check.show(value)
   end
+end
+
+local function is_model(value)
+  if value ~= "open" and value ~= "closed" then return "'open' or 'closed' is expected, not " .. check.show(value) end
 end
 
 local function is_time(value)
@@ -80,6 +85,7 @@ local rules = {
   records = { is_schema, required = "the schema of a record" },
   amount = { check.integer(0, math.maxinteger) },
   pace = { is_pace },
+  model = { is_model },
   to = { is_to },
   print = { check.boolean },
   stack = { check.type_of "table" },

@@ -14,6 +14,16 @@ local function show_rate(records, seconds)
   return value > 0 and value < 10 and ("%.1f"):format(value) or count(value // 1)
 end
 
+--- 0.0123 -> "12 ms", 3.21 -> "3.2 s"
+local function show_time(seconds)
+  for _, row in ipairs { { 1, "s", 1 }, { 1e-3, "ms", 1e3 }, { 0, "µs", 1e6 } } do
+    if seconds >= row[1] then
+      local value = seconds * row[3]
+      return (value < 10 and "%.1f %s" or "%.0f %s"):format(value, row[2])
+    end
+  end
+end
+
 -- Records that were made for the sink and did not get there. Those that a closed stdout did not take
 -- were not wanted.
 local function lost_of(sink, sent)
@@ -28,6 +38,11 @@ local function tell_sink(result, sink, sent, title)
   log("info", "%s%s generated, %s delivered, %s retried, %s failed in %.2f s (%s records/s).", prefix,
     count(sent.generated), count(sent.delivered), count(sent.retried), count(lost), result.seconds,
     show_rate(sent.delivered, result.seconds))
+  local latency = sent.latency
+  if sink.service ~= "stdout" and sink.service ~= "null" and latency.count > 0 then
+    log("info", "%sLatency: p50 %s, p99 %s, p99.9 %s, max %s.", prefix, show_time(latency.p50), show_time(latency.p99),
+      show_time(latency.p999), show_time(latency.max))
+  end
   if sent.throttled > 0 then log("warning", "%s%s sends were throttled.", prefix, count(sent.throttled)) end
   if lost > 0 then
     log("error", "%s%s of %s messages were not delivered%s", prefix, count(lost), count(sent.generated),
@@ -47,6 +62,27 @@ local function tell_dead_letters(letters)
   end
   if letters.error then
     log("error", "Not every record that failed could be kept for kinessis redrive: %s", tostring(letters.error))
+  end
+end
+
+-- Later than this is told: less is the machine's, and is in the latencies.
+local lateness = 0.5
+
+--- Whether the pace was kept; where it was not, by how much.
+local function tell_pace(result)
+  local behind = result.behind
+  if not result.asked then return end
+  if result.closed then
+    if behind.waited < lateness then return end
+    log("info", "The pace waited %s for the sender: %s records/s were made instead of the %s that the pace has.",
+      show_time(behind.waited), show_rate(result.generated, result.seconds),
+      show_rate(result.asked, 1))
+  elseif behind.seconds >= lateness then
+    local missing = behind.records > 0 and (", %s records not made"):format(count(behind.records)) or ""
+    log("warning", "The pace was not kept: asked for %s records/s, made %s/s, %s behind at the end%s.",
+      show_rate(result.asked, 1), show_rate(result.generated, result.seconds), show_time(behind.seconds), missing)
+  elseif behind.most >= lateness then
+    log("info", "The pace was kept in the end, but was up to %s behind.", show_time(behind.most))
   end
 end
 
@@ -71,6 +107,7 @@ function summary.tell(result, list)
     local title = #told > 1 and (sink.name == sink.label and sink.label or sink.label .. " " .. sink.name) or nil
     all = tell_sink(result, sink, result.sinks[i], title) == 0 and all
   end
+  tell_pace(result)
   tell_dead_letters(result.dead_letters)
   return all
 end

@@ -185,6 +185,7 @@ static kn_run_binding *new_binding(lua_State *L) {
  *   workers               nil: one per processor
  *   clock_start, clock_step   seconds; without a start now is the wall clock
  *   due(seconds) -> records, until, over: see kn_due
+ *   closed                the pace waits for the sender
  *   progress(status)
  *   drain                 seconds that a stopped run may take to deliver what it has
  *   dead_letters, target  the file for records that are given up (nil: none), and what it calls the

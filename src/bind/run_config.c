@@ -67,6 +67,9 @@ void kn_run_read_config(lua_State *L, kn_run_binding *b, kn_run_config *out) {
         .drain_ms = (int64_t)(kn_field_number(L, KN_RUN_CONFIG, "drain", 10) * 1000),
         .progress_ms = 200,
     };
+    lua_getfield(L, KN_RUN_CONFIG, "closed");
+    out->closed = lua_toboolean(L, -1);
+    lua_pop(L, 1);
     read_function(L, KN_RUN_DUE, "due");
     read_function(L, KN_RUN_PROGRESS, "progress");
     lua_getfield(L, KN_RUN_CONFIG, "plan");

@@ -7,16 +7,16 @@ local stack = require "kinessis.stack"
 local sys = require "kinessis.core.sys"
 local target = require "kinessis.target"
 local told = require "kinessis.summary"
+local unit = require "kinessis.pace.unit"
 
 local function log(level, format, ...)
   sys.log(level, format:format(...))
 end
 
 local function rate(text)
-  local read = options.range(0)
-  local value, expected = read(text)
-  if not value or value <= 0 then return nil, expected and "records per second, a number above 0" end
-  return value
+  local read = pace.of(text)
+  if not read then return nil, "a rate: " .. unit.expected end
+  return read
 end
 
 -- What is kept of a run, in the data folder whatever the target.
@@ -38,7 +38,8 @@ local function go(scenario, values, where)
     announce = "Started data generation.",
     sinks = list,
     format = scenario:format(),
-    due = (values.rate and pace.rate(values.rate) or scenario.pace).start(),
+    pace = values.rate or scenario.pace,
+    where = where,
     quiet_terminal = sinks.print(list),
     dead_letters = where and (values.dead_letter or file_of(scenario, values, ".dead.jsonl")),
   })
@@ -63,7 +64,9 @@ return {
   options = {
     { "--amount", "N", "how many records (default: the scenario's; without any, until Ctrl-C)", short = "-n",
       parse = options.count },
-    { "--rate", "R", "records per second, instead of the scenario's pace", parse = rate },
+    { "--rate", "R", "instead of the scenario's pace: 500 or 2k/s records, 5MB/s, 80% of what the stream takes",
+      parse = rate },
+    { "--closed", nil, "wait for the sender: what could not be sent in time is not made up for" },
     { "--print", nil, "the records too, on stdout" },
     { "--dry-run", nil, "generate at the scenario's pace, send nothing" },
     { "--drain", "TIME", "how long Ctrl-C lets deliver what was generated (default: 10s)", parse = options.duration },

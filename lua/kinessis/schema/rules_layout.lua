@@ -158,10 +158,13 @@ rule("error prefix", function(about, add)
 end)
 
 rule("small files", function(about, add)
-  local due = about.buffer and about.scenario.pace.start()
-  if not due then return end -- as fast as possible
   local bytes = 0
   for _, text in ipairs(about.samples.texts) do bytes = bytes + #text end
+  local due = about.buffer and about.scenario.pace.start {
+    record_bytes = function() return bytes / #about.samples.texts end,
+    capacity = function() return math.huge end, -- the stream is not asked here
+  }
+  if not due then return end -- as fast as possible
   local records = due(about.buffer.interval)
   if about.scenario.amount then records = math.min(records, about.scenario.amount) end
   local size = math.min(about.buffer.size * MiB, records * bytes / #about.samples.texts)
