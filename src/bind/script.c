@@ -210,6 +210,8 @@ static int write_answer(lua_State *L) {
     script *s = lua_touserdata(L, 1);
     const script_field *field = &s->fields[s->function];
     const char *problem = kn_script_value_write(L, 2, field->empty_array, s->out);
+    if (!problem && !kn_buf_ok(s->out))
+        problem = lua_pushfstring(L, "a value of more than %d bytes", (int)s->out->max);
     return problem ? unsupported(L, problem) : 0;
 }
 
@@ -224,7 +226,7 @@ static char *run_function(script *s, uint64_t index, char *p, kn_err *err) {
         return NULL;
     }
     char *end = kn_script_value_put(L, -1, p);
-    if (!end) {
+    if (!end) { /* protected, since tables and mistakes may raise */
         lua_pushcfunction(L, write_answer);
         lua_pushlightuserdata(L, s);
         lua_pushvalue(L, -3);

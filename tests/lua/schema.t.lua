@@ -173,6 +173,10 @@ tap.ok(message:find("stack traceback:%s+tests/lua/schema.t.lua:" .. at),
 at = line() + 1
 tap.like(run_error(function() return print end),
   "tests/lua/schema.t.lua:" .. at .. ": the function returned a function; it may return", "an unsupported value")
+at = line() + 1
+local long = run_error(function() return ("x"):rep(1 << 24) end)
+tap.ok(long:find("schema bad.v, record 3: tests/lua/schema.t.lua:" .. at
+  .. ": the function returned a value of more than 16777216 bytes", 1, true), "a value that is too long", long)
 tap.like(run_error(function() return 0 / 0 end), "returned a number that is not a number", "nan")
 tap.like(run_error(function() return -math.huge end), "returned an infinite number", "infinity")
 tap.like(run_error(function() return { [2.5] = 1 } end), "returned a table with a key that is a number", "a key")
