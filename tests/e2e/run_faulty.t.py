@@ -20,13 +20,13 @@ ENVIRONMENT = {**os.environ, **SECRETS, "AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_RE
 COUNTS = re.compile(r"INFO - ([\d,]+) generated, ([\d,]+) delivered, ([\d,]+) retried, ([\d,]+) failed in")
 
 
-def start(server, *options):
+def start(server, *options, **environment):
     return subprocess.Popen(
         [os.environ["KINESSIS"], "run", "scripts/extended.lua", "--seed", "1", "--target", server.url, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **environment},
     )
 
 
@@ -98,6 +98,15 @@ reasons = {
 }
 for title, how in always.items():
     case(title, lambda s, n, _, how=how: how, 1000, delivered=0, says=reasons.get(title))
+
+# ---- the user's number of attempts ----
+
+for attempts in (1, 3):  # without a number the sender would go on for minutes
+    with faulty.Server(lambda s, n, r: set(range(len(r)))) as server:
+        run = start(server, "--amount", "50", "--workers", "1", AWS_MAX_ATTEMPTS=str(attempts))
+        err = check(f"throttled, {attempts} attempts", server, run, delivered=0)
+        retried = int(COUNTS.search(err).group(3).replace(",", ""))
+        tap.equal(retried, 50 * (attempts - 1), f"throttled, {attempts} attempts: so often each record was sent again")
 
 # ---- silence, and Ctrl-C ----
 
