@@ -5,7 +5,7 @@
  *     use:close()                           -- now that lake may end
  *
  *     core.hold_signals()
- *     local lake = assert(core.open { folder = ".kinessis", port = 4566 })
+ *     local lake = assert(core.open { folder = ".kinessis", port = 4566, shard_limits = false })
  *     print(lake:port())
  *     lake:wait()    -- until SIGINT or SIGTERM
  *     lake:close()
@@ -40,8 +40,8 @@ static const char *string_field(lua_State *L, const char *key, bool required) {
     return NULL;
 }
 
-/* lake.open { folder =, port = 0, region = "us-east-1" } -> lake, or nil and an error. port 0 takes
- * a free one. */
+/* lake.open { folder =, port = 0, region = "us-east-1", shard_limits = false } -> lake, or nil and
+ * an error. port 0 takes a free one. */
 static int l_lake_open(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
@@ -55,6 +55,8 @@ static int l_lake_open(lua_State *L) {
             return luaL_error(L, "lake.open: port must be an integer from 0 to 65535");
         config.port = (uint16_t)port;
     }
+    lua_getfield(L, 1, "shard_limits");
+    config.shard_limits = lua_toboolean(L, -1);
     l_lake *self = lua_newuserdatauv(L, sizeof *self, 0);
     self->lake = NULL;
     luaL_setmetatable(L, LAKE_TYPE);

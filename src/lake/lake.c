@@ -23,6 +23,7 @@ struct kn_lake {
     char *folder, *region;
     int lock;
     uint16_t wanted_port;
+    bool shard_limits;
     kn_store *store;
     kn_objects *objects;
     kn_kinesis *kinesis;
@@ -229,6 +230,7 @@ static const struct {
 
 static bool open_folder(kn_lake *lake, const kn_lake_config *config, kn_err *err) {
     lake->wanted_port = config->port;
+    lake->shard_limits = config->shard_limits;
     if (!kn_file_mkdirs(config->folder, err))
         return false;
     lake->folder = realpath(config->folder, NULL);
@@ -283,6 +285,10 @@ uint16_t kn_lake_port(const kn_lake *lake) {
 
 const char *kn_lake_folder(const kn_lake *lake) {
     return lake->folder;
+}
+
+bool kn_lake_shard_limits(const kn_lake *lake) {
+    return lake->shard_limits;
 }
 
 const char *kn_lake_region(const kn_lake *lake) {

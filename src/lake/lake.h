@@ -19,6 +19,7 @@ typedef struct kn_lake_config {
     const char *folder; /* made when absent */
     uint16_t port;      /* 0 takes a free one */
     const char *region; /* of every ARN; NULL means us-east-1 */
+    bool shard_limits;  /* shards throttle as on AWS (kinesis/rates.h) */
 } kn_lake_config;
 
 /* Locks the folder, opens the services, serves on 127.0.0.1. KN_ESTATE when another lake holds the
@@ -55,6 +56,7 @@ typedef struct kn_athena kn_athena;
 const char *kn_lake_folder(const kn_lake *lake);
 const char *kn_lake_region(const kn_lake *lake);  /* "us-east-1" */
 const char *kn_lake_account(const kn_lake *lake); /* "000000000000" */
+bool kn_lake_shard_limits(const kn_lake *lake);
 kn_store *kn_lake_store(kn_lake *lake);
 kn_objects *kn_lake_objects(kn_lake *lake);
 kn_kinesis *kn_lake_kinesis(kn_lake *lake);

@@ -1,8 +1,11 @@
-"""A Kinesis stream as the source of a delivery stream: aggregated records."""
+"""A Kinesis stream as the source of a delivery stream: aggregated records; shards that are split and merged."""
 
 import base64
 import json
+import os
+import random
 import sys
+import time
 
 sys.path.insert(0, "tests/support")
 import tap
@@ -57,7 +60,93 @@ def aggregated(world):
     tap.equal([world.get("whole", key) for key in world.keys("whole")], [blob], "put directly, it stays as it is")
 
 
+def deliver_to(world, name, interval):
+    newline = {"Enabled": True, "Processors": [{"Type": "AppendDelimiterToRecord"}]}
+    world.kinesis.create_stream(StreamName=name, ShardCount=2)
+    world.s3.create_bucket(Bucket=name)
+    world.firehose.create_delivery_stream(
+        DeliveryStreamName=name,
+        ExtendedS3DestinationConfiguration=destination(
+            name,
+            ProcessingConfiguration=newline,
+            BufferingHints={"SizeInMBs": 1, "IntervalInSeconds": interval},
+        ),
+        **source(name),
+    )
+
+
+def put_round(world, name, numbers):
+    """The next record of every key."""
+    records = [{"Data": f"{key} {n}".encode(), "PartitionKey": key} for key, n in numbers.items()]
+    if world.kinesis.put_records(StreamName=name, Records=records)["FailedRecordCount"]:
+        raise AssertionError("a record is not taken")
+    for key in numbers:
+        numbers[key] += 1
+
+
+def reshard(world, name, dice):
+    shards = world.kinesis.list_shards(StreamName=name, ShardFilter={"Type": "AT_LATEST"})["Shards"]
+    shards.sort(key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]))
+    count = len(shards)
+    if count > 1 and dice.random() < 0.5:
+        i = dice.randrange(count - 1)
+        count -= 1
+        world.kinesis.merge_shards(
+            StreamName=name, ShardToMerge=shards[i]["ShardId"], AdjacentShardToMerge=shards[i + 1]["ShardId"]
+        )
+    target = 2 * count if count < 3 else (count + 1) // 2
+    world.kinesis.update_shard_count(StreamName=name, TargetShardCount=target, ScalingType="UNIFORM_SCALING")
+
+
+def lines(world, name):
+    return [line for key in world.keys(name) for line in world.get(name, key).decode().splitlines()]
+
+
+def expected(numbers):
+    return sorted(f"{key} {n}" for key, count in numbers.items() for n in range(count))
+
+
+def resharded(world, dice):
+    """In one object: every record once, a key's records in the order in which they were put."""
+    numbers = {f"key-{i}": 0 for i in range(40)}
+    deliver_to(world, "order", 900)
+    for _ in range(6):
+        put_round(world, "order", numbers)
+        reshard(world, "order", dice)
+    put_round(world, "order", numbers)
+    world.flush(DeliveryStreamName="order")
+    found = lines(world, "order")
+    tap.equal(len(world.keys("order")), 1, "one object of many shards")
+    tap.equal(sorted(found), expected(numbers), "... has every record once")
+    by_key = {}
+    for line in found:
+        key, n = line.split()
+        by_key.setdefault(key, []).append(int(n))
+    tap.equal([k for k, n in by_key.items() if n != sorted(n)], [], "... those of parents before those of their children")
+
+
+def killed(pond, world, dice):
+    """Shards that change while records are delivered, and kill -9 in between."""
+    numbers = {f"key-{i}": 0 for i in range(40)}
+    deliver_to(world, "killed", 0)
+    for i in range(9):
+        put_round(world, "killed", numbers)
+        reshard(world, "killed", dice)
+        time.sleep(dice.random() / 10)
+        if i % 3 == 2:
+            pond.kill()
+            pond.start()
+            world.connect()
+    world.flush(DeliveryStreamName="killed")
+    tap.equal(sorted(lines(world, "killed")), expected(numbers), "after kill -9 every record is delivered once")
+
+
+seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))
+print(f"# SEED={seed}")
+dice = random.Random(seed)
 with lake.Lake() as pond:
     world = World(pond)
     aggregated(world)
+    resharded(world, dice)
+    killed(pond, world, dice)
 tap.done()

@@ -19,12 +19,15 @@ run, query and repl find it there. Ctrl-C and SIGTERM stop it; what was acknowle
     { "--port", "N", "the TCP port on 127.0.0.1; 0 takes a free one", parse = options.port, default = 4566 },
     { "--data", "DIR", "the data folder (default: $KINESSIS_DATA, else .kinessis)", parse = options.text },
     { "--region", "REGION", "the region in ARNs", parse = options.text, default = target.lake_region },
+    { "--shard-limits", nil, "shards throttle as on AWS: 1,000 records and 1 MB a second in, 5 reads and 2 MB out" },
   },
   run = function(_, given)
     local folder = target.data_folder(given.data)
     local core = require "kinessis.core.lake"
     core.hold_signals()
-    local lake, err = core.open { folder = folder, port = given.port, region = given.region }
+    local lake, err = core.open {
+      folder = folder, port = given.port, region = given.region, shard_limits = given.shard_limits,
+    }
     if not lake then return nil, err end
     local port = lake:port()
     io.stdout:write(ready:format(folder, port, port, given.region, target.lake_keys.access_key,

@@ -22,6 +22,7 @@ typedef struct batch {
     uint64_t bytes;
     /* of the journal being read */
     const kn_source *source;
+    const kn_shard_view *origin;
     uint64_t quota, taken;
     bool ok;
     kn_err *err;
@@ -29,8 +30,7 @@ typedef struct batch {
 
 static bool take_record(void *context, const kn_journal_record *record) {
     batch *b = context;
-    kn_origin origin = {b->delivery->source ? b->backlog->source_ms : 0, b->source->shard};
-    b->ok = kn_output_record(b->output, record, &origin, b->err);
+    b->ok = kn_output_record(b->output, record, b->origin, b->err);
     if (!b->ok)
         return false;
     b->next[b->source->shard] = record->index + 1;
@@ -39,15 +39,29 @@ static bool take_record(void *context, const kn_journal_record *record) {
            kn_output_rows(b->output) < ROWS_MAX;
 }
 
-/* Each shard gives its share of the limit, so that a busy one does not keep the others waiting. */
-static bool take_shard(void *context, unsigned shard, kn_journal *journal) {
-    batch *b = context;
-    uint64_t after;
-    b->source = NULL;
+static const kn_source *find_source(const batch *b, unsigned shard) {
     for (size_t i = 0; i < b->backlog->count; i++)
         if (b->backlog->sources[i].shard == shard)
-            b->source = &b->backlog->sources[i];
-    if (!b->source || b->source->next >= b->source->end || kn_output_rows(b->output) >= ROWS_MAX)
+            return &b->backlog->sources[i];
+    return NULL;
+}
+
+/* Whether the shard has records that are not in this or an earlier batch. */
+static bool has_more(const batch *b, unsigned shard) {
+    const kn_source *source = find_source(b, shard);
+    return source && b->next[shard] < source->end;
+}
+
+/* Each shard gives its share of the limit, so that a busy one does not keep the others waiting; one
+ * that was split off or merged comes after all of its parents' records. */
+static bool take_shard(void *context, const kn_shard_view *view, kn_journal *journal) {
+    batch *b = context;
+    unsigned shard = view->number;
+    uint64_t after;
+    b->source = find_source(b, shard);
+    b->origin = b->delivery->source ? view : NULL;
+    if (!b->source || b->source->next >= b->source->end || kn_output_rows(b->output) >= ROWS_MAX ||
+        has_more(b, view->parent) || has_more(b, view->adjacent))
         return true;
     uint64_t oldest = kn_journal_begin(journal);
     if (oldest > b->source->next) { /* the source's retention has taken records away */

@@ -261,11 +261,11 @@ static void note_arrival(file *f, int64_t ms) {
         f->oldest_ms = ms;
 }
 
-static bool put_failure(kn_output *o, const kn_journal_record *record, const kn_origin *origin,
+static bool put_failure(kn_output *o, const kn_journal_record *record, const kn_shard_view *origin,
                         int64_t sub, const kn_convert_failure *failure, kn_err *err) {
     char sequence[64];
-    if (origin->created_ms)
-        kn_kinesis_sequence_number(origin->created_ms, origin->shard, record->index,
+    if (origin)
+        kn_kinesis_sequence_number(origin->created_s, origin->number, record->index,
                                    record->arrival_ms, sequence);
     else
         snprintf(sequence, sizeof sequence, "%llu", (unsigned long long)record->index);
@@ -319,7 +319,7 @@ static bool flush_rows(kn_output *o, kn_err *err) {
     return ok;
 }
 
-static bool put_rows(kn_output *o, const kn_journal_record *record, const kn_origin *origin,
+static bool put_rows(kn_output *o, const kn_journal_record *record, const kn_shard_view *origin,
                      int64_t sub, kn_err *err) {
     kn_convert_failure failure;
     const kn_column *rows = kn_convert_rows(o->convert);
@@ -342,17 +342,17 @@ static bool put_bytes(kn_output *o, const kn_journal_record *record, kn_err *err
     return write_file(&o->data, record->data, err) && write_file(&o->data, o->delimiter, err);
 }
 
-static bool put_record(kn_output *o, const kn_journal_record *record, const kn_origin *origin,
+static bool put_record(kn_output *o, const kn_journal_record *record, const kn_shard_view *origin,
                        int64_t sub, kn_err *err) {
     o->records++;
     return o->convert ? put_rows(o, record, origin, sub, err) : put_bytes(o, record, err);
 }
 
-bool kn_output_record(kn_output *o, const kn_journal_record *record, const kn_origin *origin,
+bool kn_output_record(kn_output *o, const kn_journal_record *record, const kn_shard_view *origin,
                       kn_err *err) {
     kn_user_record user;
     bool ok = true;
-    if (!origin->created_ms)
+    if (!origin)
         return put_record(o, record, origin, WHOLE, err);
     if (!kn_deaggregate(&o->reader, record->data, err))
         return false;

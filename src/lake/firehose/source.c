@@ -43,8 +43,9 @@ typedef struct gathering {
     bool ok;
 } gathering;
 
-static bool gather_end(void *context, unsigned shard, kn_journal *journal) {
+static bool gather_end(void *context, const kn_shard_view *view, kn_journal *journal) {
     gathering *g = context;
+    unsigned shard = view->number;
     uint64_t *grown = realloc(g->positions->next, (shard + 1) * sizeof *grown);
     g->ok = grown != NULL;
     if (!grown)
@@ -69,11 +70,12 @@ bool kn_positions_latest(kn_lake *lake, const char *stream, kn_positions *out, k
 
 /* --- sources ------------------------------------------------------------------------------ */
 
-bool kn_source_each(kn_firehose *f, const kn_delivery *d, kn_source_visitor *visit, void *context,
-                    kn_err *err) {
+bool kn_source_each(kn_firehose *f, const kn_delivery *d, kn_kinesis_shard_visitor *visit,
+                    void *context, kn_err *err) {
     if (!d->journal)
         return kn_kinesis_each_shard(kn_lake_kinesis(f->lake), d->source, visit, context, err);
-    visit(context, 0, d->journal);
+    static const kn_shard_view only = {.parent = UINT32_MAX, .adjacent = UINT32_MAX};
+    visit(context, &only, d->journal);
     return true;
 }
 
@@ -84,9 +86,10 @@ typedef struct measuring {
     bool ok;
 } measuring;
 
-static bool measure(void *context, unsigned shard, kn_journal *journal) {
+static bool measure(void *context, const kn_shard_view *view, kn_journal *journal) {
     measuring *m = context;
     kn_backlog *b = m->backlog;
+    unsigned shard = view->number;
     kn_source source = {.shard = shard};
     int64_t oldest;
     m->ok = false;

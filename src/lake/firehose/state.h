@@ -11,6 +11,7 @@
 #ifndef KN_LAKE_FIREHOSE_STATE_H
 #define KN_LAKE_FIREHOSE_STATE_H
 
+#include "lake/kinesis/kinesis.h"
 #include "lake/service.h"
 #include "lake/sql/sql.h"
 #include "lake/store/journal.h"
@@ -121,10 +122,10 @@ KN_MUST_CHECK bool kn_backlog_read(kn_firehose *firehose, kn_delivery *delivery,
                                    kn_err *err);
 void kn_backlog_free(kn_backlog *backlog);
 
-/* Calls visit for each source journal. */
-typedef bool kn_source_visitor(void *context, unsigned shard, kn_journal *journal);
+/* Calls visit for each source journal: that of the stream's own, or those of its source's shards.
+ */
 KN_MUST_CHECK bool kn_source_each(kn_firehose *firehose, const kn_delivery *delivery,
-                                  kn_source_visitor *visit, void *context, kn_err *err);
+                                  kn_kinesis_shard_visitor *visit, void *context, kn_err *err);
 
 /* The present end of a stream's shards: where a new delivery stream begins. */
 KN_MUST_CHECK bool kn_positions_latest(kn_lake *lake, const char *stream, kn_positions *out,
@@ -155,14 +156,10 @@ KN_MUST_CHECK bool kn_output_open(kn_firehose *firehose, const kn_delivery *deli
                                   const json_t *doc, const unsigned char *id, kn_output **out,
                                   kn_err *err);
 void kn_output_close(kn_output *output); /* removes files that were not adopted */
-/* Where a record comes from: its sequence number, which an error object tells. */
-typedef struct kn_origin {
-    int64_t created_ms; /* of the source stream; 0: the record was put directly */
-    unsigned shard;
-} kn_origin;
-
+/* origin: the shard of the source stream, which gives the record its sequence number in an error
+ * object; NULL: it was put directly. */
 KN_MUST_CHECK bool kn_output_record(kn_output *output, const kn_journal_record *record,
-                                    const kn_origin *origin, kn_err *err);
+                                    const kn_shard_view *origin, kn_err *err);
 uint64_t kn_output_records(const kn_output *output); /* those of aggregates each */
 uint64_t kn_output_rows(const kn_output *output);
 uint64_t kn_output_failed(const kn_output *output);

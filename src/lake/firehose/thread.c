@@ -138,9 +138,12 @@ static bool cut_backlog(kn_backlog *backlog, const kn_backlog *target) {
     bool left = false;
     for (size_t i = 0; i < backlog->count; i++) {
         kn_source *s = &backlog->sources[i];
+        uint64_t end = s->next; /* of a shard that was not there: nothing */
         for (size_t k = 0; k < target->count; k++)
-            if (target->sources[k].shard == s->shard && target->sources[k].end < s->end)
-                s->end = target->sources[k].end;
+            if (target->sources[k].shard == s->shard)
+                end = target->sources[k].end;
+        if (end < s->end)
+            s->end = end;
         left = left || s->next < s->end;
     }
     return left;

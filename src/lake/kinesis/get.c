@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #define ITERATOR_MS 300000
 #define REPLY_BYTES (10u << 20)
@@ -19,13 +20,13 @@ typedef struct request {
     const char *stream, *type, *sequence;
     const json_t *timestamp;
     const char *account;
-    unsigned shard;
+    unsigned shard; /* its number */
     char shard_id[KN_SHARD_ID_SIZE];
 } request;
 
 /* The place of a sequence number, after it when `after`. */
-static bool place_of_sequence(const kn_stream *stream, const request *r, bool after,
-                              uint64_t *index, kn_err *err) {
+static bool place_of_sequence(const kn_stream *stream, const kn_shard *shard, const request *r,
+                              bool after, uint64_t *index, kn_err *err) {
     kn_sequence sequence;
     if (!kn_sequence_parse(kn_slice_cstr(r->sequence), &sequence))
         return kn_fail_aws(err, INVALID_ARGUMENT,
@@ -40,7 +41,7 @@ static bool place_of_sequence(const kn_stream *stream, const request *r, bool af
                            "call to a shard with %s",
                            encoded, r->shard_id);
     }
-    if (sequence.created_s != stream->created_ms / 1000)
+    if (sequence.created_s != shard->facts.created_s)
         return kn_fail_aws(err, INVALID_ARGUMENT,
                            "StartingSequenceNumber %s used in GetShardIterator on shard %s in "
                            "stream %s under account %s is invalid because it did not come from "
@@ -72,8 +73,8 @@ static bool place_of_time(kn_journal *journal, const request *r, uint64_t *index
     return kn_journal_seek_time(journal, ms, index, err);
 }
 
-static bool place_of(const kn_stream *stream, kn_journal *journal, const request *r,
-                     uint64_t *index, kn_err *err) {
+static bool place_of(const kn_stream *stream, const kn_shard *shard, kn_journal *journal,
+                     const request *r, uint64_t *index, kn_err *err) {
     bool at = strcmp(r->type, "AT_SEQUENCE_NUMBER") == 0;
     bool after = strcmp(r->type, "AFTER_SEQUENCE_NUMBER") == 0;
     if ((at || after) != (r->sequence != NULL) && strcmp(r->type, "AT_TIMESTAMP") != 0)
@@ -84,7 +85,7 @@ static bool place_of(const kn_stream *stream, kn_journal *journal, const request
                            "StartingSequenceNumber.",
                            r->type, r->sequence ? "also a" : "no");
     if (at || after)
-        return place_of_sequence(stream, r, after, index, err);
+        return place_of_sequence(stream, shard, r, after, index, err);
     if (strcmp(r->type, "AT_TIMESTAMP") == 0)
         return place_of_time(journal, r, index, err);
     *index = strcmp(r->type, "LATEST") == 0 ? kn_journal_end(journal) : 0;
@@ -123,12 +124,6 @@ static bool read_request(kn_op_call *call, request *r, kn_err *err) {
     return true;
 }
 
-static bool fail_shard(const request *r, kn_err *err) {
-    return kn_fail_aws(err, 400, "ResourceNotFoundException",
-                       "Shard %s in stream %s under account %s does not exist", r->shard_id,
-                       r->stream, r->account);
-}
-
 static void write_iterator(kn_json *j, const char *key, const kn_token *token) {
     kn_buf text;
     kn_buf_init(&text, 512);
@@ -146,12 +141,13 @@ bool kn_kinesis_get_shard_iterator(kn_op_call *call, kn_err *err) {
     if (!read_request(call, &r, err))
         return false;
     if (!kn_stream_hold(kinesis, r.stream, &stream, err))
-        return fail_shard(&r, err);
+        return kn_fail_shard(err, kinesis, r.stream, r.shard_id);
     kn_token token = {.kind = 'i', .issued_ms = kn_time_now_ms(), .shard = r.shard};
     memcpy(token.stream, stream->id, sizeof stream->id);
-    bool ok = r.shard < stream->shard_count || fail_shard(&r, err);
-    ok = ok && kn_stream_journal(kinesis, stream, r.shard, &journal, err) &&
-         place_of(stream, journal, &r, &token.index, err);
+    kn_shard *shard = kn_stream_shard(stream, r.shard);
+    bool ok = shard ? kn_stream_journal(kinesis, stream, shard, &journal, err)
+                    : kn_fail_shard(err, kinesis, r.stream, r.shard_id);
+    ok = ok && place_of(stream, shard, journal, &r, &token.index, err);
     if (ok) {
         kn_json j = kn_json_to(call->text);
         kn_json_begin(&j, '{');
@@ -167,8 +163,7 @@ bool kn_kinesis_get_shard_iterator(kn_op_call *call, kn_err *err) {
 
 typedef struct reading {
     kn_json j;
-    int64_t created_ms, last_ms;
-    unsigned shard;
+    const kn_shard *shard;
     uint64_t left; /* records that may still be written */
     uint64_t bytes;
     bool full; /* the next record is over the size of a reply */
@@ -183,7 +178,8 @@ static bool write_record(void *context, const kn_journal_record *record) {
         return false;
     kn_json_begin(&r->j, '{');
     kn_json_key(&r->j, "SequenceNumber");
-    kn_kinesis_sequence_number(r->created_ms, r->shard, record->index, record->arrival_ms, text);
+    kn_kinesis_sequence_number(r->shard->facts.created_s, r->shard->number, record->index,
+                               record->arrival_ms, text);
     kn_json_cstr(&r->j, text);
     kn_json_key(&r->j, "ApproximateArrivalTimestamp");
     int n = snprintf(text, sizeof text, "%" PRId64 ".%03d", record->arrival_ms / 1000,
@@ -194,7 +190,6 @@ static bool write_record(void *context, const kn_journal_record *record) {
     kn_json_key(&r->j, "PartitionKey");
     kn_json_string(&r->j, record->key);
     kn_json_end(&r->j, '}');
-    r->last_ms = record->arrival_ms;
     return --r->left > 0 && kn_buf_ok(r->j.out);
 }
 
@@ -212,12 +207,48 @@ static bool behind(kn_journal *journal, uint64_t next, int64_t *ms, kn_err *err)
     return true;
 }
 
-static bool write_records(kn_op_call *call, kn_stream *stream, kn_journal *journal, kn_token *token,
-                          kn_err *err) {
+static bool add_child(json_t *children, unsigned number, const kn_shard_facts *f) {
+    char id[KN_SHARD_ID_SIZE], parent[KN_SHARD_ID_SIZE], adjacent[KN_SHARD_ID_SIZE];
+    kn_shard_id_print(number, id);
+    kn_shard_id_print(f->parent, parent);
+    json_t *child = json_pack("{s:s, s:[s], s:o}", "ShardId", id, "ParentShards", parent,
+                              "HashKeyRange", kn_shard_range_json(f));
+    if (child && f->adjacent != KN_NO_SHARD) {
+        kn_shard_id_print(f->adjacent, adjacent);
+        json_array_append_new(json_object_get(child, "ParentShards"), json_string(adjacent));
+    }
+    return json_array_append_new(children, child) == 0;
+}
+
+/* Where the records of a closed shard's hash keys have gone. */
+static bool write_children(kn_json *j, kn_stream *stream, unsigned parent, kn_err *err) {
+    json_t *children = json_array();
+    bool ok = children != NULL;
+    pthread_mutex_lock(&stream->lock);
+    for (unsigned i = parent + 1; ok && i < stream->shards.count; i++) {
+        const kn_shard_facts *f = &stream->shards.all[i]->facts;
+        if (f->parent == parent || f->adjacent == parent)
+            ok = add_child(children, i, f);
+    }
+    pthread_mutex_unlock(&stream->lock);
+    char *text = ok ? json_dumps(children, JSON_COMPACT) : NULL;
+    if (text) {
+        kn_json_key(j, "ChildShards");
+        kn_json_raw(j, kn_slice_cstr(text));
+    }
+    ok = text != NULL;
+    free(text);
+    json_decref(children);
+    return ok || kn_fail_memory(err);
+}
+
+static bool write_records(kn_op_call *call, kn_stream *stream, kn_shard *shard, kn_journal *journal,
+                          kn_token *token, kn_err *err) {
     reading r = {.j = kn_json_to(call->text),
-                 .created_ms = stream->created_ms,
-                 .shard = token->shard,
+                 .shard = shard,
                  .left = (uint64_t)kn_input_integer(call, "Limit", 10000)};
+    /* looked at before the journal: what is closed gets no record any more */
+    bool closed = kn_shard_now(stream, shard).closed_ms != 0;
     uint64_t horizon, from, next;
     int64_t late;
     if (!kn_stream_horizon(stream, journal, &horizon, err))
@@ -235,11 +266,29 @@ static bool write_records(kn_op_call *call, kn_stream *stream, kn_journal *journ
     kn_json_end(&r.j, ']');
     token->index = next;
     token->issued_ms = kn_time_now_ms();
-    write_iterator(&r.j, "NextShardIterator", token);
+    if (!closed || next < kn_journal_end(journal))
+        write_iterator(&r.j, "NextShardIterator", token);
+    else if (!write_children(&r.j, stream, shard->number, err))
+        return false;
     kn_json_key(&r.j, "MillisBehindLatest");
     kn_json_int(&r.j, late);
     kn_json_end(&r.j, '}');
+    if (kn_lake_shard_limits(call->lake)) {
+        pthread_mutex_lock(&stream->lock);
+        kn_rates_gave(&shard->rates, r.bytes);
+        pthread_mutex_unlock(&stream->lock);
+    }
     return kn_buf_check(call->text, "the reply", err);
+}
+
+/* With --shard-limits: five calls a second, and two megabytes. */
+static bool check_rate(kn_op_call *call, kn_stream *stream, kn_shard *shard, kn_err *err) {
+    if (!kn_lake_shard_limits(call->lake))
+        return true;
+    pthread_mutex_lock(&stream->lock);
+    bool ok = kn_rates_get(&shard->rates, kn_time_now_ms());
+    pthread_mutex_unlock(&stream->lock);
+    return ok || kn_fail_rate(err, kn_lake_kinesis(call->lake), stream, shard);
 }
 
 /* "Thu Jan 22 01:22:02 UTC 2015", as the message about expiry has it. */
@@ -270,8 +319,10 @@ bool kn_kinesis_get_records(kn_op_call *call, kn_err *err) {
     }
     if (!kn_stream_hold_token(kinesis, &token, &stream, err))
         return false;
-    bool ok = kn_stream_journal(kinesis, stream, token.shard, &journal, err) &&
-              write_records(call, stream, journal, &token, err);
+    kn_shard *shard = kn_stream_shard(stream, token.shard);
+    bool ok = check_rate(call, stream, shard, err) &&
+              kn_stream_journal(kinesis, stream, shard, &journal, err) &&
+              write_records(call, stream, shard, journal, &token, err);
     kn_stream_release(stream);
     return ok;
 }

@@ -49,7 +49,7 @@ bool kn_stream_hold_token(kn_kinesis *kinesis, const kn_token *token, kn_stream 
         *dash = '\0';
     kn_stream *stream = NULL;
     bool ok = kn_stream_hold(kinesis, name, &stream, NULL);
-    if (ok && strcmp(stream->id, token->stream) == 0 && token->shard < stream->shard_count) {
+    if (ok && strcmp(stream->id, token->stream) == 0 && kn_stream_shard(stream, token->shard)) {
         *out = stream;
         return true;
     }
@@ -57,9 +57,22 @@ bool kn_stream_hold_token(kn_kinesis *kinesis, const kn_token *token, kn_stream 
         kn_stream_release(stream);
     char id[KN_SHARD_ID_SIZE];
     kn_shard_id_print(token->shard, id);
+    return kn_fail_shard(err, kinesis, name, id);
+}
+
+bool kn_fail_shard(kn_err *err, const kn_kinesis *kinesis, const char *stream, const char *shard) {
     return kn_fail_aws(err, 400, "ResourceNotFoundException",
-                       "Shard %s in stream %s under account %s does not exist", id, name,
+                       "Shard %s in stream %s under account %s does not exist", shard, stream,
                        kn_lake_account(kinesis->lake));
+}
+
+bool kn_fail_rate(kn_err *err, const kn_kinesis *kinesis, const kn_stream *stream,
+                  const kn_shard *shard) {
+    char id[KN_SHARD_ID_SIZE];
+    kn_shard_id_print(shard->number, id);
+    return kn_fail_aws(err, 400, "ProvisionedThroughputExceededException",
+                       "Rate exceeded for shard %s in stream %s under account %s.", id,
+                       stream->name, kn_lake_account(kinesis->lake));
 }
 
 char *kn_stream_arn(const kn_kinesis *kinesis, const char *name) {

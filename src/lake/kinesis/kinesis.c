@@ -1,8 +1,9 @@
 /* The table of streams: made, found, held, changed, deleted, and loaded when the lake opens.
  *
- * Store, kind "kinesis.stream", by name: {"Created": ms, "Shards": n, "RetentionPeriodHours": n,
- * "OnDemand": bool, "Tags": {...}}. Journals: kinesis/<name>-<created>/shardId-<number>/.
- * A new stream is ACTIVE at once. Left out on purpose: splitting and merging shards. */
+ * Store, kind "kinesis.stream", by name: {"Created": ms, "Shards": n or [...] (layout.h),
+ * "RetentionPeriodHours": n, "OnDemand": bool, "Tags": {...}}. Journals:
+ * kinesis/<name>-<created>/shardId-<number>/. A stream is ACTIVE at once, when it is made and when
+ * its shards change. */
 #include "lake/kinesis/state.h"
 
 #include "base/file.h"
@@ -20,69 +21,9 @@
 
 #define KIND "kinesis.stream"
 #define DOOMED ".deleted-" /* what folders of deleted streams are called until they are gone */
-#define TRIM_EVERY_MS 60000
 
 bool kn_fail_memory(kn_err *err) {
     return kn_fail(err, KN_ENOMEM, "kinesis: out of memory");
-}
-
-/* ---- streams ---- */
-
-static void stream_destroy(kn_stream *stream) {
-    if (!stream)
-        return;
-    for (unsigned i = 0; stream->shards && i < stream->shard_count; i++)
-        kn_journal_close(stream->shards[i].journal);
-    free(stream->shards);
-    json_decref(stream->tags);
-    pthread_mutex_destroy(&stream->lock);
-    pthread_cond_destroy(&stream->idle);
-    free(stream);
-}
-
-/* What can change; the caller holds the stream's lock or owns it alone. */
-static void stream_follow(kn_stream *stream, const json_t *doc) {
-    stream->retention_hours = json_integer_value(json_object_get(doc, "RetentionPeriodHours"));
-    stream->on_demand = json_is_true(json_object_get(doc, "OnDemand"));
-    json_decref(stream->tags);
-    stream->tags = json_incref(json_object_get(doc, "Tags"));
-}
-
-static bool stream_new(const char *name, const json_t *doc, kn_stream **out, kn_err *err) {
-    json_int_t shards = json_integer_value(json_object_get(doc, "Shards"));
-    if (shards < 1 || shards > KN_SHARDS_MAX || strlen(name) > KN_STREAM_NAME_MAX ||
-        !json_is_object(json_object_get(doc, "Tags")))
-        return kn_fail(err, KN_EPARSE, "the store's document of stream %s is damaged", name);
-    kn_stream *stream = calloc(1, sizeof *stream);
-    if (!stream)
-        return kn_fail_memory(err);
-    pthread_mutex_init(&stream->lock, NULL);
-    pthread_cond_init(&stream->idle, NULL);
-    stream->shard_count = (unsigned)shards;
-    stream->created_ms = json_integer_value(json_object_get(doc, "Created"));
-    snprintf(stream->name, sizeof stream->name, "%s", name);
-    snprintf(stream->id, sizeof stream->id, "%s-%" PRId64, name, stream->created_ms);
-    stream_follow(stream, doc);
-    stream->shards = calloc(stream->shard_count, sizeof *stream->shards);
-    if (!stream->shards) {
-        stream_destroy(stream);
-        return kn_fail_memory(err);
-    }
-    for (unsigned i = 0; i < stream->shard_count; i++) {
-        stream->shards[i].begin = kn_hash_begin(i, stream->shard_count);
-        stream->shards[i].end = i + 1 < stream->shard_count
-                                    ? kn_hash_begin(i + 1, stream->shard_count) - 1
-                                    : KN_HASH_TOP;
-    }
-    *out = stream;
-    return true;
-}
-
-static json_t *stream_document(const kn_stream *stream) {
-    return json_pack("{s:I, s:i, s:I, s:b, s:O}", "Created", (json_int_t)stream->created_ms,
-                     "Shards", (int)stream->shard_count, "RetentionPeriodHours",
-                     (json_int_t)stream->retention_hours, "OnDemand", (int)stream->on_demand,
-                     "Tags", stream->tags);
 }
 
 /* ---- the table ---- */
@@ -166,26 +107,32 @@ void kn_stream_each(kn_kinesis *kinesis, const char *after, kn_stream_visitor *v
 /* ---- changes ---- */
 
 static bool count_shards(void *context, const kn_stream *stream) {
-    *(unsigned *)context += stream->shard_count;
+    *(unsigned *)context += stream->shards.open_count;
     return true;
+}
+
+bool kn_kinesis_allow_shards(kn_kinesis *kinesis, unsigned more, kn_err *err) {
+    unsigned present = 0;
+    kn_stream_each(kinesis, NULL, count_shards, &present);
+    return (present <= KN_SHARDS_MAX && more <= KN_SHARDS_MAX - present) ||
+           kn_fail_aws(err, 400, "LimitExceededException",
+                       "This request would exceed the shard limit for the account %s in %s. "
+                       "Current shard count for the account: %u. Limit: %u. Number of additional "
+                       "shards that would have resulted from this request: %u.",
+                       kn_lake_account(kinesis->lake), kn_lake_region(kinesis->lake), present,
+                       KN_SHARDS_MAX, more);
 }
 
 static bool create_locked(kn_kinesis *kinesis, const char *name, unsigned shards, bool on_demand,
                           const json_t *tags, kn_err *err) {
     bool found, inserted;
-    unsigned present = 0;
     const char *account = kn_lake_account(kinesis->lake);
     table_find(kinesis, name, &found); /* only changers write to the table */
     if (found)
         return kn_fail_aws(err, 400, "ResourceInUseException",
                            "Stream %s under account %s already exists.", name, account);
-    kn_stream_each(kinesis, NULL, count_shards, &present);
-    if (shards > KN_SHARDS_MAX - present)
-        return kn_fail_aws(err, 400, "LimitExceededException",
-                           "This request would exceed the shard limit for the account %s in %s. "
-                           "Current shard count for the account: %u. Limit: %u. Number of "
-                           "additional shards that would have resulted from this request: %u.",
-                           account, kn_lake_region(kinesis->lake), present, KN_SHARDS_MAX, shards);
+    if (!kn_kinesis_allow_shards(kinesis, shards, err))
+        return false;
     int64_t now = kn_time_now_ms();
     kinesis->last_created_ms = now > kinesis->last_created_ms ? now : kinesis->last_created_ms + 1;
     json_t *doc =
@@ -196,13 +143,13 @@ static bool create_locked(kn_kinesis *kinesis, const char *name, unsigned shards
     pthread_rwlock_wrlock(&kinesis->table);
     bool ok = doc ? table_reserve(kinesis, err) : kn_fail_memory(err);
     pthread_rwlock_unlock(&kinesis->table);
-    ok = ok && stream_new(name, doc, &stream, err) &&
+    ok = ok && kn_stream_new(name, doc, &stream, err) &&
          kn_store_insert(kn_lake_store(kinesis->lake), KIND, name, doc, &inserted, err);
     json_decref(doc);
     if (ok && !inserted)
         ok = kn_fail(err, KN_ESTATE, "stream %s is in the store but was not loaded", name);
     if (!ok) {
-        stream_destroy(stream);
+        kn_stream_destroy(stream);
         return false;
     }
     pthread_rwlock_wrlock(&kinesis->table);
@@ -255,7 +202,7 @@ bool kn_stream_delete(kn_kinesis *kinesis, const char *name, kn_err *err) {
         pthread_cond_wait(&stream->idle, &stream->lock);
     pthread_mutex_unlock(&stream->lock);
     ok = remove_files(kinesis, stream->id, err);
-    stream_destroy(stream);
+    kn_stream_destroy(stream);
     return ok;
 }
 
@@ -263,71 +210,25 @@ bool kn_stream_change(kn_op_call *call, kn_stream_changer *change, void *context
     kn_kinesis *kinesis = kn_lake_kinesis(call->lake);
     kn_stream *stream = NULL;
     json_t *doc = NULL;
+    kn_shards next = {0};
     pthread_mutex_lock(&kinesis->changing);
     bool ok = kn_stream_hold_input(call, &stream, err);
     if (ok) { /* nothing changes while `changing` is held, so the stream's lock is not needed */
-        json_t *document = stream_document(stream);
+        json_t *document = kn_stream_document(stream);
         doc = json_deep_copy(document);
         json_decref(document);
         ok = (doc || kn_fail_memory(err)) && change(stream, doc, context, err) &&
-             kn_store_put(kn_lake_store(call->lake), KIND, stream->name, doc, err);
-    }
-    if (ok) {
-        pthread_mutex_lock(&stream->lock);
-        stream_follow(stream, doc);
-        pthread_mutex_unlock(&stream->lock);
+             kn_stream_prepare(stream, doc, &next, err);
+        if (ok && !kn_store_put(kn_lake_store(call->lake), KIND, stream->name, doc, err)) {
+            kn_stream_forget(stream, &next);
+            ok = false;
+        }
+        if (ok)
+            kn_stream_follow(stream, doc, &next);
+        kn_stream_release(stream);
     }
     json_decref(doc);
-    if (stream)
-        kn_stream_release(stream);
     pthread_mutex_unlock(&kinesis->changing);
-    return ok;
-}
-
-/* ---- journals ---- */
-
-bool kn_stream_horizon(kn_stream *stream, kn_journal *journal, uint64_t *index, kn_err *err) {
-    pthread_mutex_lock(&stream->lock);
-    int64_t retention_ms = stream->retention_hours * 3600000;
-    pthread_mutex_unlock(&stream->lock);
-    int64_t horizon_ms = kn_time_now_ms() - retention_ms;
-    *index = 0;
-    return horizon_ms <= stream->created_ms ||
-           kn_journal_seek_time(journal, horizon_ms, index, err);
-}
-
-/* Looks for old records at most once a minute. That it cannot is no reason to refuse new ones. */
-static void forget_old(kn_stream *stream, kn_shard *shard) {
-    int64_t now = kn_time_now_ms(), last = shard->trimmed_ms;
-    uint64_t index;
-    kn_err err;
-    if (now - last < TRIM_EVERY_MS && now >= last)
-        return;
-    if (!atomic_compare_exchange_strong(&shard->trimmed_ms, &last, now))
-        return; /* another thread does it */
-    if (!kn_stream_horizon(stream, shard->journal, &index, &err) ||
-        !kn_journal_trim(shard->journal, index, &err))
-        kn_log(KN_LOG_ERROR, "stream %s: old records cannot be removed: %s", stream->name,
-               err.message);
-}
-
-bool kn_stream_journal(kn_kinesis *kinesis, kn_stream *stream, unsigned number, kn_journal **out,
-                       kn_err *err) {
-    kn_shard *shard = &stream->shards[number];
-    bool ok = true;
-    pthread_mutex_lock(&stream->lock);
-    if (!shard->journal) {
-        char path[PATH_MAX];
-        if ((size_t)snprintf(path, sizeof path, "%s/%s/shardId-%012u", kinesis->folder, stream->id,
-                             number) >= sizeof path)
-            ok = kn_fail(err, KN_EINVAL, "folder name is too long: %s", kinesis->folder);
-        else
-            ok = kn_journal_open(path, &shard->journal, err);
-    }
-    *out = shard->journal;
-    pthread_mutex_unlock(&stream->lock);
-    if (ok)
-        forget_old(stream, shard);
     return ok;
 }
 
@@ -337,7 +238,7 @@ static bool load_stream(void *context, const char *name, json_t *doc) {
     void **args = context;
     kn_kinesis *kinesis = args[0];
     kn_stream *stream;
-    if (!table_reserve(kinesis, args[1]) || !stream_new(name, doc, &stream, args[1])) {
+    if (!table_reserve(kinesis, args[1]) || !kn_stream_new(name, doc, &stream, args[1])) {
         args[2] = NULL;
         return false;
     }
@@ -406,7 +307,7 @@ void kn_kinesis_close(kn_kinesis *kinesis) {
     if (!kinesis)
         return;
     for (size_t i = 0; i < kinesis->count; i++)
-        stream_destroy(kinesis->streams[i]);
+        kn_stream_destroy(kinesis->streams[i]);
     free(kinesis->streams);
     free(kinesis->folder);
     kn_md5_free(&kinesis->md5);
@@ -417,17 +318,35 @@ void kn_kinesis_close(kn_kinesis *kinesis) {
 
 /* ---- for the neighbours ---- */
 
+/* The shards of now: those that come during the visits are the next one's. */
+static kn_shard **present_shards(kn_stream *stream, unsigned *count, kn_err *err) {
+    pthread_mutex_lock(&stream->lock);
+    *count = stream->shards.count;
+    kn_shard **shards = malloc(*count * sizeof *shards);
+    if (shards)
+        memcpy(shards, stream->shards.all, *count * sizeof *shards);
+    else
+        kn_fail_memory(err);
+    pthread_mutex_unlock(&stream->lock);
+    return shards;
+}
+
 bool kn_kinesis_each_shard(kn_kinesis *kinesis, const char *name, kn_kinesis_shard_visitor *visit,
                            void *context, kn_err *err) {
     kn_stream *stream;
+    unsigned count;
     if (!kn_stream_hold(kinesis, name, &stream, err))
         return false;
-    bool ok = true, go_on = true;
-    for (unsigned i = 0; ok && go_on && i < stream->shard_count; i++) {
+    kn_shard **shards = present_shards(stream, &count, err);
+    bool ok = shards != NULL, go_on = true;
+    for (unsigned i = 0; ok && go_on && i < count; i++) {
+        const kn_shard_facts *f = &shards[i]->facts;
+        kn_shard_view view = {i, f->created_s, f->parent, f->adjacent};
         kn_journal *journal;
-        ok = kn_stream_journal(kinesis, stream, i, &journal, err);
-        go_on = ok && visit(context, i, journal);
+        ok = kn_stream_journal(kinesis, stream, shards[i], &journal, err);
+        go_on = ok && visit(context, &view, journal);
     }
+    free(shards);
     kn_stream_release(stream);
     return ok;
 }
@@ -441,8 +360,8 @@ bool kn_kinesis_created(kn_kinesis *kinesis, const char *name, int64_t *created_
     return true;
 }
 
-void kn_kinesis_sequence_number(int64_t created_ms, unsigned shard, uint64_t index,
+void kn_kinesis_sequence_number(int64_t created_s, unsigned shard, uint64_t index,
                                 int64_t arrival_ms, char out[64]) {
-    kn_sequence sequence = {created_ms / 1000, index + 1, arrival_ms / 1000, shard};
+    kn_sequence sequence = {created_s, index + 1, arrival_ms / 1000, shard};
     kn_sequence_print(&sequence, out);
 }

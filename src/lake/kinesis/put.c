@@ -1,7 +1,9 @@
-/* PutRecord and PutRecords: decode into one arena, route by hash key, append once per shard.
+/* PutRecord and PutRecords: decode into one arena, route by hash key, append once per shard. The
+ * stream's layout is held from the one to the other; shards are told here by their place among the
+ * open ones.
  *
- * Limits: a record's data and key 1 MiB, a request 500 records and 10 MiB. Throttling is not
- * imitated. */
+ * Limits: a record's data and key 1 MiB, a request 500 records and 10 MiB. Throttling (rates.h) is
+ * imitated when the lake is told to. */
 #include "lake/kinesis/state.h"
 
 #include "base/base64.h"
@@ -14,7 +16,8 @@
 
 #define RECORD_BYTES (1u << 20)
 #define REQUEST_BYTES (10u << 20)
-#define RESULT_BYTES 160 /* of the reply, for a record: enough */
+#define RESULT_BYTES 160   /* of the reply, for a record: enough */
+#define THROTTLED SIZE_MAX /* in place_of, until it is filled */
 
 typedef struct put {
     size_t n;
@@ -24,6 +27,7 @@ typedef struct put {
     size_t *place_of;           /* in records, by place in the request */
     size_t *ends;               /* by shard: where its records end in records */
     bool *failed;               /* by shard */
+    size_t throttled;           /* records: the last ones in records */
     kn_buf arena;
     kn_md5 md5;
 } put;
@@ -72,11 +76,11 @@ static bool hash_of(put *p, const kn_put_entry *entry, kn_hash_key *hash, kn_err
                              (int)entry->hash.n, entry->hash.p);
 }
 
-static unsigned shard_of_hash(const kn_stream *stream, kn_hash_key hash) {
-    unsigned low = 0, high = stream->shard_count - 1;
+static unsigned shard_of_hash(const kn_shards *shards, kn_hash_key hash) {
+    unsigned low = 0, high = shards->open_count - 1;
     while (low < high) { /* the last that begins at or before the key */
         unsigned middle = low + (high - low + 1) / 2;
-        if (stream->shards[middle].begin <= hash)
+        if (shards->open[middle]->facts.begin <= hash)
             low = middle;
         else
             high = middle - 1;
@@ -84,19 +88,47 @@ static unsigned shard_of_hash(const kn_stream *stream, kn_hash_key hash) {
     return low;
 }
 
-/* Routes every record, and orders their places by shard. */
-static bool route(const kn_stream *stream, put *p, const kn_put_entry *entries, kn_err *err) {
+static size_t decoded_size(kn_slice base64) {
+    size_t n = base64.n / 4 * 3;
+    for (size_t i = 1; i <= 2 && i <= base64.n && base64.p[base64.n - i] == '='; i++)
+        n--;
+    return n;
+}
+
+/* With --shard-limits: a shard takes what its rates allow, and none of the rest. */
+static void throttle(kn_stream *stream, put *p, const kn_put_entry *entries) {
+    int64_t now = kn_time_now_ms();
+    pthread_mutex_lock(&stream->lock);
+    for (size_t i = 0; i < p->n; i++) {
+        kn_slice data = entries[i].data;
+        size_t bytes = (p->raw ? data.n : decoded_size(data)) + entries[i].key.n;
+        if (kn_rates_put(&stream->shards.open[p->shard_of[i]]->rates, now, bytes))
+            continue;
+        p->place_of[i] = THROTTLED;
+        p->throttled++;
+    }
+    pthread_mutex_unlock(&stream->lock);
+}
+
+/* Routes every record, and orders the places of those that their shards take. */
+static bool route(kn_kinesis *kinesis, kn_stream *stream, put *p, const kn_put_entry *entries,
+                  kn_err *err) {
+    const kn_shards *shards = &stream->shards;
     for (size_t i = 0; i < p->n; i++) {
         kn_hash_key hash;
         if (!hash_of(p, &entries[i], &hash, err))
             return false;
-        p->shard_of[i] = shard_of_hash(stream, hash);
-        p->ends[p->shard_of[i] + 1]++;
+        p->shard_of[i] = shard_of_hash(shards, hash);
     }
-    for (unsigned s = 0; s < stream->shard_count; s++)
+    if (kn_lake_shard_limits(kinesis->lake))
+        throttle(stream, p, entries);
+    for (size_t i = 0; i < p->n; i++)
+        p->ends[p->shard_of[i] + 1] += p->place_of[i] != THROTTLED;
+    for (unsigned s = 0; s < shards->open_count; s++)
         p->ends[s + 1] += p->ends[s];
+    size_t last = p->n - p->throttled;
     for (size_t i = 0; i < p->n; i++) /* now ends[s] is where s begins, and moves to its end */
-        p->place_of[i] = p->ends[p->shard_of[i]]++;
+        p->place_of[i] = p->place_of[i] == THROTTLED ? last++ : p->ends[p->shard_of[i]]++;
     return true;
 }
 
@@ -146,40 +178,62 @@ static bool take_records(put *p, const kn_put_entry *entries, kn_err *err) {
 
 /* One append per shard. Succeeds when any shard took its records; the others are marked. */
 static bool append(kn_kinesis *kinesis, kn_stream *stream, put *p, kn_err *err) {
-    size_t kept = 0, begin = 0;
+    size_t kept = 0, begin = 0, offered = p->n - p->throttled;
     kn_err why = {0};
-    for (unsigned s = 0; s < stream->shard_count; begin = p->ends[s++]) {
+    for (unsigned s = 0; s < stream->shards.open_count; begin = p->ends[s++]) {
         kn_journal *journal;
         if (p->ends[s] == begin)
             continue;
-        p->failed[s] = !kn_stream_journal(kinesis, stream, s, &journal, &why) ||
-                       !kn_journal_append(journal, p->records + begin, p->ends[s] - begin, &why);
+        p->failed[s] =
+            !kn_stream_journal(kinesis, stream, stream->shards.open[s], &journal, &why) ||
+            !kn_journal_append(journal, p->records + begin, p->ends[s] - begin, &why);
         kept += p->failed[s] ? 0 : p->ends[s] - begin;
     }
-    if (kept == p->n)
+    if (kept == offered)
         return true;
     if (kept == 0) {
         *err = why;
         return false;
     }
     kn_log(KN_LOG_ERROR, "PutRecords to %s: %zu of %zu records were not kept: %s", stream->name,
-           p->n - kept, p->n, why.message); /* the client learns of each, not of the reason */
+           offered - kept, p->n, why.message); /* the client learns of each, not of the reason */
     return true;
 }
 
-static void write_result(kn_json *j, const kn_stream *stream, const put *p, size_t i) {
-    char text[RESULT_BYTES], *end;
+static bool is_throttled(const put *p, size_t i) {
+    return p->place_of[i] >= p->n - p->throttled;
+}
+
+/* Whether the record was not kept, and why. */
+static bool is_refused(const kn_kinesis *kinesis, const kn_stream *stream, const put *p, size_t i,
+                       kn_err *why) {
     unsigned shard = p->shard_of[i];
-    const kn_journal_record *record = &p->records[p->place_of[i]];
-    if (p->failed[shard]) {
-        kn_json_raw(j, KN_SLICE("{\"ErrorCode\":\"InternalFailure\","
-                                "\"ErrorMessage\":\"Internal Service Failure\"}"));
+    if (is_throttled(p, i))
+        return !kn_fail_rate(why, kinesis, stream, stream->shards.open[shard]);
+    return p->failed[shard] &&
+           !kn_fail_aws(why, 500, "InternalFailure", "Internal Service Failure");
+}
+
+static void write_result(kn_json *j, const kn_kinesis *kinesis, const kn_stream *stream,
+                         const put *p, size_t i) {
+    char text[RESULT_BYTES], *end;
+    const kn_shard *shard = stream->shards.open[p->shard_of[i]];
+    kn_err why;
+    if (is_refused(kinesis, stream, p, i, &why)) {
+        kn_json_begin(j, '{');
+        kn_json_key(j, "ErrorCode");
+        kn_json_cstr(j, why.aws_code);
+        kn_json_key(j, "ErrorMessage");
+        kn_json_cstr(j, why.message);
+        kn_json_end(j, '}');
         return;
     }
+    const kn_journal_record *record = &p->records[p->place_of[i]];
     end = stpcpy(text, "{\"SequenceNumber\":\"");
-    kn_kinesis_sequence_number(stream->created_ms, shard, record->index, record->arrival_ms, end);
+    kn_kinesis_sequence_number(shard->facts.created_s, shard->number, record->index,
+                               record->arrival_ms, end);
     end = stpcpy(strchr(end, '\0'), "\",\"ShardId\":\"");
-    kn_shard_id_print(shard, end);
+    kn_shard_id_print(shard->number, end);
     end = stpcpy(strchr(end, '\0'), "\"}");
     kn_json_raw(j, (kn_slice){text, (size_t)(end - text)});
 }
@@ -195,40 +249,50 @@ static void write_count(kn_buf *out, kn_cbor_major major, uint64_t count) {
     kn_buf_append(out, head, (size_t)(kn_cbor_head(head, major, count) - head));
 }
 
-static void write_result_cbor(kn_buf *out, const kn_stream *stream, const put *p, size_t i) {
+static void write_result_cbor(kn_buf *out, const kn_kinesis *kinesis, const kn_stream *stream,
+                              const put *p, size_t i) {
     char text[RESULT_BYTES];
-    unsigned shard = p->shard_of[i];
+    const kn_shard *shard = stream->shards.open[p->shard_of[i]];
     const kn_journal_record *record = &p->records[p->place_of[i]];
+    kn_err why;
     write_count(out, KN_CBOR_MAP, 2);
-    if (p->failed[shard]) {
+    if (is_refused(kinesis, stream, p, i, &why)) {
         write_name(out, KN_SLICE("ErrorCode"));
-        write_name(out, KN_SLICE("InternalFailure"));
+        write_name(out, kn_slice_cstr(why.aws_code));
         write_name(out, KN_SLICE("ErrorMessage"));
-        write_name(out, KN_SLICE("Internal Service Failure"));
+        write_name(out, kn_slice_cstr(why.message));
         return;
     }
     write_name(out, KN_SLICE("SequenceNumber"));
-    kn_kinesis_sequence_number(stream->created_ms, shard, record->index, record->arrival_ms, text);
+    kn_kinesis_sequence_number(shard->facts.created_s, shard->number, record->index,
+                               record->arrival_ms, text);
     write_name(out, kn_slice_cstr(text));
     write_name(out, KN_SLICE("ShardId"));
-    kn_shard_id_print(shard, text);
+    kn_shard_id_print(shard->number, text);
     write_name(out, kn_slice_cstr(text));
 }
 
-/* Everything that can be wrong with the records; p is to be freed in any case. */
-static bool prepare(const kn_kinesis *kinesis, const kn_stream *stream, put *p,
-                    const kn_put_entry *entries, size_t n, kn_err *err) {
-    return put_init(kinesis, p, n, stream->shard_count, err) && route(stream, p, entries, err) &&
-           take_records(p, entries, err);
+/* Everything that can be wrong with the records. After it, also when it fails, finish(). */
+static bool prepare(kn_kinesis *kinesis, kn_stream *stream, put *p, const kn_put_entry *entries,
+                    size_t n, kn_err *err) {
+    pthread_rwlock_rdlock(&stream->layout);
+    return put_init(kinesis, p, n, stream->shards.open_count, err) &&
+           route(kinesis, stream, p, entries, err) && take_records(p, entries, err);
+}
+
+static void finish(kn_stream *stream, put *p) {
+    pthread_rwlock_unlock(&stream->layout);
+    put_free(p);
 }
 
 /* Keeps what was prepared, and answers. */
 static bool keep_all(kn_op_call *call, kn_stream *stream, put *p, kn_err *err) {
-    size_t failures = 0;
-    if (!append(kn_lake_kinesis(call->lake), stream, p, err))
+    size_t failures = p->throttled;
+    kn_kinesis *kinesis = kn_lake_kinesis(call->lake);
+    if (!append(kinesis, stream, p, err))
         return false;
     for (size_t i = 0; i < p->n; i++)
-        failures += p->failed[p->shard_of[i]];
+        failures += !is_throttled(p, i) && p->failed[p->shard_of[i]];
     kn_buf_reserve(call->text, p->n * RESULT_BYTES);
     if (p->raw) {
         write_count(call->text, KN_CBOR_MAP, 2);
@@ -237,7 +301,7 @@ static bool keep_all(kn_op_call *call, kn_stream *stream, put *p, kn_err *err) {
         write_name(call->text, KN_SLICE("Records"));
         write_count(call->text, KN_CBOR_ARRAY, p->n);
         for (size_t i = 0; i < p->n; i++)
-            write_result_cbor(call->text, stream, p, i);
+            write_result_cbor(call->text, kinesis, stream, p, i);
         return kn_buf_check(call->text, "the reply", err);
     }
     kn_json j = kn_json_to(call->text);
@@ -247,7 +311,7 @@ static bool keep_all(kn_op_call *call, kn_stream *stream, put *p, kn_err *err) {
     kn_json_key(&j, "Records");
     kn_json_begin(&j, '[');
     for (size_t i = 0; i < p->n; i++)
-        write_result(&j, stream, p, i);
+        write_result(&j, kinesis, stream, p, i);
     kn_json_end(&j, ']');
     kn_json_end(&j, '}');
     return kn_buf_check(call->text, "the reply", err);
@@ -266,7 +330,8 @@ bool kn_kinesis_put_records(kn_op_call *call, kn_err *err) {
     bool ok = (entries || kn_fail_memory(err)) &&
               prepare(kn_lake_kinesis(call->lake), stream, &p, entries, n, err) &&
               keep_all(call, stream, &p, err);
-    put_free(&p);
+    if (entries)
+        finish(stream, &p);
     free(entries);
     kn_stream_release(stream);
     return ok;
@@ -288,7 +353,7 @@ bool kn_kinesis_put_records_body(kn_op_call *call, bool *taken, kn_err *err) {
         return true;
     *taken = prepare(kinesis, stream, &p, entries, n, err);
     bool ok = !*taken || keep_all(call, stream, &p, err);
-    put_free(&p);
+    finish(stream, &p);
     kn_stream_release(stream);
     return ok;
 }
@@ -306,21 +371,28 @@ static bool check_ordering(kn_op_call *call, const kn_stream *stream, kn_err *er
                        text, stream->name, kn_lake_account(call->lake));
 }
 
+static bool put_one(kn_op_call *call, kn_stream *stream, const kn_put_entry *entry, kn_err *err) {
+    kn_kinesis *kinesis = kn_lake_kinesis(call->lake);
+    put p = {0};
+    bool ok = prepare(kinesis, stream, &p, entry, 1, err);
+    if (ok && p.throttled)
+        ok = kn_fail_rate(err, kinesis, stream, stream->shards.open[p.shard_of[0]]);
+    ok = ok && append(kinesis, stream, &p, err);
+    if (ok) {
+        kn_json j = kn_json_to(call->text);
+        write_result(&j, kinesis, stream, &p, 0);
+        ok = kn_buf_check(call->text, "the reply", err);
+    }
+    finish(stream, &p);
+    return ok;
+}
+
 bool kn_kinesis_put_record(kn_op_call *call, kn_err *err) {
     kn_stream *stream;
-    put p = {0};
     if (!kn_stream_hold_input(call, &stream, err))
         return false;
     kn_put_entry entry = entry_of(call->input);
-    bool ok = check_ordering(call, stream, err) &&
-              prepare(kn_lake_kinesis(call->lake), stream, &p, &entry, 1, err) &&
-              append(kn_lake_kinesis(call->lake), stream, &p, err);
-    if (ok) {
-        kn_json j = kn_json_to(call->text);
-        write_result(&j, stream, &p, 0);
-        ok = kn_buf_check(call->text, "the reply", err);
-    }
-    put_free(&p);
+    bool ok = check_ordering(call, stream, err) && put_one(call, stream, &entry, err);
     kn_stream_release(stream);
     return ok;
 }

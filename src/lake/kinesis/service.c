@@ -4,6 +4,7 @@
 #define NAME "[a-zA-Z0-9_.-]+"
 #define ARN "arn:aws.*:kinesis:.*:\\d{12}:stream/[^[:space:]]+"
 #define SEQUENCE "0|([1-9]\\d{0,128})"
+#define HASH_KEY "0|([1-9]\\d{0,38})"
 
 /* A stream may be given by its name or by its ARN. */
 #define STREAM                                                                                     \
@@ -58,7 +59,7 @@ static const kn_member list_shards_members[] = {
 #define RECORD                                                                                     \
     {.name = "Data", .type = KN_BLOB, .required = true, .max = 1048576},                           \
         {.name = "PartitionKey", .type = KN_STRING, .required = true, .min = 1, .max = 256}, {     \
-        .name = "ExplicitHashKey", .type = KN_STRING, .characters = "0|([1-9]\\d{0,38})"           \
+        .name = "ExplicitHashKey", .type = KN_STRING, .characters = HASH_KEY                       \
     }
 
 static const kn_member record_members[] = {RECORD, END};
@@ -107,6 +108,23 @@ static const kn_member list_tags_members[] = {
 static const kn_member retention_members[] = {
     STREAM, {.name = "RetentionPeriodHours", .type = KN_INTEGER, .required = true}, END};
 
+static const kn_member split_members[] = {
+    STREAM,
+    {SHARD_ID("ShardToSplit"), .required = true},
+    {.name = "NewStartingHashKey", .type = KN_STRING, .required = true, .characters = HASH_KEY},
+    END};
+
+static const kn_member merge_members[] = {STREAM,
+                                          {SHARD_ID("ShardToMerge"), .required = true},
+                                          {SHARD_ID("AdjacentShardToMerge"), .required = true},
+                                          END};
+
+static const kn_member update_count_members[] = {
+    STREAM,
+    {BETWEEN("TargetShardCount", 1, INT32_MAX), .required = true},
+    {.name = "ScalingType", .type = KN_STRING, .required = true},
+    END};
+
 static const kn_member update_mode_members[] = {
     STREAM,
     {.name = "StreamModeDetails", .type = KN_OBJECT, .required = true, .members = mode_members},
@@ -126,9 +144,12 @@ static const kn_op ops[] = {
     {"ListShards", kn_kinesis_list_shards, list_shards_members},
     {"ListStreams", kn_kinesis_list_streams, list_streams_members},
     {"ListTagsForStream", kn_kinesis_list_tags, list_tags_members},
+    {"MergeShards", kn_kinesis_merge_shards, merge_members},
     {"PutRecord", kn_kinesis_put_record, put_record_members},
     {"PutRecords", kn_kinesis_put_records, put_records_members},
     {"RemoveTagsFromStream", kn_kinesis_remove_tags, remove_tags_members},
+    {"SplitShard", kn_kinesis_split_shard, split_members},
+    {"UpdateShardCount", kn_kinesis_update_shard_count, update_count_members},
     {"UpdateStreamMode", kn_kinesis_update_mode, update_mode_members},
     {NULL, NULL, NULL},
 };

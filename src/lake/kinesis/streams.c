@@ -92,7 +92,7 @@ bool kn_kinesis_describe_stream_summary(kn_op_call *call, kn_err *err) {
                              "RetentionPeriodHours", (json_int_t)stream->retention_hours,
                              "StreamCreationTimestamp", (double)stream->created_ms / 1000,
                              "EnhancedMonitoring", "ShardLevelMetrics", "EncryptionType", "NONE",
-                             "OpenShardCount", (int)stream->shard_count, "ConsumerCount", 0);
+                             "OpenShardCount", (int)stream->shards.open_count, "ConsumerCount", 0);
     pthread_mutex_unlock(&stream->lock);
     kn_stream_release(stream);
     free(arn);
@@ -164,7 +164,7 @@ typedef struct totals {
 
 static bool add_totals(void *context, const kn_stream *stream) {
     totals *sum = context;
-    sum->shards += stream->on_demand ? 0 : stream->shard_count;
+    sum->shards += stream->on_demand ? 0 : stream->shards.open_count;
     sum->on_demand += stream->on_demand;
     return true;
 }

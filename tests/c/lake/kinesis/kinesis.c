@@ -59,16 +59,16 @@ typedef struct tally {
 
 static bool note_first(void *context, const kn_journal_record *record) {
     tally *t = context;
-    kn_kinesis_sequence_number(t->created_ms, t->shards, record->index, record->arrival_ms,
+    kn_kinesis_sequence_number(t->created_ms / 1000, t->shards, record->index, record->arrival_ms,
                                t->first);
     return false;
 }
 
-static bool count_shard(void *context, unsigned shard, kn_journal *journal) {
+static bool count_shard(void *context, const kn_shard_view *shard, kn_journal *journal) {
     tally *t = context;
     uint64_t next;
     kn_err err;
-    t->wrong += shard != t->shards;
+    t->wrong += shard->number != t->shards;
     t->wrong += !kn_journal_read(journal, 0, note_first, t, &next, &err);
     t->shards++;
     t->records += kn_journal_end(journal) - kn_journal_begin(journal);
@@ -111,10 +111,10 @@ static bool add_record(void *context, const kn_journal_record *record) {
     return true;
 }
 
-static bool add_shard(void *context, unsigned shard, kn_journal *journal) {
+static bool add_shard(void *context, const kn_shard_view *shard, kn_journal *journal) {
     kn_err err;
     uint64_t next;
-    kn_buf_printf(context, "%u: ", shard);
+    kn_buf_printf(context, "%u: ", shard->number);
     return kn_journal_read(journal, 0, add_record, context, &next, &err);
 }
 
@@ -281,7 +281,7 @@ static void retention(kn_lake *lake) {
     tap_is_int(readable(lake, "old"), 48, "... then those of 48 hours, while their segment lasts");
 }
 
-static bool bounds(void *context, unsigned shard, kn_journal *journal) {
+static bool bounds(void *context, const kn_shard_view *shard, kn_journal *journal) {
     uint64_t *out = context;
     (void)shard;
     out[0] = kn_journal_begin(journal);
