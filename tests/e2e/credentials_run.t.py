@@ -23,6 +23,7 @@ def run(server, amount, *options, variables=None):
         [os.environ["KINESSIS"], "run", "scripts/extended.lua", "--seed", "1", "--target", server.url, "--amount",
          str(amount), "--workers", "4", *options], env=env, capture_output=True, text=True)
     tap.ok("Marked" not in process.stdout + process.stderr, "nothing secret is printed")
+    tap.ok("Sanitizer" not in process.stderr, "nothing leaks", process.stderr)
     return process
 
 

@@ -1,9 +1,10 @@
 /* Credentials over time: who shares them, when they are looked for again, and what a service's
- * refusal does. The environment is the source that changes here; those that expire are driven from
- * outside (tests/e2e/credentials.t.py). */
+ * refusal does. The environment is the source that changes here, and a container agent; a
+ * whole run is in tests/e2e/credentials_run.t.py. */
 #include "aws/identity.h"
 
 #include "aws/call.h"
+#include "base/time.h"
 #include "http_server.h"
 #include "tap.h"
 
@@ -52,6 +53,61 @@ static void shares(void) {
            "there are only these: %s", err.message);
     kn_identity_release(b);
     kn_identity_release(c);
+}
+
+/* ---- many threads ---- */
+
+enum { THREADS = 8, LIFETIME_MS = 1200, VERSIONS = 3 };
+
+static size_t give(void *context, int n, const char *request, const char *body, size_t length,
+                   char *out, size_t room, bool *close) {
+    char expires[32], text[200];
+    (void)context, (void)request, (void)body, (void)length, (void)close;
+    kn_time_iso(expires, kn_time_now_ms() + LIFETIME_MS, true, true);
+    snprintf(text, sizeof text,
+             "{\"AccessKeyId\":\"KEY%d\",\"SecretAccessKey\":\"SECRET%d\",\"Token\":\"t\","
+             "\"Expiration\":\"%s\"}",
+             n, n, expires);
+    return http_answer(out, room, 200, "", text);
+}
+
+/* Updates until the credentials have changed a few times; they are never torn. */
+static void *use(void *user) {
+    static char failed[] = "failed", late[] = "late";
+    kn_identity *identity = user;
+    kn_signer signer = {.version = 0};
+    kn_err err;
+    uint64_t deadline = kn_time_monotonic_ns() + 30000000000u;
+    while (signer.version < VERSIONS && kn_time_monotonic_ns() < deadline) {
+        if (!kn_identity_update(identity, &signer, &err) ||
+            strcmp(signer.credentials.access_key + 3, signer.credentials.secret_key + 6) != 0)
+            return failed;
+        kn_sleep_ms(1);
+    }
+    return signer.version < VERSIONS ? late : NULL;
+}
+
+static void threads(void) {
+    http_server server;
+    http_start(&server, give, NULL);
+    unsetenv("AWS_ACCESS_KEY_ID");
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url, 1);
+    kn_aws_config config = {.region = "eu-west-1"};
+    kn_identity *identity = acquire(&config);
+    pthread_t ids[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        if (pthread_create(&ids[i], NULL, use, identity) != 0)
+            exit(1);
+    for (int i = 0; i < THREADS; i++) {
+        void *problem;
+        pthread_join(ids[i], &problem);
+        tap_is_str(problem, NULL, "thread %d", i);
+    }
+    tap_is_int(server.requests, VERSIONS, "%d threads: each credentials are asked for once",
+               THREADS);
+    kn_identity_release(identity);
+    unsetenv("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    http_stop(&server);
 }
 
 /* ---- a refusal, in a call ---- */
@@ -117,6 +173,7 @@ int main(void) {
     setenv("AWS_CONFIG_FILE", "/nowhere", 1);
     setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere", 1);
     shares();
+    threads();
     refusals();
     return tap_done();
 }
