@@ -11,6 +11,9 @@ local rules = {
   name = { check.text("^[%w_.-]+$", 64, "a delivery stream name: 1 to 64 of a-z A-Z 0-9 _ . -"),
     required = "the delivery stream's name" },
   newline = { check.boolean },
+  aggregate = { function()
+    return "Firehose takes aggregates apart only when it reads a stream: send to kinessis.stream, or leave this out"
+  end },
   max_records = { check.integer(1, 500) },
   max_bytes = { check.integer(1024, 4 << 20) },
   linger_ms = { check.integer(1, 60000) },

@@ -2,7 +2,8 @@
 --- Each has the label and the name that the summary calls it by.
 local sinks = {}
 
-local limits = { "max_records", "max_bytes", "max_record_bytes", "linger_ms", "requests_in_flight" }
+local limits = { "max_records", "max_bytes", "max_record_bytes", "linger_ms", "requests_in_flight",
+  "aggregate", "aggregate_bytes" }
 
 local function request_limits(to, sink)
   for _, name in ipairs(limits) do sink[name] = to[name] end

@@ -11,6 +11,11 @@
 --- max_records (500), max_bytes (5 MiB; 10 MiB where the server allows it), linger_ms (100: how long a
 --- record waits for others), requests_in_flight (4 per worker). max_record_bytes (1 MiB) is of one record;
 --- a stream whose MaxRecordSize was raised takes up to 10 MiB.
+---
+--- aggregate = true puts records that go to one shard together, in the Kinesis Producer Library's format,
+--- in aggregates of aggregate_bytes (50 KiB) at most: a shard takes 1,000 of those a second, too. Who reads
+--- the stream takes them apart: Firehose, `kinessis tail`, the Kinesis Client Library, Lambda with the
+--- library for it. It needs the permission kinesis:ListShards.
 local check = require "kinessis.check"
 local provider = require "kinessis.fake.provider"
 
@@ -26,6 +31,8 @@ local rules = {
     required = "the stream's name" },
   partition_key = { is_key, required = "the name of the field whose value chooses the shard" },
   explicit_hash_key = { is_key },
+  aggregate = { check.boolean },
+  aggregate_bytes = { check.integer(1024, 1 << 20) },
   max_records = { check.integer(1, 500) },
   max_bytes = { check.integer(1024, 10 << 20) },
   max_record_bytes = { check.integer(1024, 10 << 20) },

@@ -31,6 +31,23 @@ local function lost_of(sink, sent)
   return sent.generated - sent.delivered
 end
 
+local most_hot = 3
+
+-- The shards that were throttled, the worst first.
+local function tell_hot_shards(heat, prefix)
+  local hot, records = {}, 0
+  for _, row in ipairs(heat) do
+    records = records + row.records
+    if row.throttled > 0 and row.shard ~= "" then hot[#hot + 1] = row end
+  end
+  table.sort(hot, function(a, b) return a.throttled > b.throttled end)
+  for i = 1, math.min(#hot, most_hot) do
+    log("warning", "%s%s was throttled %s times; it took %d %% of the records.", prefix, hot[i].shard,
+      count(hot[i].throttled), 100 * hot[i].records // math.max(records, 1))
+  end
+  if #hot > most_hot then log("warning", "%s%d other shards were throttled, too.", prefix, #hot - most_hot) end
+end
+
 local function tell_sink(result, sink, sent, title)
   local lost = lost_of(sink, sent)
   local prefix = title and title .. ": " or ""
@@ -44,6 +61,11 @@ local function tell_sink(result, sink, sent, title)
       show_time(latency.p999), show_time(latency.max))
   end
   if sent.throttled > 0 then log("warning", "%s%s sends were throttled.", prefix, count(sent.throttled)) end
+  tell_hot_shards(sent.heat or {}, prefix)
+  if (sent.maybe_twice or 0) > 0 then
+    log("warning", "%s%s records were sent again after no answer came: at most so many arrived twice.", prefix,
+      count(sent.maybe_twice))
+  end
   if lost > 0 then
     log("error", "%s%s of %s messages were not delivered%s", prefix, count(lost), count(sent.generated),
       sent.first_error and ": " .. tostring(sent.first_error) or ".")

@@ -1,11 +1,9 @@
 /* See batch.h. */
 #include "aws/batch.h"
 
-#include "aws/error.h"
 #include "base/base64.h"
 #include "base/cbor.h"
 #include "base/json.h"
-#include "base/time.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -15,7 +13,6 @@ enum {
     MIB = 1024 * KIB,
     KEY_MAX = 256,      /* characters */
     ENTRY_EXTRA = 1700, /* around the data: names, quotes, the longest escaped keys */
-    REPLY_MAX = 16 * MIB,
 };
 
 static const char *const kinesis_transient[] = {"ProvisionedThroughputExceededException",
@@ -148,7 +145,12 @@ static bool is_hash_key(kn_slice s) {
     return s.n < sizeof most - 1 || (s.n == sizeof most - 1 && memcmp(s.p, most, s.n) <= 0);
 }
 
-static bool check_record(const kn_batch *b, kn_slice key, kn_slice hash, size_t size, kn_err *err) {
+static size_t size_of(const kn_batch *b, kn_slice data, kn_slice key) {
+    return data.n + b->newline + (b->rules->keyed ? key.n : 0);
+}
+
+bool kn_batch_check(const kn_batch *b, kn_slice data, kn_slice key, kn_slice hash, kn_err *err) {
+    size_t size = size_of(b, data, key);
     if (size > b->limits.record_bytes)
         return kn_fail(err, KN_ELIMIT, "a record of %zu bytes%s is over the limit of %u", size,
                        b->rules->keyed ? " with its partition key" : "", b->limits.record_bytes);
@@ -255,8 +257,8 @@ static size_t records_end(const kn_batch *b) {
 }
 
 kn_batch_answer kn_batch_add(kn_batch *b, kn_slice data, kn_slice key, kn_slice hash, kn_err *err) {
-    size_t size = data.n + b->newline + (b->rules->keyed ? key.n : 0);
-    if (!check_record(b, key, hash, size, err))
+    size_t size = size_of(b, data, key);
+    if (!kn_batch_check(b, data, key, hash, err))
         return KN_BATCH_REFUSED;
     if (b->count == b->limits.records || size > b->limits.bytes - b->bytes)
         return KN_BATCH_FULL;
@@ -272,8 +274,10 @@ kn_batch_answer kn_batch_add(kn_batch *b, kn_slice data, kn_slice key, kn_slice 
     else
         append_json(b, data, key, hash);
     size_t start = before + (b->wire == KN_WIRE_JSON && b->count > 0);
-    b->entries[b->count++] = (kn_batch_entry){
-        (uint32_t)start, (uint32_t)(b->body.len - start), (uint32_t)size, (uint32_t)data.n, 0, 0};
+    b->entries[b->count++] = (kn_batch_entry){.offset = (uint32_t)start,
+                                              .length = (uint32_t)(b->body.len - start),
+                                              .size = (uint32_t)size,
+                                              .data = (uint32_t)data.n};
     b->bytes += (uint32_t)size;
     return KN_BATCH_ADDED;
 }
@@ -336,136 +340,4 @@ bool kn_batch_read(const kn_batch *b, const kn_batch_entry *entry, kn_buf *scrat
     parts[0].n -= b->newline;
     *out = (kn_batch_record){parts[0], parts[1], parts[2]};
     return true;
-}
-
-/* ---- replies ---- */
-
-static void tell_settled(const kn_batch *b, const kn_batch_entry *entry, const kn_err *why) {
-    if (b->settled)
-        b->settled(b->context, b, entry, why);
-}
-
-/* Most replies say that nothing failed: then the results need no reading. */
-static bool says_none_failed_cbor(const kn_batch *b, kn_slice reply) {
-    kn_cbor_item map, name, count;
-    if (!kn_cbor_take(&reply, &map) || map.major != KN_CBOR_MAP)
-        return false;
-    while (kn_cbor_take(&reply, &name) && name.major == KN_CBOR_TEXT)
-        if (kn_slice_eq_cstr(name.text, b->rules->count_member))
-            return kn_cbor_take(&reply, &count) && count.major == KN_CBOR_UINT && count.value == 0;
-        else if (!kn_cbor_skip(&reply))
-            return false;
-    return false;
-}
-
-/* The name cannot occur inside a JSON string, where its quotes would be escaped. */
-static bool says_none_failed_json(const kn_batch *b, kn_slice reply) {
-    char name[40];
-    int n = snprintf(name, sizeof name, "\"%s\"", b->rules->count_member);
-    const char *at = memmem(reply.p, reply.n, name, (size_t)n);
-    const char *end = reply.p + reply.n;
-    if (!at)
-        return false;
-    at += n;
-    while (at < end && strchr(" \t\r\n:", *at))
-        at++;
-    return at + 1 < end && at[0] == '0' && (at[1] == ',' || at[1] == '}');
-}
-
-static bool is_transient(const kn_batch_rules *rules, const char *code) {
-    for (const char *const *t = rules->transient; *t; t++)
-        if (strcmp(code, *t) == 0)
-            return true;
-    return kn_aws_is_throttle(code);
-}
-
-/* Moves the entry to the end of what is kept. */
-static void keep(kn_batch *b, uint32_t from, uint32_t *kept) {
-    kn_batch_entry e = b->entries[from];
-    size_t to = b->prefix;
-    if (*kept) {
-        const kn_batch_entry *last = &b->entries[*kept - 1];
-        to = last->offset + last->length;
-        if (b->wire == KN_WIRE_JSON)
-            b->body.p[to++] = ',';
-    }
-    memmove(b->body.p + to, b->body.p + e.offset, e.length);
-    e.offset = (uint32_t)to;
-    b->entries[(*kept)++] = e;
-}
-
-/* `now` is one clock read for all records of the reply. */
-static void count_delivered(const kn_batch *b, const kn_batch_entry *e, uint64_t now,
-                            kn_batch_outcome *out) {
-    out->delivered++;
-    out->bytes += e->data;
-    if (b->ages)
-        kn_histogram_add(b->ages, now > e->due_ns ? now - e->due_ns : 0, 1);
-    tell_settled(b, e, NULL);
-}
-
-static void read_results(kn_batch *b, const json_t *results, bool repeat, kn_batch_outcome *out) {
-    uint32_t kept = 0, bytes = 0;
-    uint64_t now = kn_time_monotonic_ns();
-    for (uint32_t i = 0; i < b->count; i++) {
-        const json_t *result = json_array_get(results, i);
-        const char *code = json_string_value(json_object_get(result, "ErrorCode"));
-        const char *why = json_string_value(json_object_get(result, "ErrorMessage"));
-        if (!code) {
-            count_delivered(b, &b->entries[i], now, out);
-            continue;
-        }
-        out->throttled += kn_aws_is_throttle(code);
-        if (repeat && is_transient(b->rules, code)) {
-            bytes += b->entries[i].size;
-            keep(b, i, &kept);
-            continue;
-        }
-        kn_err err;
-        kn_fail_aws(&err, 200, code, "%s %s: a record failed: %s: %s", b->rules->api,
-                    b->rules->operation, code, why ? why : "no reason given");
-        err.retryable = is_transient(b->rules, code);
-        if (out->failed++ == 0)
-            out->error = err;
-        tell_settled(b, &b->entries[i], &err);
-    }
-    b->count = kept;
-    b->bytes = bytes;
-}
-
-/* NULL when it cannot be read. */
-static json_t *load_reply(const kn_batch *b, kn_slice reply) {
-    if (b->wire == KN_WIRE_JSON)
-        return json_loadb(reply.p, reply.n, 0, NULL);
-    kn_err ignored; /* the caller says what reply it was */
-    kn_buf text;
-    kn_buf_init(&text, REPLY_MAX);
-    json_t *root =
-        kn_cbor_to_json(reply, &text, &ignored) ? json_loadb(text.p, text.len, 0, NULL) : NULL;
-    kn_buf_free(&text);
-    return root;
-}
-
-bool kn_batch_settle(kn_batch *b, kn_slice reply, bool repeat, kn_batch_outcome *out, kn_err *err) {
-    *out = (kn_batch_outcome){.error.code = KN_OK};
-    if (b->wire == KN_WIRE_CBOR ? says_none_failed_cbor(b, reply)
-                                : says_none_failed_json(b, reply)) {
-        uint64_t now = kn_time_monotonic_ns();
-        for (uint32_t i = 0; i < b->count; i++)
-            count_delivered(b, &b->entries[i], now, out);
-        kn_batch_clear(b);
-        return true;
-    }
-    json_t *root = load_reply(b, reply);
-    const json_t *results = json_object_get(root, b->rules->results_member);
-    bool ok = json_is_array(results) && json_array_size(results) == b->count;
-    if (ok)
-        read_results(b, results, repeat, out);
-    else
-        kn_fail(err, KN_EPARSE, "%s %s: the reply has no result for each of the %u records",
-                b->rules->api, b->rules->operation, b->count);
-    json_decref(root);
-    if (ok && b->count == 0)
-        kn_batch_clear(b);
-    return ok;
 }

@@ -1,6 +1,5 @@
 /* The body of PutRecords (Kinesis) and PutRecordBatch (Firehose), built record by record: each is
- * encoded (base64 and JSON, or CBOR) straight into it, once. After a reply only the records to be
- * sent again are kept, moved together in place.
+ * encoded (base64 and JSON, or CBOR) straight into it, once. put_reply.h reads what comes back.
  *
  * Limits are exact: records, bytes of data and partition keys before base64, the size of one
  * record. https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html
@@ -10,7 +9,6 @@
 
 #include "aws/operations.h"
 #include "base/buf.h"
-#include "base/histogram.h"
 
 /* What differs between the two services. */
 typedef struct kn_batch_rules {
@@ -31,8 +29,11 @@ typedef struct kn_batch_entry {
     uint32_t offset, length; /* in the body */
     uint32_t size;           /* as the service counts: data, newline and key */
     uint32_t data;           /* bytes of data that the caller gave */
-    uint64_t due_ns;         /* the caller's to set after adding: see ages */
-    uint64_t number;         /* the caller's too: what settled tells the record by */
+    /* The caller's, to set after adding: */
+    uint64_t number, due_ns; /* of the record */
+    uint64_t user_bytes;     /* of user data */
+    uint32_t shard, sends, map_version;
+    void *riders;
 } kn_batch_entry;
 
 typedef struct kn_batch_limits { /* 0: the service's own */
@@ -40,9 +41,7 @@ typedef struct kn_batch_limits { /* 0: the service's own */
     uint32_t record_bytes;       /* of a record, its partition key included */
 } kn_batch_limits;
 
-typedef struct kn_batch kn_batch;
-
-struct kn_batch {
+typedef struct kn_batch {
     const kn_batch_rules *rules;
     char *stream;
     kn_wire wire;
@@ -53,14 +52,7 @@ struct kn_batch {
     kn_batch_entry *entries;
     uint32_t count;
     uint32_t bytes;
-    kn_histogram *ages; /* settle adds what has passed since each delivered record's due_ns; the
-                           caller's, NULL: nowhere */
-    /* settle tells of each record that the batch is done with: delivered (why is NULL) or failed.
-     * The caller's, NULL: not. */
-    void (*settled)(void *context, const kn_batch *batch, const kn_batch_entry *entry,
-                    const kn_err *why);
-    void *context;
-};
+} kn_batch;
 
 /* On failure nothing is held. */
 KN_MUST_CHECK bool kn_batch_init(kn_batch *batch, const kn_batch_rules *rules, const char *stream,
@@ -75,6 +67,10 @@ typedef enum {
     KN_BATCH_FULL,   /* does not fit beside what is there: send that first */
     KN_BATCH_REFUSED /* no request could carry it; err says why */
 } kn_batch_answer;
+
+/* What kn_batch_add would refuse a record for. */
+KN_MUST_CHECK bool kn_batch_check(const kn_batch *batch, kn_slice data, kn_slice key,
+                                  kn_slice explicit_hash_key, kn_err *err);
 
 /* explicit_hash_key: a whole number below 2^128 in decimal digits; empty: none. */
 kn_batch_answer kn_batch_add(kn_batch *batch, kn_slice data, kn_slice key,
@@ -91,17 +87,5 @@ typedef struct kn_batch_record {
  * before) the slices point. */
 KN_MUST_CHECK bool kn_batch_read(const kn_batch *batch, const kn_batch_entry *entry,
                                  kn_buf *scratch, kn_batch_record *out, kn_err *err);
-
-typedef struct kn_batch_outcome {
-    uint32_t delivered, throttled, failed; /* records */
-    uint64_t bytes;                        /* of data delivered */
-    kn_err error;                          /* of the first that failed; code KN_OK when none */
-} kn_batch_outcome;
-
-/* Reads the reply, which is written as the body was sent. Afterwards the batch holds what is worth
- * sending again: the records that failed with a transient code or, unless repeat, none (those count
- * as failed then). Fails when the reply is not one to this request; the batch is unchanged. */
-KN_MUST_CHECK bool kn_batch_settle(kn_batch *batch, kn_slice reply, bool repeat,
-                                   kn_batch_outcome *outcome, kn_err *err);
 
 #endif

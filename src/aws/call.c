@@ -52,7 +52,9 @@ struct kn_aws_call {
     kn_envelope envelope;
     kn_exchange *exchange; /* in flight; else waiting for due_ns */
     uint64_t due_ns;
-    int attempts, throttles;
+    int attempts, throttles, doubts;
+    bool doubtful; /* the last attempt */
+    int timeout_ms;
     bool patient;               /* the caller's own max_attempts: without a quota */
     bool corrected;             /* signed again for the clock */
     bool renewed;               /* signed again with other credentials */
@@ -202,7 +204,9 @@ static const kn_transfer_source *source_of(kn_aws_call *call) {
 
 /* A file has the time that it takes on a slow line. */
 static int timeout_of(const kn_aws_call *call) {
-    int base = call->client->timeout_ms ? call->client->timeout_ms : TIMEOUT_MS;
+    int base = call->client->timeout_ms ? call->client->timeout_ms
+               : call->timeout_ms       ? call->timeout_ms
+                                        : TIMEOUT_MS;
     uint64_t more = call->upload ? kn_upload_size(call->upload) / SLOW_BYTES_PER_MS : 0;
     return more < INT_MAX - (uint64_t)base ? base + (int)more : INT_MAX;
 }
@@ -241,7 +245,12 @@ static bool start_attempt(kn_aws_call *call, kn_err *err) {
 /* ---- what comes back ---- */
 
 static void finish(kn_aws_call *call, const kn_reply *reply, const kn_err *err) {
-    kn_aws_result result = {reply, err, call->attempts, call->throttles};
+    kn_aws_result result = {.reply = reply,
+                            .err = err,
+                            .attempts = call->attempts,
+                            .throttles = call->throttles,
+                            .doubts = call->doubts,
+                            .doubtful = err && call->doubtful};
     call->done(call->context, &result);
     call_destroy(call);
 }
@@ -312,12 +321,14 @@ static void on_transfer(void *context, const kn_reply *reply, bool sent, const k
     }
     bool throttled = kn_aws_is_throttle(failure.aws_code) || failure.http_status == 429;
     call->throttles += throttled;
+    call->doubtful = !throttled && (reply ? reply->status >= 500 : sent);
     kn_retry_answered(retry, throttled, kn_time_monotonic_ns());
     if (reply && correct_clock(call, reply, &failure))
         return;
     if (kn_aws_is_expired(failure.aws_code) && renew(call, &failure))
         return;
     if (may_repeat(call, sent, &failure)) {
+        call->doubts += call->doubtful;
         repeat(call);
         return;
     }
@@ -349,6 +360,7 @@ bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done 
     call->client = c;
     call->body = request->body;
     call->max_reply = request->max_reply;
+    call->timeout_ms = request->timeout_ms;
     call->patient = request->max_attempts > 0;
     call->max_attempts = call->patient               ? request->max_attempts
                          : c->retry.max_attempts > 0 ? c->retry.max_attempts

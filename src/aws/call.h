@@ -59,6 +59,7 @@ typedef struct kn_aws_request {
     size_t max_reply; /* 0: 64 MiB */
     int max_attempts; /* 0: the client's; else the caller's patience, without a quota */
     int delay_ms;     /* before the first attempt */
+    int timeout_ms;   /* of an attempt, where the configuration says none; 0: 60 s */
 } kn_aws_request;
 
 typedef struct kn_aws_result {
@@ -66,6 +67,9 @@ typedef struct kn_aws_result {
     const kn_err *err;     /* NULL on success */
     int attempts;          /* sends */
     int throttles;         /* of them refused for their rate */
+    int doubts; /* of them followed by another, though the server may have acted: it had been sent,
+                   and no answer came, or a 5xx */
+    bool doubtful; /* the last one is such a send, too; only with err */
 } kn_aws_result;
 
 typedef void kn_aws_done(void *context, const kn_aws_result *result);

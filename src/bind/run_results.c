@@ -11,6 +11,12 @@
  *       kind = "kinesis" | "firehose" | "text" | "null", name = of the stream, the file or nil,
  *       generated, delivered, retried, failed, throttled, requests, bytes,
  *       uncertain = of the failed: they may have arrived,
+ *       maybe_twice = records that were sent again though the server may have acted: at most so
+ *                     many duplicates are in the stream
+ *       heat = { { shard = "" (unknown) or its id, records, bytes = taken, throttled = sends,
+ *                  rate = its limit now, where 1 is a shard's 1,000 records/s or 1 MiB/s } },
+ *              of a Kinesis stream: what its answers told; after many of them, what a sample of
+ *              them tells of all
  *       latency = { count, mean, p50, p90, p99, p999, max },     seconds, of delivered records
  *       first_error = why a record failed                        at the end
  *     } },
@@ -46,6 +52,26 @@ static void set_latency(lua_State *L, const kn_latency *latency) {
     lua_setfield(L, -2, "latency");
 }
 
+static void set_heat(lua_State *L, kn_shards *shards) {
+    kn_heat heat;
+    lua_Integer n = 0;
+    lua_newtable(L);
+    for (uint32_t i = 0; kn_shards_heat(shards, i, &heat); i++) {
+        if (heat.records == 0 && heat.throttled == 0)
+            continue;
+        lua_createtable(L, 0, 5);
+        lua_pushstring(L, heat.shard);
+        lua_setfield(L, -2, "shard");
+        set_integer(L, "records", heat.records);
+        set_integer(L, "bytes", heat.bytes);
+        set_integer(L, "throttled", heat.throttled);
+        if (heat.rate > 0)
+            set_number(L, "rate", heat.rate);
+        lua_seti(L, -2, ++n);
+    }
+    lua_setfield(L, -2, "heat");
+}
+
 static void push_totals(lua_State *L, const kn_sink_spec *spec, const kn_run_totals *t) {
     lua_createtable(L, 0, 13);
     lua_pushstring(L, spec->kind_name);
@@ -57,14 +83,17 @@ static void push_totals(lua_State *L, const kn_sink_spec *spec, const kn_run_tot
     set_integer(L, "retried", t->retried);
     set_integer(L, "failed", t->failed);
     set_integer(L, "uncertain", t->uncertain);
+    set_integer(L, "maybe_twice", t->maybe_twice);
     set_integer(L, "throttled", t->throttled);
     set_integer(L, "requests", t->requests);
     set_integer(L, "bytes", t->bytes);
     set_latency(L, &t->latency);
+    if (spec->kind == KN_SINK_KINESIS)
+        set_heat(L, spec->stream.shards);
 }
 
 void kn_run_push_status(lua_State *L, const kn_run_binding *b, const kn_run_status *s) {
-    luaL_checkstack(L, 6, NULL);
+    luaL_checkstack(L, 10, NULL);
     lua_createtable(L, 0, 12);
     set_number(L, "seconds", s->seconds);
     set_integer(L, "generated", s->generated);

@@ -78,6 +78,9 @@ static bool read_sink(lua_State *L, int table, kn_run_binding *b, kn_sink_spec *
     lua_pop(L, 1);
     if (spec->kind == KN_SINK_S3)
         return read_s3_sink(L, table, &b->cursor, spec, err);
+    lua_getfield(L, table, "aggregate");
+    bool aggregate = lua_toboolean(L, -1);
+    lua_pop(L, 1);
     lua_getfield(L, table, "no_newline");
     spec->stream = (kn_sink_stream_config){
         .aws = &spec->aws,
@@ -89,6 +92,8 @@ static bool read_sink(lua_State *L, int table, kn_run_binding *b, kn_sink_spec *
         .requests_in_flight = (uint32_t)kn_field_integer(L, table, "requests_in_flight", 0),
         .linger_ms = (uint32_t)kn_field_integer(L, table, "linger_ms", 0),
         .no_newline = lua_toboolean(L, -1),
+        .aggregate = aggregate,
+        .aggregate_bytes = (uint32_t)kn_field_integer(L, table, "aggregate_bytes", 0),
         .destination = &spec->to,
     };
     spec->to.no_newline = spec->stream.no_newline;
@@ -96,7 +101,7 @@ static bool read_sink(lua_State *L, int table, kn_run_binding *b, kn_sink_spec *
     spec->keys.partition_key = read_key(L, table, "partition_key");
     spec->keys.explicit_hash_key = read_key(L, table, "explicit_hash_key");
     luaL_argcheck(L, spec->stream.stream, KN_RUN_CONFIG, "a stream without a name");
-    return true;
+    return kn_shards_new(&spec->stream.shards, err);
 }
 
 static bool open_dead_letters(lua_State *L, kn_run_binding *b, kn_err *err) {
@@ -155,6 +160,7 @@ void kn_run_close_sinks(kn_run_binding *b) {
         kn_sink_spec *spec = &b->sinks[i];
         kn_text_destroy(spec->text);
         kn_s3_destroy(spec->s3);
+        kn_shards_destroy(spec->stream.shards);
         if (spec->kind == KN_SINK_TEXT && spec->fd >= 0)
             close(spec->fd);
         explicit_bzero(&spec->aws, sizeof spec->aws);

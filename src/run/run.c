@@ -48,6 +48,7 @@ static void add_up(kn_run *run, size_t sink, kn_run_totals *t) {
         t->retried += kn_counted(&s->retried);
         t->failed += kn_counted(&s->failed);
         t->uncertain += kn_counted(&s->uncertain);
+        t->maybe_twice += kn_counted(&s->maybe_twice);
         t->throttled += kn_counted(&s->throttled);
         t->requests += kn_counted(&s->requests);
         t->bytes += kn_counted(&s->bytes);

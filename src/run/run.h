@@ -21,7 +21,8 @@ typedef struct kn_run kn_run;
 
 /* One sink's counters over all workers: as kn_stats. */
 typedef struct kn_run_totals {
-    uint64_t generated, delivered, retried, failed, uncertain, throttled, requests, bytes;
+    uint64_t generated, delivered, retried, failed, uncertain, maybe_twice, throttled, requests,
+        bytes;
     kn_latency latency;
 } kn_run_totals;
 

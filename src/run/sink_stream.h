@@ -20,6 +20,7 @@
 #define KN_RUN_SINK_STREAM_H
 
 #include "aws/config.h"
+#include "run/shards.h"
 #include "run/sink.h"
 
 typedef enum { KN_STREAM_KINESIS, KN_STREAM_FIREHOSE } kn_stream_service;
@@ -33,9 +34,12 @@ typedef struct kn_sink_stream_config {
                              MiB), 4 MiB (Firehose, the most) */
     uint32_t
         max_record_bytes; /* 0: 1 MiB (Kinesis, at most 10 MiB), 1000 KiB (Firehose, the most) */
-    uint32_t requests_in_flight;       /* 0: 4; at most 64 */
-    uint32_t linger_ms;                /* 0: 100 */
-    bool no_newline;                   /* Firehose: do not end each record with a newline */
+    uint32_t requests_in_flight; /* 0: 4; at most 64 */
+    uint32_t linger_ms;          /* 0: 100 */
+    bool aggregate;              /* records travel together (aws/aggregate.h); Kinesis only */
+    uint32_t aggregate_bytes;    /* at most, of an aggregate; 0: 50 KiB */
+    kn_shards *shards;           /* of the stream, shared by all workers; NULL: the sink's own */
+    bool no_newline;             /* Firehose: do not end each record with a newline */
     const kn_destination *destination; /* borrowed; may be NULL */
 } kn_sink_stream_config;
 

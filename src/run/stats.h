@@ -7,16 +7,18 @@
 #include "base/histogram.h"
 
 typedef struct kn_stats {
-    _Atomic uint64_t generated; /* records put; the run counts them */
-    _Atomic uint64_t delivered; /* records the destination acknowledged */
-    _Atomic uint64_t retried;   /* record sends beyond the first */
-    _Atomic uint64_t failed;    /* records given up */
-    _Atomic uint64_t uncertain; /* of those: on their way when given up, they may have arrived */
-    _Atomic uint64_t throttled; /* record sends refused for their rate */
-    _Atomic uint64_t requests;  /* requests sent, retries included */
-    _Atomic uint64_t bytes;     /* record bytes delivered */
-    kn_histogram latency;       /* of delivered records: acknowledged, less kn_record.due_ns */
-    kn_err first_error;         /* why the first record failed; read after the worker ended */
+    _Atomic uint64_t generated;   /* records put; the run counts them */
+    _Atomic uint64_t delivered;   /* records the destination acknowledged */
+    _Atomic uint64_t retried;     /* record sends beyond the first */
+    _Atomic uint64_t failed;      /* records given up */
+    _Atomic uint64_t uncertain;   /* of those: on their way when given up, they may have arrived */
+    _Atomic uint64_t maybe_twice; /* record sends, again, though the server may have acted upon an
+                                     earlier one: at most so many records arrived twice */
+    _Atomic uint64_t throttled;   /* record sends refused for their rate */
+    _Atomic uint64_t requests;    /* requests sent, retries included */
+    _Atomic uint64_t bytes;       /* record bytes delivered */
+    kn_histogram latency;         /* of delivered records: acknowledged, less kn_record.due_ns */
+    kn_err first_error;           /* why the first record failed; read after the worker ended */
 } kn_stats;
 
 static inline void kn_count(_Atomic uint64_t *counter, uint64_t n) {
