@@ -181,6 +181,26 @@ one({ "[]" }, 'fake.array_of("", 0)', "always an empty list")
 one({ "{}" }, "return {}", "always an empty object")
 one({ "null", "[null,1]" }, "fake.optional(fake.array_of(fake.optional(", "nulls in lists")
 one({ '"2022-02-02 10:00:00"', '"2022-02-03 10:00:00"' }, '"timestamp"', "times with a space")
+one({ '"2022-02-02 10:00:00.125"', '"2022-02-03 10:00:00.250"' },
+  'fake.between("2022-02-02T10:00:00Z", "2022-02-03T10:00:00Z", "sql")', "and with milliseconds")
+one({ '"2022-02-03T10:00:00Z"', '"2022-02-02T10:00:00Z"' },
+  'fake.between("2022-02-02T10:00:00Z", "2022-02-03T10:00:00Z", "iso_seconds")', "instants")
+one({ '"2022-02-03T10:00:00.000Z"', '"2022-02-02T10:00:00.999Z"' },
+  'fake.between("2022-02-02T10:00:00Z", "2022-02-03T10:00:00Z")', "instants with milliseconds")
+one({ '"2022-02-03"', '"2022-02-02"' }, 'fake.date("2022-02-02", "2022-02-03")', "dates")
+-- Values that differ: # stands for their number.
+local function many(form, fragment, name)
+  local values = {}
+  for i = 1, 100 do values[i] = '"' .. form:gsub("#", i) .. '"' end
+  one(values, fragment, name)
+end
+many("10.0.0.#", "fake.ipv4()", "IPv4 addresses")
+many("1.22.#", [[shaped(ctx, "1.22.99")]], "but no versions")
+many("2001:db8:0:0:1:2:3:#", "fake.ipv6()", "IPv6 addresses")
+many("10:#:#", "shaped(ctx", "but no times of day")
+many("02:f1:89:5d:#:c4", "shaped(ctx", "nor what is no MAC address")
+many("https://a.example.com/x?y=#&z=1#z", "fake.url()", "addresses of pages")
+many("https://a.example.com/x y #", "fake.sentence(", "but no text with one")
 one({ '"2022-02-02T10:00:00+01:00"', '"2022-02-03T11:00:00+01:00"' }, "Firehose reads no offsets", "times with offsets")
 one({ '"2022-02-30"', '"2022-02-31"' }, "fake.one_of", "what is no date is text")
 local wide = {}

@@ -3,7 +3,7 @@
 ---     local made = guess.field(profile, name, whole)   -- { text =, why = } ; whole: see guess.script
 ---
 --- The order of guesses for text: UUID, time, constant or choice of few values with their weights, mail
---- address, what the field's name says, shape (A99-9999), words.
+--- or network address, what the field's name says, shape (A99-9999), words.
 local sys = require "kinessis.core.sys"
 
 local guess = {}
@@ -176,6 +176,13 @@ local time_forms = {
   ["offset time"] = { "!%Y-%m-%dT%H:%M:%S", "+00:00", "string", "; Firehose reads no offsets, so it is text" },
 }
 
+-- The providers that make such times: of the form, by the digits of its fraction.
+local time_providers = {
+  date = { [0] = 'fake.date("%s", "%s")' },
+  time = { [3] = 'fake.between("%s", "%s", "sql")' },
+  instant = { [0] = 'fake.between("%s", "%s", "iso_seconds")', [3] = 'fake.between("%s", "%s")' },
+}
+
 local function time(t, name, clock)
   local form = time_forms[name]
   local shown = name == "date" and 10 or 20
@@ -185,13 +192,17 @@ local function time(t, name, clock)
     return { text = "fake.now()", why = ("rising times, %s: the clock of the scenario"):format(range) }
   end
   local pattern, after, kind, remark = table.unpack(form)
+  local why = ("%s of %s%s"):format(kind == "date" and "dates" or "times", range, remark or "")
+  local provider = (time_providers[name] or {})[t.fraction]
+  if provider then
+    return { text = provider:format(sys.iso(t.least):sub(1, shown), sys.iso(t.most):sub(1, shown)), why = why }
+  end
   local made = ("os.date(%q, ctx.random(%d, %d))"):format(pattern, t.least // 1, t.most // 1)
   if t.fraction > 0 then
     made = ("%s .. (\".%%0%dd\"):format(ctx.random(0, %d))"):format(made, t.fraction, 10 ^ t.fraction - 1 | 0)
   end
   if after ~= "" then made = ("%s .. %q"):format(made, after) end
-  return { text = derive("return " .. made, kind), why = ("%s of %s%s"):format(kind == "date" and "dates" or "times",
-    range, remark or "") }
+  return { text = derive("return " .. made, kind), why = why }
 end
 
 -- ---- text ----
@@ -253,6 +264,12 @@ local function words(s)
   return { text = ("fake.sentence(%d)"):format(n), why = why .. (", about %d words"):format(n) }
 end
 
+-- What makes texts of a form.
+local addresses = {
+  { "email", "mail addresses" }, { "ipv4", "IPv4 addresses" }, { "mac", "MAC addresses" }, { "ipv6", "IPv6 addresses" },
+  { "url", "addresses of pages" },
+}
+
 local function text(p, name, helpers, clock)
   local s = p.strings
   if s.is.uuid == s.n and not few(p) then return { text = "fake.uuid()", why = "UUIDs" } end
@@ -261,7 +278,9 @@ local function text(p, name, helpers, clock)
   end
   local found = choice(p, quote)
   if found then return found end
-  if s.is.email == s.n then return { text = "fake.email()", why = "mail addresses" } end
+  for _, known in ipairs(addresses) do
+    if s.is[known[1]] == s.n then return { text = ("fake.%s()"):format(known[1]), why = known[2] } end
+  end
   return from_name(s, name) or shaped(s, helpers) or words(s)
 end
 

@@ -77,6 +77,10 @@ end
 profile.forms = {
   { "uuid", "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$" },
   { "email", "^[%w._%%+-]+@[%w-]+%.[%w.-]+$" },
+  { "ipv4", "^%d%d?%d?%.%d%d?%d?%.%d%d?%d?%.%d%d?%d?$" },
+  { "ipv6", "^%x+:%x+:%x+:%x+:%x+:%x+:%x+:%x+$" },
+  { "mac", "^%x%x:%x%x:%x%x:%x%x:%x%x:%x%x$" },
+  { "url", "^https?://[%w.-]+%.[%w-]+[/?#%w][%w%p]*$" },
   { "instant", "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.?%d*Z$", time = true },
   { "time", "^%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d%.?%d*$", time = true },
   { "date", "^%d%d%d%d%-%d%d%-%d%d$", time = true },
