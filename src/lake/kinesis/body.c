@@ -15,7 +15,7 @@ static bool take_string(kn_scan *scan, kn_slice *out) {
 
 /* A key that is short enough in bytes is so in characters. */
 static bool read_entry(kn_scan *scan, kn_put_entry *entry) {
-    kn_token key;
+    kn_token key = {0};
     bool first = true, done;
     for (*entry = (kn_put_entry){0};;) {
         if (!kn_scan_member(scan, &first, &key, &done) || key.escaped)
