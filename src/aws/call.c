@@ -8,6 +8,7 @@
 #include "aws/retry.h"
 #include "aws/settings.h"
 #include "aws/upload.h"
+#include "base/sha256_pair.h"
 #include "base/time.h"
 
 #include <limits.h>
@@ -22,6 +23,8 @@ enum {
     SLOW_BYTES_PER_MS = 64,
     BACKOFF_MS = 100,
     BACKOFF_MAX_MS = 20000,
+    PAIR_BYTES = 16 << 10,
+    PAIR_NS = 2000000,
 };
 
 struct kn_aws_client {
@@ -38,6 +41,9 @@ struct kn_aws_client {
     bool reached;
     bool may_cbor; /* the service takes it, and nobody has turned it off */
     kn_wire wire;
+    bool pairs;            /* two bodies are hashed faster together */
+    kn_aws_call *unpaired; /* its body is not hashed yet */
+    uint64_t large_ns;     /* when the last large body came */
     kn_aws_call *calls;
 };
 
@@ -104,12 +110,15 @@ bool kn_aws_client_new(const kn_aws_config *config, const kn_api *api, kn_aws_cl
         return false;
     }
     choose_wire(c);
+    c->pairs = kn_sha256_pair_works();
     c->place = kn_place_of(c->endpoint.url);
     *out = c;
     return true;
 }
 
 static void call_destroy(kn_aws_call *call) {
+    if (call->client->unpaired == call)
+        call->client->unpaired = NULL;
     if (call->previous)
         call->previous->next = call->next;
     else if (call->client->calls == call)
@@ -352,6 +361,40 @@ static bool open_file(kn_aws_call *call, const char *path, kn_err *err) {
     return kn_buf_check(&e->extra, "the request's headers", err);
 }
 
+static void hash_alone(kn_aws_call *call) {
+    kn_sigv4_hash(call->body, call->envelope.payload);
+}
+
+/* Two bodies are hashed together in little more time than one (base/sha256_pair.h). Where large
+ * ones come fast, every other waits for the next: not longer than PAIR_NS, and not when the caller
+ * waits. */
+static void hash_body(kn_aws_client *c, kn_aws_call *call, uint64_t now) {
+    kn_aws_call *other = c->unpaired;
+    if (!c->pairs || call->body.n < PAIR_BYTES) {
+        hash_alone(call);
+        return;
+    }
+    bool fast = now - c->large_ns < PAIR_NS;
+    c->large_ns = now;
+    c->unpaired = NULL;
+    if (other)
+        kn_sigv4_hash_pair(call->body, call->envelope.payload, other->body,
+                           other->envelope.payload);
+    else if (fast)
+        c->unpaired = call;
+    else
+        hash_alone(call);
+}
+
+/* False: it may go on waiting. */
+static bool end_pairing(kn_aws_client *c, uint64_t now, bool patient) {
+    if (patient && now - c->large_ns < PAIR_NS)
+        return false;
+    hash_alone(c->unpaired);
+    c->unpaired = NULL;
+    return true;
+}
+
 bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done *done,
                    void *context, kn_aws_call **out, kn_err *err) {
     kn_aws_call *call = calloc(1, sizeof *call);
@@ -368,15 +411,15 @@ bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done 
     call->done = done;
     call->context = context;
     bool ok = kn_envelope_init(&call->envelope, &c->endpoint, request, err);
+    uint64_t now = kn_time_monotonic_ns();
     if (ok && request->file)
         ok = open_file(call, request->file, err);
-    else
-        kn_sigv4_hash(call->body, call->envelope.payload);
+    else if (ok)
+        hash_body(c, call, now);
     if (ok) {
-        uint64_t now = kn_time_monotonic_ns();
         uint64_t wait = kn_retry_wait_ns(&c->retry, now);
         call->due_ns = now + (uint64_t)request->delay_ms * 1000000u + wait;
-        ok = call->due_ns > now || start_attempt(call, err);
+        ok = call->due_ns > now || c->unpaired == call || start_attempt(call, err);
     }
     if (!ok) {
         call_destroy(call);
@@ -404,6 +447,8 @@ static int start_due(kn_aws_client *c, int timeout_ms) {
                 timeout_ms = (int)wait;
             continue;
         }
+        if (call == c->unpaired && !end_pairing(c, now, timeout_ms == 0))
+            continue;
         kn_err err;
         if (!start_attempt(call, &err)) {
             finish(call, NULL, &err);

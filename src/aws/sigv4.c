@@ -1,6 +1,7 @@
 /* See sigv4.h. */
 #include "aws/sigv4.h"
 
+#include "base/sha256_pair.h"
 #include "base/time.h"
 #include "net/uri.h"
 
@@ -37,6 +38,13 @@ void kn_sigv4_hash(kn_slice bytes, char hex[65]) {
     unsigned char digest[32];
     must(EVP_Digest(bytes.p, bytes.n, digest, NULL, EVP_sha256(), NULL));
     to_hex(digest, hex);
+}
+
+void kn_sigv4_hash_pair(kn_slice first, char first_hex[65], kn_slice second, char second_hex[65]) {
+    unsigned char digests[2][32];
+    kn_sha256_pair(first, second, digests);
+    to_hex(digests[0], first_hex);
+    to_hex(digests[1], second_hex);
 }
 
 static void hmac(const void *key, size_t n, kn_slice text, unsigned char out[32]) {

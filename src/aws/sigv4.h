@@ -65,6 +65,8 @@ typedef struct kn_sigv4_stages {
 
 /* Lower-case hex SHA-256. */
 void kn_sigv4_hash(kn_slice bytes, char hex[65]);
+/* The same of two, faster; where kn_sha256_pair_works. */
+void kn_sigv4_hash_pair(kn_slice first, char first_hex[65], kn_slice second, char second_hex[65]);
 
 /* Appends the canonical request, and the names of the signed headers ("host;x-amz-date").
  * only: sign just the headers named in this list, as a verifier must; empty: all but those that
