@@ -211,10 +211,22 @@ static void append_json(kn_batch *b, kn_slice data, kn_slice key, kn_slice hash)
     out->len = (size_t)(p - out->p);
 }
 
+static bool is_ascii(kn_slice s) {
+    uint64_t seen = 0, word = 0;
+    size_t i = 0;
+    for (; i + sizeof word <= s.n; i += sizeof word) {
+        memcpy(&word, s.p + i, sizeof word);
+        seen |= word;
+    }
+    for (word = 0; i < s.n; i++)
+        word |= (unsigned char)s.p[i];
+    return ((seen | word) & 0x8080808080808080u) == 0;
+}
+
 /* A text, in which every byte that is not UTF-8 becomes U+FFFD, as in JSON. */
 static char *put_text(char *p, kn_slice text) {
     size_t bad = 0;
-    if (kn_json_plain(text) < text.n)
+    if (!is_ascii(text))
         for (size_t i = 0, n; i < text.n; i += n ? n : 1)
             bad += (n = kn_utf8_length(text.p + i, text.n - i)) == 0;
     p = kn_cbor_head(p, KN_CBOR_TEXT, text.n + 2 * bad);

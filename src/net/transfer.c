@@ -11,8 +11,9 @@
 enum {
     HEADERS_MAX = 64 << 10,
     REPLY_MAX = 64 << 20,
-    REPLY_KEEP = 256 << 10, /* a reused exchange does not hold more than this */
-    UPLOAD_CHUNK = 128 << 10,
+    REPLY_KEEP = 256 << 10,   /* a reused exchange does not hold more than this */
+    UPLOAD_CHUNK = 256 << 10, /* a usual body leaves in one send */
+    REPLY_CHUNK = 64 << 10,   /* and its reply comes in one */
     SECRET_ROOM = 32 << 10,
 };
 
@@ -275,6 +276,7 @@ static void set_options(const kn_transfer *t, kn_exchange *x, const kn_transfer_
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, connect < whole ? connect : whole);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, whole);
     curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_CHUNK);
+    curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)REPLY_CHUNK);
     curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's are not the reply's */
     curl_easy_setopt(e, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE); /* nor ours the proxy's */
     set_tls(t, e);
