@@ -153,6 +153,8 @@ static void link_active(kn_transfer *t, kn_exchange *x) {
 
 /* Keeps the handle and its buffers for the next request. */
 static void make_idle(kn_transfer *t, kn_exchange *x) {
+    for (struct curl_slist *line = x->headers; line; line = line->next)
+        explicit_bzero(line->data, strlen(line->data)); /* tokens are in them */
     curl_slist_free_all(x->headers);
     x->headers = NULL;
     if (x->secret && x->reply_body.p)

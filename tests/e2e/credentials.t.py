@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -270,6 +271,10 @@ def complain(server):
     server.roles = roles
     refuses("nobody at the metadata's address", server, "instance metadata (",
             {**server.imds(), "AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:1"})
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        refuses("metadata that does not answer", server, "a container needs a hop limit of 2",
+                {**server.imds(), "AWS_EC2_METADATA_SERVICE_ENDPOINT": address})
     refuses("a foreign host", server, "use https", {"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://192.0.2.1/x"})
     refuses("a web token that is missing", server, "nowhere", {**WEB, "AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere"})
     server.web_tokens.clear()

@@ -36,4 +36,20 @@ ok "every record is counted" has "2,000 generated, 2,000 delivered, 0 retried, 0
 "$KINESSIS" generate "$folder/scenario.lua" --seed 7 --quiet >"$folder/expected"
 "$KINESSIS" lua tests/interop/read_bucket.lua "$peer_url" delivered records/ >"$folder/arrived"
 ok "each record arrived once, on a line of its own" same_lines "$folder/arrived" "$folder/expected"
+
+# moto's STS gives the role that a profile asks for, and says whose its keys are.
+cat >"$folder/config" <<'INI'
+[profile base]
+aws_access_key_id = AKIAIOSFODNN7EXAMPLE
+aws_secret_access_key = secret
+[profile role]
+role_arn = arn:aws:iam::123456789012:role/ingest
+source_profile = base
+role_session_name = me
+external_id = 42
+INI
+AWS_CONFIG_FILE="$folder/config" AWS_SHARED_CREDENTIALS_FILE=/nowhere AWS_ENDPOINT_URL_STS="$peer_url" \
+    "$KINESSIS" whoami --profile role --target "$peer_url" >"$folder/log" 2>&1
+ok "a role of a profile" same $? 0
+ok "its caller" has "arn:aws:sts::123456789012:assumed-role/ingest/me"
 peer_done
