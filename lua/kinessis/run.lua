@@ -2,6 +2,7 @@
 --- call into kinessis.core.run.
 local capacity = require "kinessis.capacity"
 local options = require "kinessis.options"
+local state = require "kinessis.state"
 local sys = require "kinessis.core.sys"
 
 local run = {}
@@ -99,15 +100,47 @@ local function has_keys(sinks)
   return false
 end
 
+-- What a run goes on from: told, and put into the place of what the options say.
+local function take_up(read, values)
+  local place = state.place(read)
+  local twice = place.doubtful > 0 and (": up to %s may arrive twice"):format(run.count(place.doubtful)) or ""
+  log("Going on at record %s%s%s.", run.count(place.at - read.first),
+    read.amount and " of " .. run.count(read.amount) or "", twice)
+  values.start, values.step = read.clock_start, read.clock_step
+  return place.at, place.left
+end
+
+-- The state file that is to be kept; nil where its folder cannot be made.
+local function state_of(with, about)
+  if not with.state then return nil end
+  local ok, err = sys.mkdirs(with.state:match "^(.*)/[^/]*$" or ".")
+  if not ok then
+    sys.log("warning", ("This run cannot be resumed: %s"):format(tostring(err)))
+    return nil
+  end
+  return { path = with.state, head = state.head(about) }
+end
+
 --- Runs the scenario.
 --- @param values of run.options and --amount
 --- @param with { sinks = of kinessis.core.run, first = index, pace = to keep, where = the target, announce = text,
----   quiet_terminal = records are printed there: no progress line, format = of the plan }
+---   quiet_terminal = records are printed there: no progress line, format = of the plan,
+---   state = path of the state file (nil: none), resume = the state to go on from (kinessis.state) }
 --- @return the summary of kinessis.core.run, or nil and an error
 function run.go(scenario, values, with)
   if values.quiet then sys.log_level "error" end
+  if with.resume then values.seed = with.resume.seed end
   local first, amount, share = share_of(scenario, values, with.first or 0)
   if not first then return nil, amount end
+  local plan = scenario:plan(with.format, has_keys(with.sinks))
+  local fingerprint = plan:fingerprint()
+  local last = with.resume
+  if last and last.fingerprint ~= fingerprint and not values.changed then
+    return nil, sys.error("state", "the schema has changed since the run began: what is left would be other records "
+      .. "(--changed goes on all the same)")
+  end
+  local asked = { first = last and last.first or first, amount = last and last.amount or amount }
+  if last then first, amount = take_up(last, values) end
   local to_terminal = with.quiet_terminal and sys.isatty(1)
   local line = sys.isatty(2) and not values.quiet and not to_terminal and progress_line(amount)
   local seed = pick_seed(scenario, values)
@@ -119,7 +152,7 @@ function run.go(scenario, values, with)
   if with.announce then sys.log("info", with.announce) end
   io.stdout:flush() -- what the script printed comes before the records
   local summary, err = require("kinessis.core.run").go {
-    plan = scenario:plan(with.format, has_keys(with.sinks)),
+    plan = plan,
     format = with.format,
     path = scenario.path,
     sinks = with.sinks,
@@ -134,6 +167,11 @@ function run.go(scenario, values, with)
     closed = (values.closed or scenario.model == "closed") and with.pace ~= nil,
     progress = line and line.draw or nil,
     drain = values.drain,
+    state = state_of(with, {
+      scenario = scenario.path, fingerprint = fingerprint, seed = seed, first = asked.first, amount = asked.amount,
+      clock_start = values.start or scenario.start, clock_step = values.step or scenario.step,
+      target = values.target, part = values.part, started = last and last.started,
+    }),
     dead_letters = with.dead_letters,
     target = values.target,
   }

@@ -297,6 +297,15 @@ static int l_plan_calls_scripts(lua_State *L) {
     return 1;
 }
 
+/* plan:fingerprint() -> 16 hexadecimal digits */
+static int l_plan_fingerprint(lua_State *L) {
+    char text[17];
+    snprintf(text, sizeof text, "%016llx",
+             (unsigned long long)kn_plan_fingerprint(kn_check_plan(L, 1)));
+    lua_pushstring(L, text);
+    return 1;
+}
+
 /* plan:max_length() -> bytes of the longest record, without what functions return */
 static int l_plan_max_length(lua_State *L) {
     lua_pushinteger(L, (lua_Integer)kn_plan_max_length(kn_check_plan(L, 1)));
@@ -473,6 +482,7 @@ int kn_open_plan(lua_State *L) {
     static const luaL_Reg plan_methods[] = {{"cursor", l_plan_cursor},
                                             {"calls_scripts", l_plan_calls_scripts},
                                             {"max_length", l_plan_max_length},
+                                            {"fingerprint", l_plan_fingerprint},
                                             {NULL, NULL}};
     static const luaL_Reg plan_meta[] = {{"__gc", l_plan_gc}, {NULL, NULL}};
     static const luaL_Reg builder_meta[] = {{"__gc", l_builder_gc}, {NULL, NULL}};

@@ -128,6 +128,10 @@ static bool open_cursor(kn_run_binding *b, unsigned worker, kn_cursor **cursor, 
            kn_open_cursor(L, -1, &b->cursor, cursor, &b->threads[worker], err);
 }
 
+static void look_after_state(void *context, kn_run *run) {
+    kn_state_look(((kn_run_binding *)context)->state, run);
+}
+
 static bool open_worker(void *context, unsigned worker, kn_stats *stats, kn_cursor **cursor,
                         kn_sink **sinks, kn_err *err) {
     kn_run_binding *b = context;
@@ -188,8 +192,9 @@ static kn_run_binding *new_binding(lua_State *L) {
  *   closed                the pace waits for the sender
  *   progress(status)
  *   drain                 seconds that a stopped run may take to deliver what it has
- *   dead_letters, target  the file for records that are given up (nil: none), and what it calls the
- *                         target
+ *   state                 { path =, head = } (run/state.h; nil: none); then sinks may have settled
+ * = { { from, to } ... } and position =, of the run that goes on dead_letters, target  the file for
+ * records that are given up (nil: none), and what it calls the target
  *
  * Status and summary: see run_results.c. */
 static int l_run_go(lua_State *L) {
@@ -211,13 +216,21 @@ static int l_run_go(lua_State *L) {
     config.sink_count = b->sink_count;
     for (size_t i = 0; i < b->sink_count; i++)
         config.keys[i] = b->sinks[i].keys;
+    opened = opened && kn_run_open_state(L, b, &config, &err);
+    config.look = b->state ? look_after_state : NULL;
     if (!opened || !kn_run_new(&config, &b->run, &err))
         return kn_host_error(L, &err);
+    if (b->state) /* before the first record is claimed */
+        kn_state_look(b->state, b->run);
     struct sigaction before[KN_STOP_SIGNALS];
     kn_run_listen(before);
     bool ok = kn_run_go(b->run, &summary, &err);
     kn_run_unlisten(before);
     kn_run_push_summary(L, b, &summary, ok ? NULL : &err);
+    if (b->state && !kn_state_end(b->state, b->run, ok && !summary.stopped, &err)) {
+        kn_host_push_error(L, &err);
+        lua_setfield(L, -2, "state_error");
+    }
     return 1;
 }
 

@@ -9,6 +9,7 @@
 #include "run/sink_s3.h"
 #include "run/sink_stream.h"
 #include "run/sink_text.h"
+#include "run/state.h"
 
 #include <lua.h>
 #include <signal.h>
@@ -29,7 +30,8 @@ typedef struct kn_sink_spec {
     kn_sink_stream_config stream;
     kn_run_keys keys;
     kn_destination to;
-    int fd; /* to be closed, or -1 */
+    kn_ranges skip; /* of a resumed run: what is settled already */
+    int fd;         /* to be closed, or -1 */
     kn_text *text;
     kn_expected *expected; /* of a digest: in a userdata of the configuration table */
     kn_s3 *s3;
@@ -49,6 +51,7 @@ typedef struct kn_run_binding {
     size_t sink_count;
     const char *dead_letters_path, *target;
     kn_dead_letters *dead_letters; /* NULL: none are kept */
+    kn_state *state;               /* NULL: the run cannot be resumed */
     lua_State *states[KN_RUN_WORKERS];
     lua_State *threads[KN_RUN_WORKERS]; /* in them, where the functions of fields run */
 } kn_run_binding;
@@ -67,6 +70,10 @@ KN_MUST_CHECK bool kn_run_read_sinks(lua_State *L, kn_run_binding *binding, kn_e
 /* A worker's own sink. */
 KN_MUST_CHECK bool kn_run_open_sink(kn_sink_spec *spec, kn_stats *stats, kn_sink **out,
                                     kn_err *err);
+/* Begins the state file, where the configuration asks for one. After the sinks are read, before
+ * they are opened. */
+KN_MUST_CHECK bool kn_run_open_state(lua_State *L, kn_run_binding *binding,
+                                     const kn_run_config *run, kn_err *err);
 void kn_run_close_sinks(kn_run_binding *binding);
 
 /* SIGINT and SIGTERM, counted while somebody listens (l_run.c); the third ends the process. */

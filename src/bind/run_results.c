@@ -21,6 +21,7 @@
  *       first_error = why a record failed                        at the end
  *     } },
  *     workers, stopped, abandoned, error = what ended the run,    at the end
+ *     state_error = why the run may not be resumed from here,
  *     dead_letters = { path, count, error = why one could not be written } } */
 #include "bind/host.h"
 #include "bind/run_binding.h"

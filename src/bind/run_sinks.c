@@ -7,20 +7,42 @@
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* What a killed run wrote after that is written again. */
+static bool go_on_at(int fd, const char *path, off_t position, kn_err *err) {
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return kn_fail_errno(err, "cannot write %s", path);
+    if (S_ISREG(st.st_mode) && st.st_size < position)
+        return kn_fail(err, KN_ESTATE, "%s is shorter than the run left it: it cannot be resumed",
+                       path);
+    if (S_ISREG(st.st_mode) &&
+        (ftruncate(fd, position) != 0 || lseek(fd, position, SEEK_SET) != position))
+        return kn_fail_errno(err, "cannot write %s", path);
+    return true;
+}
 
 /* False: the file cannot be opened. */
 static bool read_text_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) {
     const char *path = spec->name, *header = kn_field_text(L, table, "header");
     int fd = STDOUT_FILENO;
+    uint64_t position = (uint64_t)kn_field_integer(L, table, "position", 0);
     if (path) {
-        fd = spec->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        int fresh = position ? 0 : O_TRUNC;
+        fd = spec->fd = open(path, O_WRONLY | O_CREAT | fresh | O_CLOEXEC, 0666);
         if (fd < 0)
             return kn_fail_errno(err, "cannot write %s", path);
+        if (position && !go_on_at(fd, path, (off_t)position, err))
+            return false;
     }
     lua_getfield(L, table, "gzip");
-    kn_text_config config = {
-        .fd = fd, .name = path ? path : "stdout", .header = header, .gzip = lua_toboolean(L, -1)};
+    kn_text_config config = {.fd = fd,
+                             .name = path ? path : "stdout",
+                             .header = position ? NULL : header,
+                             .gzip = lua_toboolean(L, -1),
+                             .position = position};
     lua_pop(L, 1);
     return kn_text_new(&config, &spec->text, err);
 }
@@ -61,7 +83,8 @@ static bool read_sink(lua_State *L, int table, kn_run_binding *b, kn_sink_spec *
     lua_pop(L, 1);
     spec->kind_name = kinds[spec->kind];
     spec->name = kn_field_text(L, table, spec->kind == KN_SINK_TEXT ? "path" : "name");
-    spec->to.service = spec->kind_name;
+    const char *service = kn_field_text(L, table, "service");
+    spec->to.service = service ? service : spec->kind_name;
     spec->to.name = spec->name ? spec->name : "";
     if (spec->kind == KN_SINK_NULL)
         return true;
@@ -152,7 +175,52 @@ bool kn_run_open_sink(kn_sink_spec *spec, kn_stats *stats, kn_sink **out, kn_err
     if (!open_sink(spec, stats, out, err))
         return false;
     (*out)->destination = &spec->to;
+    (*out)->skip = spec->skip.count ? &spec->skip : NULL;
     return true;
+}
+
+/* ---- the state file ---- */
+
+/* The list of { from, to } that is settled already. */
+static bool read_settled(lua_State *L, int table, kn_sink_spec *spec, kn_err *err) {
+    if (!kn_settled_new(&spec->to.settled, err))
+        return false;
+    lua_getfield(L, table, "settled");
+    bool ok = true;
+    for (lua_Integer i = 1; ok && lua_istable(L, -1) && i <= luaL_len(L, -1); i++) {
+        lua_geti(L, -1, i);
+        luaL_checktype(L, -1, LUA_TTABLE);
+        lua_geti(L, -1, 1);
+        lua_geti(L, -2, 2);
+        uint64_t from = (uint64_t)luaL_checkinteger(L, -2), to = (uint64_t)luaL_checkinteger(L, -1);
+        ok = kn_ranges_add(&spec->skip, from, to);
+        kn_settled_add_at(spec->to.settled, from, to,
+                          (uint64_t)kn_field_integer(L, table, "position", 0));
+        lua_pop(L, 3);
+    }
+    lua_pop(L, 1);
+    return ok ? true : kn_fail(err, KN_ENOMEM, "out of memory");
+}
+
+bool kn_run_open_state(lua_State *L, kn_run_binding *b, const kn_run_config *run, kn_err *err) {
+    if (lua_getfield(L, KN_RUN_CONFIG, "state") == LUA_TNIL)
+        return true;
+    luaL_checktype(L, -1, LUA_TTABLE);
+    kn_state_config config = {.first = run->first, .paced = run->due != NULL};
+    config.path = kn_field_text(L, lua_gettop(L), "path");
+    config.head = kn_field_text(L, lua_gettop(L), "head");
+    luaL_argcheck(L, config.path && config.head, KN_RUN_CONFIG, "a state without path and head");
+    lua_getfield(L, KN_RUN_CONFIG, "sinks");
+    for (; config.count < b->sink_count; config.count++) {
+        kn_sink_spec *spec = &b->sinks[config.count];
+        lua_geti(L, -1, (lua_Integer)config.count + 1);
+        if (!read_settled(L, lua_gettop(L), spec, err))
+            return false;
+        lua_pop(L, 1);
+        config.destinations[config.count] = &spec->to;
+    }
+    lua_pop(L, 2);
+    return kn_state_new(&config, &b->state, err);
 }
 
 void kn_run_close_sinks(kn_run_binding *b) {
@@ -161,11 +229,15 @@ void kn_run_close_sinks(kn_run_binding *b) {
         kn_text_destroy(spec->text);
         kn_s3_destroy(spec->s3);
         kn_shards_destroy(spec->stream.shards);
+        kn_settled_destroy(spec->to.settled);
+        kn_ranges_free(&spec->skip);
         if (spec->kind == KN_SINK_TEXT && spec->fd >= 0)
             close(spec->fd);
         explicit_bzero(&spec->aws, sizeof spec->aws);
     }
     b->sink_count = 0;
+    kn_state_destroy(b->state);
+    b->state = NULL;
     kn_dead_letters_destroy(b->dead_letters);
     b->dead_letters = NULL;
 }

@@ -252,13 +252,23 @@ const kn_op_type kn_ops_basic[] = {
 };
 /* clang-format on */
 
+static const kn_op_type *const families[] = {kn_ops_basic,  kn_ops_control, kn_ops_random,
+                                             kn_ops_text,   kn_ops_time,    kn_ops_row,
+                                             kn_ops_entity, kn_ops_rewrite};
+enum { FAMILIES = sizeof families / sizeof *families };
+
 const kn_op_type *kn_op_type_find(const char *name) {
-    static const kn_op_type *const families[] = {kn_ops_basic,  kn_ops_control, kn_ops_random,
-                                                 kn_ops_text,   kn_ops_time,    kn_ops_row,
-                                                 kn_ops_entity, kn_ops_rewrite};
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+    for (size_t i = 0; i < FAMILIES; i++)
         for (const kn_op_type *t = families[i]; t->name; t++)
             if (strcmp(t->name, name) == 0)
                 return t;
     return NULL;
+}
+
+const char *kn_op_name(const kn_op *op) {
+    for (size_t i = 0; i < FAMILIES; i++)
+        for (const kn_op_type *t = families[i]; t->name; t++)
+            if (t->run == op->run)
+                return t->name;
+    return "";
 }

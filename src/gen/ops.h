@@ -78,6 +78,7 @@ extern const kn_op_type kn_ops_basic[], kn_ops_control[], kn_ops_random[], kn_op
     { name, KN_KIND_DOUBLE }
 
 const kn_op_type *kn_op_type_find(const char *name); /* NULL when there is none */
+const char *kn_op_name(const kn_op *op);             /* the first that runs like it */
 
 typedef struct kn_span {
     size_t start, end; /* offsets in the buffer; end 0: not made yet */

@@ -352,3 +352,31 @@ uint32_t kn_plan_kept(const kn_plan *plan) {
 size_t kn_plan_max_length(const kn_plan *plan) {
     return plan->longest;
 }
+
+/* FNV-1a. */
+static uint64_t mix(uint64_t hash, const void *bytes, size_t n) {
+    const unsigned char *p = bytes;
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ p[i]) * 0x100000001b3u;
+    return hash;
+}
+
+uint64_t kn_plan_fingerprint(const kn_plan *plan) {
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < plan->op_count; i++) {
+        const kn_op *op = &plan->ops[i];
+        const char *name = op->run ? kn_op_name(op) : "";
+        hash = mix(hash, name, strlen(name));
+        hash = mix(hash, op->prefix, op->prefix_length);
+        hash = mix(hash, &op->span, sizeof op->span);
+        hash = mix(hash, &op->key, sizeof op->key);
+        hash = mix(hash, op->args, sizeof op->args);
+        for (uint64_t k = 0; op->words && k < op->words->count; k++)
+            hash =
+                mix(hash, op->words->text + op->words->items[k].offset, op->words->items[k].length);
+        if (op->words && op->words->threshold)
+            hash = mix(hash, op->words->threshold, op->words->count * sizeof(uint64_t));
+    }
+    hash = mix(hash, plan->picks, plan->pick_count * sizeof *plan->picks);
+    return mix(hash, plan->columns, plan->csv ? plan->column_count * sizeof *plan->columns : 0);
+}

@@ -20,6 +20,7 @@ void kn_claims_init(kn_claims *c, uint64_t first, uint64_t amount, unsigned work
                     bool closed) {
     *c = (kn_claims){.first = first,
                      .next = first,
+                     .limit = UINT64_MAX,
                      .end = amount > UINT64_MAX - first ? UINT64_MAX : first + amount,
                      .workers = workers,
                      .paced = paced,
@@ -66,6 +67,8 @@ static bool take_due(kn_claims *c, kn_block *b) {
     uint64_t now = kn_time_monotonic_ns(), next = c->next - c->first, left = c->end - c->next;
     if (c->closed)
         wait_for_sender(c, now);
+    if (left > c->limit - c->next)
+        left = c->limit - c->next;
     uint64_t due = kn_schedule_due(s, now);
     if (due <= next)
         return false;
@@ -84,11 +87,11 @@ static bool take_due(kn_claims *c, kn_block *b) {
 }
 
 static bool take(kn_claims *c, kn_block *b) {
-    if (c->paused)
+    if (c->paused || c->next >= c->limit)
         return false;
+    uint64_t most = (c->limit < c->end ? c->limit : c->end) - c->next;
     if (!c->paced)
-        *b = (kn_block){
-            .number = c->next_block, .first = c->next, .count = share_of(c, c->end - c->next)};
+        *b = (kn_block){.number = c->next_block, .first = c->next, .count = share_of(c, most)};
     else if (!take_due(c, b))
         return false;
     c->next_block++;
@@ -104,6 +107,20 @@ static void end_claims(kn_claims *c, bool early) {
     c->ending = true;
     c->ended_ns = kn_time_monotonic_ns();
     pthread_cond_broadcast(&c->work);
+}
+
+void kn_claims_limit(kn_claims *c, uint64_t limit) {
+    pthread_mutex_lock(&c->mutex);
+    c->limit = limit;
+    pthread_cond_broadcast(&c->work);
+    pthread_mutex_unlock(&c->mutex);
+}
+
+uint64_t kn_claims_next(kn_claims *c) {
+    pthread_mutex_lock(&c->mutex);
+    uint64_t next = c->next;
+    pthread_mutex_unlock(&c->mutex);
+    return next;
 }
 
 void kn_claims_end(kn_claims *c, bool early) {

@@ -26,6 +26,7 @@ typedef struct kn_claims {
     pthread_mutex_t mutex; /* guards all of this */
     pthread_cond_t work;   /* there is something new to claim, or nothing ever again */
     uint64_t first, next, end;
+    uint64_t limit; /* no record at or after it is handed out */
     uint64_t next_block;
     unsigned workers, idle; /* idle: wait, and have nothing else to look after */
     bool paced, closed, paused, ending;
@@ -56,6 +57,11 @@ typedef struct kn_claimant {
 
 /* Takes the next block, waiting for it. False: nothing is claimed any more. */
 bool kn_claims_take(kn_claims *c, const kn_claimant *who, kn_block *out);
+
+/* Nothing at or after this index is handed out for now. */
+void kn_claims_limit(kn_claims *c, uint64_t limit);
+/* The next record that will be. */
+uint64_t kn_claims_next(kn_claims *c);
 
 /* Ends all claims; `early`: unless all records were claimed, this is a stop. */
 void kn_claims_end(kn_claims *c, bool early);

@@ -2,6 +2,7 @@
 #include "run/crew.h"
 
 #include "base/time.h"
+#include "run/settled.h"
 
 enum { CLOCK_EVERY = 64 }; /* records due when they are made that share one look at the clock */
 
@@ -88,6 +89,8 @@ static bool make_record(kn_worker *w, uint64_t index, uint64_t due_ns, kn_err *e
     kn_record record = {.index = index, .due_ns = due_ns, .data = kn_buf_view(&w->record)};
     for (size_t i = 0; i < w->crew->sink_count; i++) {
         kn_sink *sink = w->sinks[i];
+        if (sink->skip && kn_ranges_hold(sink->skip, index))
+            continue;
         record.partition_key = kept(w, w->crew->keys[i].partition_key);
         record.explicit_hash_key = kept(w, w->crew->keys[i].explicit_hash_key);
         kn_count(&w->stats[i].generated, 1);

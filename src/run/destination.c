@@ -29,3 +29,8 @@ void kn_sink_settle(kn_sink *sink, uint64_t from, uint64_t to) {
     if (sink->destination && sink->destination->settled)
         kn_settled_add(sink->destination->settled, from, to);
 }
+
+void kn_sink_settle_at(kn_sink *sink, uint64_t from, uint64_t to, uint64_t position) {
+    if (sink->destination && sink->destination->settled)
+        kn_settled_add_at(sink->destination->settled, from, to, position);
+}

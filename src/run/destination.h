@@ -21,5 +21,7 @@ bool kn_sink_give_up(kn_sink *sink, const kn_record *record, const kn_err *why, 
 
 /* Records from <= index < to, which came one after another, are delivered. */
 void kn_sink_settle(kn_sink *sink, uint64_t from, uint64_t to);
+/* The same, to a file that has this length with them. */
+void kn_sink_settle_at(kn_sink *sink, uint64_t from, uint64_t to, uint64_t position);
 
 #endif

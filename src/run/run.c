@@ -176,11 +176,21 @@ static bool tick(kn_run *run, kn_err *err) {
         kn_crew_stop(crew);
     if (requests > 1 || (crew->deadline_ns && kn_time_monotonic_ns() > crew->deadline_ns))
         abandon(run);
+    if (c->look)
+        c->look(c->context, run);
     if (c->control && !c->control(c->context, run, err))
         return false;
     if (run->paced && !crew->deadline_ns && !draw(run, err))
         return false;
     return tell_progress(run, err);
+}
+
+void kn_run_limit(kn_run *run, uint64_t index) {
+    kn_claims_limit(&run->crew.claims, index);
+}
+
+uint64_t kn_run_claimed(kn_run *run) {
+    return kn_claims_next(&run->crew.claims);
 }
 
 bool kn_run_step(kn_run *run, int64_t timeout_ms) {

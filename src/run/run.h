@@ -88,6 +88,8 @@ typedef struct kn_run_config {
     /* Called before each look at the pace: what the user wants changed, through the functions
      * below. NULL: nothing. */
     bool (*control)(void *context, kn_run *run, kn_err *err);
+    /* Called at each look, first before anything is claimed: keeps the state file. NULL: not. */
+    void (*look)(void *context, kn_run *run);
     /* How often a stop was asked for: 1 drains, 2 stops at once. Counted by a signal handler. */
     const _Atomic int *stop_requests;
 } kn_run_config;
@@ -123,6 +125,10 @@ void kn_run_pause(kn_run *run, bool paused);
 /* From now on `due` answers for another pace, whose second 0 and record 0 are now; without `paced`
  * all is due at once. What was due already stays due. */
 void kn_run_change_pace(kn_run *run, bool paced);
+
+/* No record at or after this index is begun for now; the next that will be. */
+void kn_run_limit(kn_run *run, uint64_t index);
+uint64_t kn_run_claimed(kn_run *run);
 
 /* Stops what is running, waits for the threads, closes the workers. */
 void kn_run_destroy(kn_run *run);

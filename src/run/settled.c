@@ -81,6 +81,7 @@ void kn_ranges_free(kn_ranges *r) {
 struct kn_settled {
     pthread_mutex_t mutex;
     kn_ranges ranges;
+    uint64_t position;
 };
 
 bool kn_settled_new(kn_settled **out, kn_err *err) {
@@ -106,13 +107,21 @@ void kn_settled_add(kn_settled *s, uint64_t from, uint64_t to) {
     pthread_mutex_unlock(&s->mutex);
 }
 
-bool kn_settled_copy(kn_settled *s, kn_ranges *out) {
+void kn_settled_add_at(kn_settled *s, uint64_t from, uint64_t to, uint64_t position) {
+    pthread_mutex_lock(&s->mutex);
+    if (kn_ranges_add(&s->ranges, from, to))
+        s->position = position;
+    pthread_mutex_unlock(&s->mutex);
+}
+
+bool kn_settled_copy(kn_settled *s, kn_ranges *out, uint64_t *position) {
     pthread_mutex_lock(&s->mutex);
     bool ok = make_room(out, s->ranges.count);
     if (ok && s->ranges.count)
         memcpy(out->list, s->ranges.list, s->ranges.count * sizeof *out->list);
     if (ok)
         out->count = s->ranges.count;
+    *position = s->position;
     pthread_mutex_unlock(&s->mutex);
     return ok;
 }

@@ -36,8 +36,10 @@ typedef struct kn_settled kn_settled; /* shared by threads */
 KN_MUST_CHECK bool kn_settled_new(kn_settled **out, kn_err *err);
 void kn_settled_destroy(kn_settled *settled);
 void kn_settled_add(kn_settled *settled, uint64_t from, uint64_t to);
-/* Into *out, whose memory is used again. False: out of memory. */
-bool kn_settled_copy(kn_settled *settled, kn_ranges *out);
+/* The same, of a file: how long it is with those records. */
+void kn_settled_add_at(kn_settled *settled, uint64_t from, uint64_t to, uint64_t position);
+/* Into *out, whose memory is used again; and the file's length then. False: out of memory. */
+bool kn_settled_copy(kn_settled *settled, kn_ranges *out, uint64_t *position);
 
 typedef struct kn_pending_block {
     uint64_t first;

@@ -46,6 +46,8 @@ struct kn_sink {
     kn_stats *stats; /* of this sink alone; borrowed from the worker */
     /* Borrowed from whoever opened it: what it sends to. NULL: nobody asks for what it gives up. */
     const kn_destination *destination;
+    /* Of a resumed run: records that are settled, and not put again. NULL: none. */
+    const struct kn_ranges *skip;
     /* Borrowed from the run, which sets it after opening: once true, nothing waits any longer. */
     const _Atomic bool *abandon;
     /* Also set by the run, where a worker has several sinks: one that waits (for its turn to write,

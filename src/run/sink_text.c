@@ -20,7 +20,8 @@ struct kn_text {
     int fd;
     bool gzip;
     char *name;
-    kn_turn turn; /* guards the descriptor */
+    kn_turn turn;     /* guards the descriptor, and: */
+    uint64_t written; /* bytes of the file */
 };
 
 typedef struct text_sink {
@@ -67,6 +68,7 @@ static bool write_header(kn_text *text, const char *header, kn_err *err) {
         bytes = kn_buf_view(&packed);
     }
     ok = ok && write_all(text, bytes.p, bytes.n, &never, err);
+    text->written += bytes.n;
     kn_gzip_destroy(gzip);
     kn_buf_free(&line);
     kn_buf_free(&packed);
@@ -86,6 +88,7 @@ bool kn_text_new(const kn_text_config *config, kn_text **out, kn_err *err) {
     }
     text->fd = config->fd;
     text->gzip = config->gzip;
+    text->written = config->position;
     text->name = copy;
     kn_turn_init(&text->turn, copy);
     *out = text;
@@ -118,8 +121,9 @@ static bool flush(text_sink *s, kn_err *err) {
     if (ok) {
         kn_count(&stats->delivered, s->span.records);
         kn_count(&stats->bytes, s->lines.len - s->span.records); /* less the newlines */
+        s->text->written += bytes->len;
         if (s->span.records)
-            kn_sink_settle(&s->base, s->first, s->next);
+            kn_sink_settle_at(&s->base, s->first, s->next, s->text->written);
         kn_due_span_count(&s->span, stats, kn_time_monotonic_ns());
     } else {
         if (err->code != KN_ECANCEL) {

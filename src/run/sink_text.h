@@ -16,6 +16,7 @@ typedef struct kn_text_config {
     const char *name;   /* for messages: "stdout", a path */
     const char *header; /* a line that is written at once; NULL: none */
     bool gzip;
+    uint64_t position; /* of a resumed run: what the file holds already */
 } kn_text_config;
 
 KN_MUST_CHECK bool kn_text_new(const kn_text_config *config, kn_text **out, kn_err *err);

@@ -68,7 +68,7 @@ ok "the other has what was made until then ($n)" eval "head -n $n '$folder/expec
 
 scenario "$folder/local.lua" "kinessis.null {}, kinessis.stdout { format = 'csv' }, kinessis.file { path = '$folder/people.csv', format = 'csv' },"
 "$KINESSIS" run "$folder/local.lua" --seed 3 --data "$folder/none" >"$folder/out" 2>"$log"
-ok "destinations of this machine need no target" same $?/"$(ls "$folder/none" 2>/dev/null)" 0/
+ok "destinations of this machine need no target" same $?/"$(ls "$folder/none" 2>/dev/null)" 0/runs
 ok "CSV begins with the names" same "$(head -n 1 "$folder/people.csv")" "uuid,name"
 ok "and is the same on stdout" cmp "$folder/out" "$folder/people.csv"
 scenario "$folder/packed.lua" "kinessis.file { path = '$folder/people.csv.gz', format = 'csv' }, kinessis.null {},"

@@ -4,6 +4,7 @@ local pace = require "kinessis.pace"
 local runner = require "kinessis.run"
 local sinks = require "kinessis.sinks"
 local stack = require "kinessis.stack"
+local state = require "kinessis.state"
 local sys = require "kinessis.core.sys"
 local target = require "kinessis.target"
 local told = require "kinessis.summary"
@@ -19,10 +20,19 @@ local function rate(text)
   return read
 end
 
--- What is kept of a run, in the data folder whatever the target.
-local function file_of(scenario, values, extension)
-  local name = scenario.path:match("([^/]+)$"):gsub("%.lua$", "")
-  return ("%s/runs/%s%s"):format(target.data_folder(values.data), name, extension)
+--- What --resume goes on from.
+--- @return the state, or nil; and an error
+local function last_state(path, values, list)
+  if not values.resume then return nil end
+  for _, name in ipairs { "seed", "amount", "start", "step" } do
+    if values[name] then options.usage("--%s does not go with --resume: the run goes on as it began", name) end
+  end
+  local last, err = state.read(path)
+  if not last then return nil, err end
+  local ok
+  ok, err = state.hand_over(last, list)
+  if not ok then return nil, err end
+  return last
 end
 
 local function go(scenario, values, where)
@@ -34,6 +44,13 @@ local function go(scenario, values, where)
   if #list == 0 then
     return nil, sys.error("script", scenario.path .. ": has neither `to` nor `print`: nowhere to send records")
   end
+  local state_path = values.state or state.path(scenario.path, values)
+  local last, unread = last_state(state_path, values, list)
+  if unread then return nil, unread end
+  if last and state.place(last).left == 0 then
+    log("info", "Nothing is left to do: the run that ended at %s is complete.", last.updated)
+    return 0
+  end
   local summary, err = runner.go(scenario, values, {
     announce = "Started data generation.",
     sinks = list,
@@ -41,10 +58,13 @@ local function go(scenario, values, where)
     pace = values.rate or scenario.pace,
     where = where,
     quiet_terminal = sinks.print(list),
-    dead_letters = where and (values.dead_letter or file_of(scenario, values, ".dead.jsonl")),
+    dead_letters = where and (values.dead_letter or state.path(scenario.path, values, ".dead.jsonl")),
+    state = not values.dry_run and #scenario.destinations > 0 and state_path or nil,
+    resume = last,
   })
   if not summary then return nil, err end
   local all = told.tell(summary, list)
+  if summary.state_error then log("error", "The run's state could not be kept: %s", tostring(summary.state_error)) end
   local flushed, flush_error = true, nil
   if where then flushed, flush_error = where:flush() end
   if summary.error and not told.tells_error(summary, list, summary.error) then
@@ -59,7 +79,7 @@ return {
   description = "The target lake is an embedded Kinesis, Firehose, S3, Glue and Athena: what the scenario needs is\n"
     .. "made there. On AWS nothing is made unless --provision is given. Ctrl-C delivers what was generated\n"
     .. "and stops; a second one stops at once. Exits 1 when any record was not delivered: kinessis redrive\n"
-    .. "sends those again.\n",
+    .. "sends those again. --resume goes on after a run that was stopped or killed.\n",
   arguments = { { "FILE", "the scenario" } },
   options = {
     { "--amount", "N", "how many records (default: the scenario's; without any, until Ctrl-C)", short = "-n",
@@ -71,6 +91,10 @@ return {
     { "--dry-run", nil, "generate at the scenario's pace, send nothing" },
     { "--drain", "TIME", "how long Ctrl-C lets deliver what was generated (default: 10s)", parse = options.duration },
     { "--dead-letter", "FILE", "for records that cannot be delivered (default: .kinessis/runs/<scenario>.dead.jsonl)",
+      parse = options.text },
+    { "--resume", nil, "go on with the scenario's last run, however it ended" },
+    { "--changed", nil, "with --resume: although the schema is another one now" },
+    { "--state", "FILE", "what a run notes for --resume (default: .kinessis/runs/<scenario>.json)",
       parse = options.text },
     { "--provision", nil, "make what the scenario's stack lacks, on AWS too" },
     table.unpack(table.move(target.options, 1, #target.options, #runner.options + 1,

@@ -52,6 +52,7 @@ static void pending(void) {
     kn_err err;
     kn_settled *settled;
     kn_ranges r = {0};
+    uint64_t position;
     if (!kn_settled_new(&settled, &err))
         return;
     kn_pending p = {.settled = settled};
@@ -71,17 +72,17 @@ static void pending(void) {
         kn_pending_settle(&p, came[i]);
         if (i % 500 == 0) {
             bool early = false;
-            tap_ok(kn_settled_copy(settled, &r), "copied");
+            tap_ok(kn_settled_copy(settled, &r, &position), "copied");
             for (int k = i + 1; k < N; k++)
                 early = early || kn_ranges_hold(&r, came[k]);
             tap_ok(!early, "nothing is settled before its time (%d)", i);
         }
     }
     kn_pending_settle(&p, 3); /* never came */
-    bool copied = kn_settled_copy(settled, &r);
+    bool copied = kn_settled_copy(settled, &r, &position);
     tap_ok(copied && !kn_ranges_hold(&r, came[N - 1]), "the last one's block is not settled");
     kn_pending_settle(&p, came[N - 1]);
-    copied = kn_settled_copy(settled, &r);
+    copied = kn_settled_copy(settled, &r, &position);
     tap_is_int(copied ? kn_ranges_total(&r) : 0, N, "at the end every record is");
     for (int i = 0; i < 100000; i++) { /* one stays open: what is done makes room */
         kn_pending_put(&p, index + 2 * (uint64_t)i);

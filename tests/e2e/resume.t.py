@@ -1,0 +1,171 @@
+"""kinessis run --resume: a run that is killed at random points and resumed until it is done loses nothing, and repeats no
+more than it says."""
+
+import collections
+import gzip
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, "tests/support")
+import lake
+import tap
+
+try:
+    import boto3  # noqa: F401
+except ImportError:
+    tap.skip_all("boto3 is not installed")
+
+seed = int(os.environ.get("KINESSIS_TEST_SEED", time.time()))
+print(f"# KINESSIS_TEST_SEED={seed}", flush=True)
+chance = random.Random(seed)
+AMOUNT = 30000
+
+SCENARIO = """
+local kinessis = require "kinessis"
+local fake = kinessis.fake
+return kinessis.scenario {
+  records = kinessis.schema("person", { { "n", fake.sequence(0) }, { "uuid", fake.uuid() }%s }),
+  amount = %d,
+  to = {
+    kinessis.stream { name = "people", partition_key = "uuid", max_records = 200 },
+    kinessis.s3 { bucket = "objects", size = "100KB" },
+    kinessis.file { path = "%s" },
+  },
+}
+"""
+
+
+def scenario(more=""):
+    path = os.path.join(pond.folder, "people.lua")
+    with open(path, "w") as file:
+        file.write(SCENARIO % (more, AMOUNT, os.path.join(pond.folder, "people.jsonl.gz")))
+    return path
+
+
+def command(*arguments):
+    return [lake.KINESSIS, "run", *arguments, "--data", pond.folder]
+
+
+def run(*arguments):
+    return subprocess.run(command(*arguments), capture_output=True, text=True, timeout=120)
+
+
+def state():
+    with open(os.path.join(pond.folder, "runs/people.json")) as file:
+        return json.load(file)
+
+
+def numbers_of_stream():
+    kinesis = pond.client("kinesis")
+    found = collections.Counter()
+    for shard in kinesis.list_shards(StreamName="people")["Shards"]:
+        iterator = kinesis.get_shard_iterator(StreamName="people", ShardId=shard["ShardId"],
+                                              ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+        while True:
+            reply = kinesis.get_records(ShardIterator=iterator)
+            found.update(json.loads(record["Data"])["n"] for record in reply["Records"])
+            iterator = reply["NextShardIterator"]
+            if not reply["Records"]:
+                break
+    return found
+
+
+def numbers_of_lines(text):
+    return [json.loads(line)["n"] for line in text.splitlines()]
+
+
+def numbers_of_objects():
+    s3 = pond.client("s3")
+    keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket="objects")["Contents"]]
+    return numbers_of_lines(b"".join(
+        gzip.decompress(s3.get_object(Bucket="objects", Key=key)["Body"].read()) for key in sorted(keys)))
+
+
+with lake.Lake() as pond:
+    path = scenario()
+    said, kills = 0, 0
+    arguments = ["--rate", "15000", "--workers", "3"]
+    while True:
+        process = subprocess.Popen(command(path, *arguments), stderr=subprocess.PIPE, text=True)
+        time.sleep(chance.uniform(0.1, 1.2))
+        process.kill()
+        error = process.communicate()[1]
+        match = re.search(r"up to ([\d,]+) may arrive twice", error)
+        said += int(match.group(1).replace(",", "")) if match else 0
+        if process.returncode == 0:
+            break
+        kills += 1
+        if os.path.exists(os.path.join(pond.folder, "runs/people.json")):
+            arguments = ["--rate", "15000", "--resume", "--workers", str(chance.randint(1, 4))]
+        if kills > 60:
+            break
+    tap.equal(process.returncode, 0, f"after {kills} kills the run is done")
+    last = state()
+    tap.equal((last["finished"], last["amount"], last["claimed"]), (True, AMOUNT, AMOUNT), "and its state says so")
+    tap.ok(all(to["settled"] == [[0, AMOUNT]] for to in last["destinations"]), "everything is settled", last)
+    found = numbers_of_stream()
+    tap.equal([n for n in range(AMOUNT) if n not in found], [], "every record is in the stream")
+    twice = sum(found.values()) - AMOUNT
+    tap.ok(twice <= said, f"{twice} are there twice: no more than the {said} that were said")
+    tap.equal(numbers_of_objects(), list(range(AMOUNT)), "the objects hold each record once, in order")
+    with gzip.open(os.path.join(pond.folder, "people.jsonl.gz")) as file:
+        tap.equal(numbers_of_lines(file.read()), list(range(AMOUNT)), "so does the file")
+
+    result = run(path, "--resume")
+    tap.ok(result.returncode == 0 and "Nothing is left to do" in result.stderr, "a run that is done has nothing left",
+           result.stderr)
+
+    # ---- stopped ----
+
+    process = subprocess.Popen(command(path, "--rate", "15000"), stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    while "Started" not in process.stderr.readline():
+        pass
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    stopped = state()
+    at = stopped["claimed"]
+    tap.ok(not stopped["finished"] and stopped["reserved"] == at < AMOUNT, f"stopped at record {at}", stopped)
+    tap.ok(all(to["settled"] == [[0, at]] for to in stopped["destinations"]), "with everything before it settled")
+
+    changed = scenario(', { "more", true }')
+    result = run(changed, "--resume")
+    tap.ok(result.returncode == 1 and "the schema has changed" in result.stderr, "another schema is refused",
+           result.stderr)
+    for options, text in ((("--seed", "3"), "--seed does not go with --resume"), (("--amount", "3"), "--amount does")):
+        result = run(changed, "--resume", *options)
+        tap.ok(result.returncode == 2 and text in result.stderr, f"{options[0]} is refused", result.stderr)
+    result = run(changed, "--resume", "--changed")
+    tap.ok(result.returncode == 0 and f"Going on at record {at:,} of {AMOUNT:,}." in result.stderr,
+           "unless it is told otherwise; and nothing arrives twice", result.stderr)
+    with gzip.open(os.path.join(pond.folder, "people.jsonl.gz")) as file:
+        lines = file.read().splitlines()
+    tap.equal([line.endswith(b'"more":true}') for line in lines], [n >= at for n in range(AMOUNT)],
+              "the file goes on where it was")
+
+    # ---- mistakes ----
+
+    result = run(path, "--resume", "--state", os.path.join(pond.folder, "absent.json"))
+    tap.ok(result.returncode == 1 and "cannot read the state of a run" in result.stderr, "no state is an error",
+           result.stderr)
+    with open(os.path.join(pond.folder, "wrong.json"), "w") as file:
+        file.write("{}")
+    result = run(path, "--resume", "--state", os.path.join(pond.folder, "wrong.json"))
+    tap.ok(result.returncode == 1 and "is not the state of a run" in result.stderr, "so is what is none", result.stderr)
+    text = open(path).read().replace('"objects"', '"others"')
+    with open(path, "w") as file:
+        file.write(text)
+    result = run(path, "--resume")
+    tap.ok(result.returncode == 1 and "other destinations" in result.stderr, "so are other destinations", result.stderr)
+    result = run(path, "-n", "10", "--state", "/dev/null/x")
+    tap.ok("cannot be resumed" in result.stderr and result.returncode == 0,
+           "a state that cannot be kept is said, and no reason not to run", result.stderr)
+
+tap.done()
