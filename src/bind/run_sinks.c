@@ -86,6 +86,8 @@ static bool read_sink(lua_State *L, int table, kn_run_binding *b, kn_sink_spec *
     const char *service = kn_field_text(L, table, "service");
     spec->to.service = service ? service : spec->kind_name;
     spec->to.name = spec->name ? spec->name : "";
+    spec->keys.partition_key = read_key(L, table, "partition_key");
+    spec->keys.explicit_hash_key = read_key(L, table, "explicit_hash_key");
     if (spec->kind == KN_SINK_NULL)
         return true;
     if (spec->kind == KN_SINK_TEXT)
@@ -121,8 +123,6 @@ static bool read_sink(lua_State *L, int table, kn_run_binding *b, kn_sink_spec *
     };
     spec->to.no_newline = spec->stream.no_newline;
     lua_pop(L, 1);
-    spec->keys.partition_key = read_key(L, table, "partition_key");
-    spec->keys.explicit_hash_key = read_key(L, table, "explicit_hash_key");
     luaL_argcheck(L, spec->stream.stream, KN_RUN_CONFIG, "a stream without a name");
     return kn_shards_new(&spec->stream.shards, err);
 }

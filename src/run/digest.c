@@ -205,15 +205,15 @@ static int compare_numbers(uint64_t a, uint64_t b) {
     return (a > b) - (a < b);
 }
 
-static int by_row(const void *x, const void *y) {
-    const kn_digest_entry *a = x, *b = y;
-    int order = compare_numbers(a->row, b->row);
-    return order ? order : compare_numbers(a->place, b->place);
+/* By key, then by value. */
+static int compare_records(const kn_digest_entry *a, const kn_digest_entry *b) {
+    int order = compare_numbers(a->key, b->key);
+    return order ? order : compare_numbers(a->row, b->row);
 }
 
-static int by_key(const void *x, const void *y) {
+static int by_record(const void *x, const void *y) {
     const kn_digest_entry *a = x, *b = y;
-    int order = compare_numbers(a->key, b->key);
+    int order = compare_records(a, b);
     return order ? order : compare_numbers(a->place, b->place);
 }
 
@@ -224,39 +224,41 @@ static int by_verdict(const void *x, const void *y) {
     return order ? order : compare_numbers(a->found, b->found);
 }
 
-static size_t same_rows(const kn_digest_entry *e, size_t from, size_t end) {
-    size_t at = from;
-    while (at < end && e[at].row == e[from].row)
-        at++;
-    return at - from;
+/* How many entries from e on are one record, all equal to `record`. */
+static size_t count_equal(const kn_digest_entry *e, size_t left, const kn_digest_entry *record) {
+    size_t n = 0;
+    while (n < left && compare_records(&e[n], record) == 0)
+        n++;
+    return n;
 }
 
 /* What is left on one side goes to the front of that side; what is there too often is a finding. */
 static void cancel_equal(kn_digest *expected, kn_digest *found, size_t *missing, size_t *strange,
                          kn_digest_finding *out, size_t *n) {
     kn_digest_entry *e = expected->entries, *f = found->entries;
-    size_t i = 0, j = 0;
+    size_t e_left = expected->entry_count, f_left = found->entry_count;
     *missing = *strange = 0;
-    while (i < expected->entry_count || j < found->entry_count) {
-        bool has_e = i < expected->entry_count, has_f = j < found->entry_count;
-        uint64_t row = has_e && (!has_f || e[i].row <= f[j].row) ? e[i].row : f[j].row;
-        size_t in_e = has_e && e[i].row == row ? same_rows(e, i, expected->entry_count) : 0;
-        size_t in_f = has_f && f[j].row == row ? same_rows(f, j, found->entry_count) : 0;
-        uint64_t place = in_e ? e[i].place : 0;
+    while (e_left || f_left) {
+        bool from_e = e_left && (!f_left || compare_records(e, f) <= 0);
+        kn_digest_entry record = from_e ? *e : *f;
+        size_t in_e = count_equal(e, e_left, &record), in_f = count_equal(f, f_left, &record);
         for (size_t k = in_f; k < in_e; k++)
-            e[(*missing)++] = e[i + k];
+            expected->entries[(*missing)++] = e[k];
         for (size_t k = in_e; k < in_f; k++) {
             if (in_e)
-                out[(*n)++] = (kn_digest_finding){KN_RECORD_DUPLICATED, place, f[j + k].place};
+                out[(*n)++] = (kn_digest_finding){KN_RECORD_DUPLICATED, record.place, f[k].place};
             else
-                f[(*strange)++] = f[j + k];
+                found->entries[(*strange)++] = f[k];
         }
-        i += in_e;
-        j += in_f;
+        e += in_e;
+        e_left -= in_e;
+        f += in_f;
+        f_left -= in_f;
     }
 }
 
-/* A record that is missing and a strange one with its key are one that was altered. */
+/* A record that is missing and a strange one with its key are one that was altered; both lists are
+ * in the order of their keys. */
 static void pair_by_key(const kn_digest_entry *missing, size_t n_missing,
                         const kn_digest_entry *strange, size_t n_strange, kn_digest_finding *out,
                         size_t *n) {
@@ -276,10 +278,9 @@ static void pair_by_key(const kn_digest_entry *missing, size_t n_missing,
     }
 }
 
-static void sort_entries(kn_digest_entry *entries, size_t n,
-                         int (*order)(const void *, const void *)) {
-    if (n)
-        qsort(entries, n, sizeof *entries, order);
+static void sort_entries(kn_digest *d) {
+    if (d->entry_count)
+        qsort(d->entries, d->entry_count, sizeof *d->entries, by_record);
 }
 
 bool kn_digest_compare(kn_digest *expected, kn_digest *found, kn_digest_finding **findings,
@@ -289,11 +290,9 @@ bool kn_digest_compare(kn_digest *expected, kn_digest *found, kn_digest_finding 
     *findings = malloc((most + 1) * sizeof **findings);
     if (!*findings)
         return kn_fail(err, KN_ENOMEM, "out of memory for what differs");
-    sort_entries(expected->entries, expected->entry_count, by_row);
-    sort_entries(found->entries, found->entry_count, by_row);
+    sort_entries(expected);
+    sort_entries(found);
     cancel_equal(expected, found, &missing, &strange, *findings, n);
-    sort_entries(expected->entries, missing, by_key);
-    sort_entries(found->entries, strange, by_key);
     pair_by_key(expected->entries, missing, found->entries, strange, *findings, n);
     qsort(*findings, *n, sizeof **findings, by_verdict);
     return true;

@@ -128,6 +128,29 @@ with lake.Lake() as pond, tempfile.TemporaryDirectory(prefix="kinessis-test.") a
         "0CC175B9C0F1B6A831C399E269772661", "CA978112CA1BBDCAFAC231B39A23DC4DA786EFF8147C4E72B9807785AFEE48BB",
         "3FF8000000000000", "3265", "5"], "Trino's digests and bases")
 
+# No field tells the records apart: a random partition key that is in no record does.
+with lake.Lake() as pond, tempfile.TemporaryDirectory(prefix="kinessis-test.") as folder:
+    path = os.path.join(folder, "bare.lua")
+    with open(path, "w") as file:
+        file.write("""
+local kinessis = require "kinessis"
+local fake = kinessis.fake
+return kinessis.scenario {
+  amount = 600,
+  records = kinessis.schema("bare", { { "status", fake.one_of { "on", "off" } } }),
+  to = kinessis.stream { name = "bare", partition_key = fake.uuid() },
+}
+""")
+    pond.run("run", path, "--seed", str(seed), "-n", "598", "-q")
+    kinesis = pond.client("kinesis")
+    shard = kinesis.get_shard_iterator(StreamName="bare", ShardId="shardId-000000000000",
+                                       ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    first = kinesis.get_records(ShardIterator=shard, Limit=1)["Records"][0]
+    kinesis.put_record(StreamName="bare", Data=first["Data"], PartitionKey=first["PartitionKey"])
+    code, places = verify(pond, path, "--place", "stream")
+    tap.equal((code, indices(places["stream"], "lost")), (1, [598, 599]), "those that were never sent")
+    tap.equal(places["stream"]["duplicated"], 1, "and the one that was sent twice")
+
 for arguments, fragment in (
     (["scripts/quickstart.lua"], "--seed is missing"),
     (["scripts/wave.lua", "--seed", "1"], "--amount is missing"),

@@ -205,7 +205,8 @@ runs are counted, and are no fault. Give the seed, amount and clock that the run
     if values.key and not key then
       options.usage("--key: the values of %s are no key: they repeat, or follow the wall clock", values.key)
     end
-    return prove({ scenario = scenario, values = values, target = where, fields = known, key = key,
+    local kept = to and scenario.keys.of[to].partition_key
+    return prove({ scenario = scenario, values = values, target = where, fields = known, key = key, kept = kept,
       since = values.since, first = 0 }, values)
   end,
 }

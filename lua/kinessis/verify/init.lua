@@ -18,7 +18,7 @@ local function expect(job, row, options)
   if not digest then return nil, err end
   local summary
   summary, err = runner.go(job.scenario, job.values, {
-    sinks = { { kind = "digest", digest = digest, label = "a digest", name = "digest" } },
+    sinks = { { kind = "digest", digest = digest, label = "a digest", name = "digest", partition_key = job.kept } },
     first = job.first,
   })
   if not summary then return nil, err end
