@@ -3,6 +3,8 @@
  *     aggregate.read(bytes)     -> { { data =, partition_key =, explicit_hash_key = }, ... },
  *                                  aggregated (a boolean)
  *     aggregate.write(records)  -> { data =, partition_key =, explicit_hash_key = }
+ *     aggregate.place(partition_key [, explicit_hash_key]) -> where among all hash keys it is, from
+ * 0 to less than 1: shard floor(place * n) of n equal ones
  *
  * What is not aggregated is a list of one record that has only data. Records to write are tables as
  * those that are read; one alone comes back as it is. */
@@ -107,9 +109,25 @@ static int l_aggregate_write(lua_State *L) {
     return 1;
 }
 
+static int l_place(lua_State *L) {
+    kn_slice key, explicit = {NULL, 0};
+    key.p = luaL_checklstring(L, 1, &key.n);
+    if (!lua_isnoneornil(L, 2))
+        explicit.p = luaL_checklstring(L, 2, &explicit.n);
+    kn_md5 md5 = {0};
+    kn_hash_key hash;
+    kn_err err;
+    bool ok = kn_md5_init(&md5, &err) && kn_hash_of(&md5, key, explicit, &hash, &err);
+    kn_md5_free(&md5);
+    if (!ok)
+        return kn_host_error(L, &err);
+    lua_pushnumber(L, (lua_Number)(uint64_t)(hash >> 75) * 0x1p-53);
+    return 1;
+}
+
 int kn_open_aggregate(lua_State *L) {
     static const luaL_Reg functions[] = {
-        {"read", l_aggregate_read}, {"write", l_aggregate_write}, {NULL, NULL}};
+        {"read", l_aggregate_read}, {"write", l_aggregate_write}, {"place", l_place}, {NULL, NULL}};
     luaL_newmetatable(L, BOX);
     lua_pushcfunction(L, l_box_free);
     lua_setfield(L, -2, "__gc");

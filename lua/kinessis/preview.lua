@@ -1,0 +1,163 @@
+--- What a scenario would do to a stream, reckoned from a sample of its records and its pace; nothing is sent.
+local aggregate = require "kinessis.core.aggregate"
+
+local preview = {}
+
+--- What one shard, and one delivery stream by default, takes in a second.
+preview.shard_limits = { records = 1000, bytes = 1 << 20 }
+preview.delivery_limits = { records = 5000, bytes = 5 << 20 }
+
+local GB = 1e9
+local records_per_request, linger_default = 500, 0.1
+local horizon = 3600 -- seconds of the pace that are looked at
+
+-- ---- the sample ----
+
+--- Makes n records: their mean length, and how records and bytes fall on the shards.
+--- @return { records =, bytes = mean, largest =, shards = { { records = share, bytes = share }, ... } }; or nil and an
+---   error
+function preview.sample(scenario, to, values)
+  local cursor <close> = scenario:plan(nil, true):cursor {
+    seed = values.seed or scenario.seed or 0, start = values.start or scenario.start,
+    step = values.step or scenario.step, disorder = scenario.disorder,
+  }
+  local numbers = scenario.keys.of[to]
+  local shards, bytes, largest = {}, 0, 0
+  for i = 1, values.shards do shards[i] = { records = 0, bytes = 0 } end
+  for i = 0, values.sample - 1 do
+    local made = table.pack(cursor:record(i))
+    local key = numbers.partition_key and made[1 + numbers.partition_key] or ""
+    local size = #made[1] + #key
+    bytes, largest = bytes + size, math.max(largest, size)
+    local at = 1
+    if to.service == "kinesis" then
+      local place, err = aggregate.place(key, numbers.explicit_hash_key and made[1 + numbers.explicit_hash_key] or nil)
+      if not place then return nil, err end
+      at = math.floor(place * values.shards) + 1
+    end
+    shards[at].records, shards[at].bytes = shards[at].records + 1, shards[at].bytes + size
+  end
+  for _, shard in ipairs(shards) do
+    shard.records, shard.bytes = shard.records / values.sample, shard.bytes / bytes
+  end
+  return { records = values.sample, bytes = bytes / values.sample, largest = largest, shards = shards }
+end
+
+-- ---- the pace ----
+
+--- How many records a second the pace asks for in its first hour (or until the amount is made).
+--- @return { mean =, peak = of any second, seconds = how long that lasts }; nil when it has no limit
+function preview.rates(pace, amount)
+  local due = pace.start()
+  if not due then return nil end
+  local before, peak = 0, 0
+  for second = 1, horizon do
+    local now = due(second)
+    if now == math.huge then return nil end
+    peak = math.max(peak, now - before)
+    if amount and now >= amount then
+      local seconds = second - (now - amount) / math.max(now - before, 1e-9)
+      return { mean = amount / seconds, peak = peak, seconds = seconds }
+    end
+    before = now
+  end
+  return { mean = before / horizon, peak = peak, seconds = horizon }
+end
+
+-- ---- what follows ----
+
+--- Load of each shard at a rate: 1 is all that it takes.
+function preview.loads(sample, rate, limits)
+  local loads = {}
+  for i, shard in ipairs(sample.shards) do
+    local records, bytes = rate * shard.records, rate * sample.bytes * shard.bytes
+    loads[i] = { records = records, bytes = bytes, load = math.max(records / limits.records, bytes / limits.bytes) }
+  end
+  return loads
+end
+
+--- More than this is too much: the sample itself is off by less than a percent.
+preview.full = 1.01
+
+--- The rate at which the most loaded shard is full.
+function preview.capacity(sample, limits)
+  local most = 0
+  for _, load in ipairs(preview.loads(sample, 1, limits)) do most = math.max(most, load.load) end
+  return 1 / most
+end
+
+--- Records in one request at a rate, by what fits and what lingers.
+function preview.batch(sample, to, rate)
+  local linger = to.linger_ms and to.linger_ms / 1000 or linger_default
+  local fits = math.min(to.max_records or records_per_request, (to.max_bytes or (4 << 20)) / sample.bytes)
+  return math.max(1, math.min(fits, rate * linger))
+end
+
+local function per_hour(label, amount, unit, price)
+  return { label = label, amount = amount, unit = unit, cost = amount * price }
+end
+
+local function rounded_up(bytes, multiple) return math.ceil(bytes / multiple) * multiple end
+
+--- The lines of an hour's bill at a rate: { label =, amount =, unit =, cost = }.
+--- @param has { shards = of the stream or nil, delivery = Firehose follows, conversion = to Parquet }
+function preview.bill(sample, rate, has, prices)
+  local records = rate * 3600
+  local lines = {}
+  if has.shards then
+    local p = prices.kinesis
+    local units = records * math.ceil(sample.bytes / p.put_unit_bytes)
+    lines[#lines + 1] = per_hour("Kinesis: shard hours", has.shards, "", p.shard_hour)
+    lines[#lines + 1] = per_hour("Kinesis: PUT payload units", units / 1e6, "million", p.million_put_units)
+  end
+  if has.delivery then
+    local p = prices.firehose
+    local gb = records * rounded_up(sample.bytes, p.record_bytes) / GB
+    lines[#lines + 1] = per_hour("Firehose: ingested, in steps of 5 KB", gb, "GB", p.gb)
+    if has.conversion then lines[#lines + 1] = per_hour("Firehose: converted to Parquet", gb, "GB", p.conversion_gb) end
+    local objects = math.max(records * sample.bytes / (has.buffer_size << 20), 3600 / math.max(has.buffer_interval, 1))
+    lines[#lines + 1] = per_hour("S3: objects", objects / 1000, "thousand", prices.s3.thousand_puts)
+  end
+  return lines
+end
+
+--- The same stream on demand.
+function preview.on_demand(sample, rate, prices)
+  local p = prices.kinesis
+  return p.on_demand_stream_hour
+    + rate * 3600 * rounded_up(sample.bytes, p.on_demand_record_bytes) / GB * p.on_demand_gb_in
+end
+
+--- The prices, with those of a user's file put over them.
+--- @return the table; or nil and what is wrong
+function preview.prices(path)
+  local prices = require "kinessis.prices"
+  if not path then return prices end
+  local chunk, message = loadfile(path, "t", {})
+  if not chunk then return nil, message end
+  local given = chunk()
+  if type(given) ~= "table" then return nil, path .. ": a table of prices is expected, not " .. type(given) end
+  local function merge(into, from, where)
+    local out = {}
+    for name, value in pairs(into) do out[name] = value end
+    for name, value in pairs(from) do
+      local place = where .. tostring(name)
+      if into[name] == nil then return nil, ("%s: there is no price %s"):format(path, place) end
+      if type(value) ~= type(into[name]) then
+        return nil, ("%s: %s is a %s, not a %s"):format(path, place, type(value), type(into[name]))
+      end
+      if type(value) == "table" then
+        local inner, problem = merge(into[name], value, place .. ".")
+        if not inner then return nil, problem end
+        value = inner
+      elseif type(value) == "number" and not (value >= 0 and value < math.huge) then
+        return nil, ("%s: %s is %s: a number from 0 up is expected"):format(path, place, value)
+      end
+      out[name] = value
+    end
+    return out
+  end
+  return merge(prices, given, "")
+end
+
+return preview
