@@ -2,6 +2,7 @@
 
 import os
 import pty
+import signal
 import sys
 import time
 
@@ -17,6 +18,7 @@ def run(*arguments, keys=None, stdout=None):
     if pid == 0:
         if stdout:
             os.dup2(os.open(stdout, os.O_WRONLY), 1)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a suite in the background ignores it
         os.execv(KINESSIS, ["kinessis", "run", *arguments])
     shown, deadline = b"", time.monotonic() + 30
     while time.monotonic() < deadline:
