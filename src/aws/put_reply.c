@@ -103,6 +103,28 @@ static kn_slice find_item(kn_slice cbor, const char *name) {
     return (kn_slice){"", 0};
 }
 
+static bool is_break(kn_slice at) {
+    return at.n > 0 && (unsigned char)at.p[0] == 0xFF;
+}
+
+/* As of JSON: where all are as long as the first, it is enough to look where the last one lies. */
+static bool has_items(const kn_cbor_item *array, kn_slice list, uint32_t count) {
+    kn_slice rest = list;
+    if ((!array->indefinite && array->value != count) || !kn_cbor_skip(&rest))
+        return false;
+    size_t each = list.n - rest.n, before = (count - 1) * each;
+    if (before + each <= list.n) {
+        kn_slice last = {list.p + before, list.n - before};
+        if (kn_cbor_skip(&last) && last.n == list.n - before - each &&
+            (!array->indefinite || is_break(last)))
+            return true;
+    }
+    for (uint32_t i = 1; i < count; i++)
+        if (!kn_cbor_skip(&rest))
+            return false;
+    return !array->indefinite || is_break(rest);
+}
+
 static kn_slice shard_of_item(kn_slice *list) {
     kn_slice at = find_item(*list, "ShardId");
     kn_cbor_item shard = {.text = {"", 0}};
@@ -117,8 +139,8 @@ static bool read_success_cbor(const kn_put_reply *r, kn_put_each *each, void *co
     kn_cbor_item failed, head;
     if (!at.n || !kn_cbor_take(&at, &failed) || failed.major != KN_CBOR_UINT || failed.value != 0)
         return false;
-    if (!list.n || !kn_cbor_take(&list, &head) || head.major != KN_CBOR_ARRAY || head.indefinite ||
-        head.value != r->count)
+    if (!list.n || !kn_cbor_take(&list, &head) || head.major != KN_CBOR_ARRAY ||
+        !has_items(&head, list, r->count))
         return false;
     kn_put_result result = {.shard = {"", 0}};
     for (uint32_t i = 0; i < r->count; i++) {

@@ -2,9 +2,8 @@
  *
  * Each instruction of theirs waits for the one before, and half of the unit's time is idle: a
  * second message beside the first takes little more time than one alone. A sender hashes all that
- * it sends, which is a third of its work. OpenSSL (EVP), everyone's SHA-256 here otherwise, has no
- * such function. Not for secrets in particular, but it has no branches or loads that depend on the
- * messages' bytes. */
+ * it sends, which is a third of its work. OpenSSL, whose SHA-256 is used for all else, has no such
+ * function. No branch and no address depends on the messages' bytes. */
 #ifndef KN_BASE_SHA256_PAIR_H
 #define KN_BASE_SHA256_PAIR_H
 

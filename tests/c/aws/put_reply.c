@@ -102,6 +102,40 @@ static void cbor(void) {
     tap_is_str(read_cbor(all, 2, false), "0:ok@ 1:ok@ ", "CBOR: nothing failed");
     tap_is_str(read_cbor(all, 2, true), "0:ok@s1 1:ok@s2 ", "CBOR: the shards");
     tap_is_str(read_cbor(all, 3, false), "refused", "CBOR: too few results");
+    static const char open[] = /* of indefinite length; results as long as one another, and not */
+        "\xBF\x71"
+        "FailedRecordCount\0\x67"
+        "Records\x9F"
+        "\xA1\x67"
+        "ShardId\x62s1"
+        "\xA1\x67"
+        "ShardId\x62s2"
+        "\xA1\x67"
+        "ShardId\x62s3"
+        "\xFF\xFF";
+    kn_slice equal = {open, sizeof open - 1};
+    tap_is_str(read_cbor(equal, 3, false), "0:ok@ 1:ok@ 2:ok@ ", "an array without a length");
+    tap_is_str(read_cbor(equal, 3, true), "0:ok@s1 1:ok@s2 2:ok@s3 ", "its shards");
+    for (uint32_t n = 1; n < 6; n++)
+        if (n != 3)
+            tap_is_str(read_cbor(equal, n, n % 2), "refused", "... has not %u results", n);
+    for (size_t cut = 1; cut < sizeof open - 29; cut += 7)
+        tap_is_str(read_cbor((kn_slice){open, cut}, 3, cut % 2), "refused", "cut off at %zu", cut);
+    static const char uneven[] =
+        "\xBF\x71"
+        "FailedRecordCount\0\x67"
+        "Records\x9F"
+        "\xA1\x67"
+        "ShardId\x62s1"
+        "\xA1\x67"
+        "ShardId\x61s"
+        "\xA1\x67"
+        "ShardId\x63s33"
+        "\xFF\xFF";
+    tap_is_str(read_cbor((kn_slice){uneven, sizeof uneven - 1}, 3, false), "0:ok@ 1:ok@ 2:ok@ ",
+               "results of different lengths");
+    tap_is_str(read_cbor((kn_slice){uneven, sizeof uneven - 1}, 2, false), "refused",
+               "... are counted");
     tap_is_str(read_cbor(KN_SLICE("{\"FailedRecordCount\":0}"), 1, false), "refused",
                "JSON where CBOR is expected");
     static const char mixed[] =
