@@ -23,6 +23,7 @@ static const luaL_Reg libraries[] = {
     {"kinessis.core.lake", kn_open_lake},
     {"kinessis.core.plan", kn_open_plan},
     {"kinessis.core.redrive", kn_open_redrive},
+    {"kinessis.core.records", kn_open_records},
     {"kinessis.core.run", kn_open_run},
     {"kinessis.core.sys", kn_open_sys},
     {"kinessis.core.verify", kn_open_verify},

@@ -11,6 +11,7 @@ int kn_open_convert(lua_State *L);   /* Firehose's conversion of records */
 int kn_open_lake(lua_State *L);      /* the lake inside this process */
 int kn_open_plan(lua_State *L);      /* schemas, compiled; cursors on them */
 int kn_open_redrive(lua_State *L);   /* sending records of a file again */
+int kn_open_records(lua_State *L);   /* replies of GetRecords */
 int kn_open_repl(lua_State *L);      /* line editing, interrupts */
 int kn_open_run(lua_State *L);       /* a run: plan, pace, sinks */
 int kn_open_sys(lua_State *L);       /* the process, files, clocks */

@@ -34,6 +34,26 @@ ok "every record is counted" has "5,000 generated, 5,000 delivered, 0 retried, 0
 "$KINESSIS" lua tests/interop/read_stream.lua "$peer_url" sent >"$folder/arrived"
 ok "each record arrived once, byte for byte" same_lines "$folder/arrived" "$folder/expected"
 
+cat >"$folder/split.lua" <<'LUA'
+local url = ...
+local kinesis = require("kinessis").aws.kinesis { endpoint = url }
+assert(kinesis:split_shard {
+  StreamName = "sent", ShardToSplit = "shardId-000000000001",
+  NewStartingHashKey = "150000000000000000000000000000000000000",
+})
+repeat
+  local stream = assert(kinesis:describe_stream_summary { StreamName = "sent" })
+until stream.StreamDescriptionSummary.StreamStatus == "ACTIVE"
+LUA
+ok "a shard is split" "$KINESSIS" lua "$folder/split.lua" "$peer_url"
+"$KINESSIS" run "$folder/scenario.lua" --seed 8 --amount 500 --target "$peer_url" 2>"$folder/log"
+"$KINESSIS" generate "$folder/scenario.lua" --seed 8 --amount 500 --quiet >>"$folder/expected"
+"$KINESSIS" tail sent --from trim_horizon --no-follow --target "$peer_url" >"$folder/arrived" 2>"$folder/log"
+ok "tail ends" same $? 0
+ok "... and has every record of the shard, and of those that it became" same_lines "$folder/arrived" "$folder/expected"
+"$KINESSIS" tail sent --from trim_horizon --limit 3 --filter record.name --target "$peer_url" >"$folder/arrived" 2>"$folder/log"
+ok "a filter and a limit" same "$(wc -l <"$folder/arrived" | tr -d ' ')" 3
+
 sed 's/"sent"/"nowhere"/' "$folder/scenario.lua" >"$folder/nowhere.lua"
 "$KINESSIS" run "$folder/nowhere.lua" --target "$peer_url" 2>"$folder/log"
 ok "a stream that does not exist is exit code 1" same $? 1

@@ -20,6 +20,29 @@ ok "the Athena bindings" "$KINESSIS" lua tests/interop/athena.lua "$peer_url"
 ok "the STS bindings" "$KINESSIS" lua tests/interop/sts.lua "$peer_url"
 ok "the Firehose bindings" "$KINESSIS" lua tests/interop/firehose.lua "$peer_url"
 
+cat >"$folder/sent.lua" <<'LUA'
+local kinessis = require "kinessis"
+return kinessis.scenario {
+  records = kinessis.schema("person", { { "uuid", kinessis.fake.uuid() } }),
+  amount = 500,
+  to = kinessis.stream { name = "sent", partition_key = "uuid" },
+}
+LUA
+cat >"$folder/make.lua" <<'LUA'
+local url = ...
+local kinesis = require("kinessis").aws.kinesis { endpoint = url }
+assert(kinesis:create_stream { StreamName = "sent", ShardCount = 2 })
+repeat
+  local stream = assert(kinesis:describe_stream_summary { StreamName = "sent" })
+until stream.StreamDescriptionSummary.StreamStatus == "ACTIVE"
+LUA
+ok "a stream" "$KINESSIS" lua "$folder/make.lua" "$peer_url"
+"$KINESSIS" run "$folder/sent.lua" --seed 7 --target "$peer_url" 2>"$folder/log"
+"$KINESSIS" generate "$folder/sent.lua" --seed 7 --quiet >"$folder/expected"
+"$KINESSIS" tail sent --from trim_horizon --no-follow --target "$peer_url" >"$folder/arrived" 2>"$folder/log"
+ok "tail ends" same $? 0
+ok "... and has every record" same_lines "$folder/arrived" "$folder/expected"
+
 # firehose.lua has left the delivery stream "deliver", which writes to the bucket "delivered".
 cat >"$folder/scenario.lua" <<'LUA'
 local kinessis = require "kinessis"

@@ -15,6 +15,7 @@ local commands = {
   { "generate", "write records to stdout or a file, without a network" },
   { "repl", "interactive Lua with the whole library loaded" },
   { "preview", "tell what a run would do to its stream and what it would cost, without sending" },
+  { "tail", "print the records of a stream as they come" },
   { "verify", "prove what arrived: lost, duplicated, altered records" },
   { "query", "run SQL through Athena and print the result" },
   { "schema", "show a record's schema, and what follows from it: DDL, Glue, Terraform, JSON Schema" },
