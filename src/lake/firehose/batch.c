@@ -18,6 +18,7 @@ typedef struct batch {
     uint64_t limit;
     kn_output *output;
     uint64_t *next; /* by shard: where the positions go */
+    bool *left;     /* by shard: it, or one that it comes of, has more than this batch takes */
     size_t count;
     uint64_t bytes;
     /* of the journal being read */
@@ -46,22 +47,13 @@ static const kn_source *find_source(const batch *b, unsigned shard) {
     return NULL;
 }
 
-/* Whether the shard has records that are not in this or an earlier batch. */
-static bool has_more(const batch *b, unsigned shard) {
-    const kn_source *source = find_source(b, shard);
-    return source && b->next[shard] < source->end;
-}
-
-/* Each shard gives its share of the limit, so that a busy one does not keep the others waiting; one
- * that was split off or merged comes after all of its parents' records. */
-static bool take_shard(void *context, const kn_shard_view *view, kn_journal *journal) {
-    batch *b = context;
+/* Each shard gives its share of the limit, so that a busy one does not keep the others waiting. */
+static bool take_records(batch *b, const kn_shard_view *view, kn_journal *journal) {
     unsigned shard = view->number;
     uint64_t after;
     b->source = find_source(b, shard);
     b->origin = b->delivery->source ? view : NULL;
-    if (!b->source || b->source->next >= b->source->end || kn_output_rows(b->output) >= ROWS_MAX ||
-        has_more(b, view->parent) || has_more(b, view->adjacent))
+    if (!b->source || b->source->next >= b->source->end || kn_output_rows(b->output) >= ROWS_MAX)
         return true;
     uint64_t oldest = kn_journal_begin(journal);
     if (oldest > b->source->next) { /* the source's retention has taken records away */
@@ -82,6 +74,25 @@ static bool take_shard(void *context, const kn_shard_view *view, kn_journal *jou
     return b->ok;
 }
 
+static bool is_left(const batch *b, unsigned shard) {
+    return shard < b->count && b->left[shard];
+}
+
+/* A shard that was split off or merged comes after all the records of those before it, also where
+ * one in between had none. */
+static bool take_shard(void *context, const kn_shard_view *view, kn_journal *journal) {
+    batch *b = context;
+    unsigned shard = view->number;
+    if (shard >= b->count) /* it came after the backlog was read */
+        return true;
+    bool waits = is_left(b, view->parent) || is_left(b, view->adjacent);
+    if (!waits && !take_records(b, view, journal))
+        return false;
+    const kn_source *source = find_source(b, shard);
+    b->left[shard] = waits || (source && b->next[shard] < source->end);
+    return true;
+}
+
 static bool commit(kn_firehose *f, const batch *b, uint64_t *objects, kn_err *err) {
     kn_store *store = kn_lake_store(f->lake);
     kn_positions moved = {b->backlog->source_ms, b->next, b->count};
@@ -98,7 +109,8 @@ static bool prepare(batch *b, const kn_positions *positions, kn_err *err) {
         if (b->backlog->sources[i].shard >= b->count)
             b->count = b->backlog->sources[i].shard + 1;
     b->next = calloc(b->count + 1, sizeof *b->next);
-    if (!b->next)
+    b->left = calloc(b->count + 1, sizeof *b->left);
+    if (!b->next || !b->left)
         return kn_fail(err, KN_ENOMEM, "out of memory");
     if (positions->count)
         memcpy(b->next, positions->next, positions->count * sizeof *b->next);
@@ -160,6 +172,7 @@ bool kn_firehose_deliver(kn_firehose *f, kn_delivery *d, const kn_backlog *backl
 out:
     kn_output_close(b.output);
     free(b.next);
+    free(b.left);
     json_decref(doc);
     return ok;
 }
