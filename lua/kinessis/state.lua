@@ -96,8 +96,11 @@ function state.place(read)
 end
 
 --- Tells the sinks of a run that goes on what they are done with.
---- @return true; or nil and an error when the destinations are others
-function state.hand_over(read, sinks)
+--- @return true; or nil and an error when they are others, or elsewhere
+function state.hand_over(read, sinks, where)
+  if read.target ~= where then
+    return nil, sys.error("state", ("the run that is to go on went elsewhere: give --target %s"):format(read.target))
+  end
   local same = #sinks == #read.destinations
   for i, to in ipairs(read.destinations) do
     local sink = sinks[i]

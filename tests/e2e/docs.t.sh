@@ -1,4 +1,4 @@
-# docs/lake.md names every operation that the lake serves, and the README every command.
+# docs/lake.md names every operation that the lake serves, the README every command; docs/delivery.md does what it says.
 set -u
 . tests/support/lake.sh
 
@@ -15,5 +15,34 @@ for command in $commands; do
     grep -q "^| .kinessis $command" README.md || unnamed="${unnamed:-} $command"
 done
 ok "the README names every command" same "${unnamed:-}" ""
-rm -rf "$lake_folder"
+
+# docs/delivery.md: its scenario and its commands, in order; the fragments load.
+page=$PWD/docs/delivery.md
+work=$lake_folder/work
+mkdir "$work"
+cp "$page" "$work/page"
+real=$KINESSIS
+case $real in /*) ;; *) real=$PWD/$real ;; esac
+ln -s "$real" "$work/kinessis"
+awk '/^```lua$/ { on = 1; next } /^```$/ { on = 0 } on' "$page" | sed -n '/^-- people.lua$/,/^}$/p' >"$work/people.lua"
+ok "delivery: the scenario is found" grep -q "return kinessis.scenario" "$work/people.lua"
+lake_start # stands for the page's "kinessis lake": on a free port
+awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' "$page" | grep -v '^kinessis lake' |
+    sed "s#http://127.0.0.1:4599#$lake_url#; s#--data lake#--data $lake_folder#" >"$work/commands"
+ok "delivery: the commands are found" test "$(wc -l <"$work/commands")" -ge 5
+while read -r line; do
+    expected=0
+    case $line in *'# exits 1'*) expected=1 ;; esac
+    case $line in export*) eval "$line"; continue ;; esac
+    (cd "$work" && PATH=$work:$PATH sh -c "$line") >"$work/out" 2>&1 </dev/null
+    ok "delivery: ${line%%#*}" eval "same $? $expected || { cat '$work/out'; false; }"
+done <"$work/commands"
+ok "delivery: nothing is left of the dead letters" test ! -e "$work/.kinessis/runs/people.dead.jsonl"
+awk '/^```lua$/ { on = 1; next } /^```$/ { on = 0 } on' "$page" | grep '^to = ' >"$work/fragments"
+ok "delivery: the fragments are found" test "$(wc -l <"$work/fragments")" -ge 9
+while read -r line; do
+    { sed '/^  amount/,$d' "$work/people.lua"; printf '  %s\n}\n' "${line%% -- *}"; } >"$work/fragment.lua"
+    ok "delivery: ${line%% -- *}" "$KINESSIS" schema show "$work/fragment.lua"
+done <"$work/fragments"
+lake_stop
 tap_done

@@ -152,6 +152,9 @@ with lake.Lake() as pond:
 
     # ---- mistakes ----
 
+    result = run(path, "--resume", "--target", pond.url)
+    tap.ok(result.returncode != 0 and "--target" in result.stderr, "another target is refused", result.stderr)
+
     result = run(path, "--resume", "--state", os.path.join(pond.folder, "absent.json"))
     tap.ok(result.returncode == 1 and "cannot read the state of a run" in result.stderr, "no state is an error",
            result.stderr)

@@ -30,7 +30,7 @@ local function last_state(path, values, list)
   local last, err = state.read(path)
   if not last then return nil, err end
   local ok
-  ok, err = state.hand_over(last, list)
+  ok, err = state.hand_over(last, list, values.target)
   if not ok then return nil, err end
   return last
 end
