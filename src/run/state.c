@@ -14,7 +14,7 @@ enum {
     STEP_MOST = 16 << 20,
 };
 
-static const uint64_t WRITE_NS = 1000000000;
+static const uint64_t WRITE_NS = 250000000;
 
 struct kn_state {
     kn_state_config config;
@@ -94,11 +94,11 @@ void kn_state_destroy(kn_state *s) {
     free(s);
 }
 
-/* Twice what was claimed in the last second, and more when that was not enough. */
+/* A second's, by the last writing, and more when that was not enough. */
 static void choose_step(kn_state *s, uint64_t claimed, uint64_t passed_ns, bool short_of) {
     double per_second = (double)(claimed - s->claimed) * 1e9 / (double)(passed_ns + 1);
     uint64_t least = s->config.paced ? STEP_PACED : STEP_FREE;
-    uint64_t wanted = (uint64_t)(2 * per_second);
+    uint64_t wanted = (uint64_t)per_second;
     if (short_of && wanted < 2 * s->step)
         wanted = 2 * s->step;
     s->step = wanted < least ? least : wanted > STEP_MOST ? STEP_MOST : wanted;

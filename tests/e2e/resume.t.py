@@ -89,13 +89,14 @@ def numbers_of_objects():
 
 with lake.Lake() as pond:
     path = scenario()
-    said, kills = 0, 0
+    said, kills, most = 0, 0, 8
     arguments = ["--rate", "15000", "--workers", "3"]
     while True:
         process = subprocess.Popen(command(path, *arguments), stderr=subprocess.PIPE, text=True)
-        time.sleep(chance.uniform(0.1, 1.2))
-        process.kill()
-        error = process.communicate()[1]
+        if kills < most:
+            time.sleep(chance.uniform(0.05, 0.8))
+            process.kill()
+        error = process.communicate(timeout=120)[1]
         match = re.search(r"up to ([\d,]+) may arrive twice", error)
         said += int(match.group(1).replace(",", "")) if match else 0
         if process.returncode == 0:
@@ -103,19 +104,19 @@ with lake.Lake() as pond:
         kills += 1
         if os.path.exists(os.path.join(pond.folder, "runs/people.json")):
             arguments = ["--rate", "15000", "--resume", "--workers", str(chance.randint(1, 4))]
-        if kills > 60:
+        if kills > most:
             break
     tap.equal(process.returncode, 0, f"after {kills} kills the run is done")
     last = state()
     tap.equal((last["finished"], last["amount"], last["claimed"]), (True, AMOUNT, AMOUNT), "and its state says so")
     tap.ok(all(to["settled"] == [[0, AMOUNT]] for to in last["destinations"]), "everything is settled", last)
     found = numbers_of_stream()
-    tap.equal([n for n in range(AMOUNT) if n not in found], [], "every record is in the stream")
+    tap.equal([n for n in range(AMOUNT) if n not in found][:20], [], "every record is in the stream")
     twice = sum(found.values()) - AMOUNT
     tap.ok(twice <= said, f"{twice} are there twice: no more than the {said} that were said")
-    tap.equal(numbers_of_objects(), list(range(AMOUNT)), "the objects hold each record once, in order")
+    tap.ok(numbers_of_objects() == list(range(AMOUNT)), "the objects hold each record once, in order")
     with gzip.open(os.path.join(pond.folder, "people.jsonl.gz")) as file:
-        tap.equal(numbers_of_lines(file.read()), list(range(AMOUNT)), "so does the file")
+        tap.ok(numbers_of_lines(file.read()) == list(range(AMOUNT)), "so does the file")
 
     result = run(path, "--resume")
     tap.ok(result.returncode == 0 and "Nothing is left to do" in result.stderr, "a run that is done has nothing left",
@@ -147,8 +148,8 @@ with lake.Lake() as pond:
            "unless it is told otherwise; and nothing arrives twice", result.stderr)
     with gzip.open(os.path.join(pond.folder, "people.jsonl.gz")) as file:
         lines = file.read().splitlines()
-    tap.equal([line.endswith(b'"more":true}') for line in lines], [n >= at for n in range(AMOUNT)],
-              "the file goes on where it was")
+    tap.ok([line.endswith(b'"more":true}') for line in lines] == [n >= at for n in range(AMOUNT)],
+           "the file goes on where it was")
 
     # ---- mistakes ----
 
