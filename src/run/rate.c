@@ -4,7 +4,7 @@
 static const double cut = 0.7;        /* of the rate is left by a throttle */
 static const double growth = 0.1;     /* of the rate, in a second */
 static const double burst_s = 0.2;    /* so much of a second may go at once */
-static const double least = 0.05;     /* fifty small records a second: a limit that ends */
+static const double least = 0.1;      /* a hundred small records a second: a limit that ends */
 static const double at_first = 1;     /* where nothing was taken yet */
 static const double least_step = 0.1; /* in a second */
 

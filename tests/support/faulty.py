@@ -11,9 +11,13 @@ misbehave(server, n, records) is asked about request number n (from 0): what it 
     bytes                    are sent as they stand, and the connection closed; nothing is accepted
     faulty.ACCEPT_AND_RESET  it is accepted, but the answer never comes
     faulty.SILENCE           neither an answer nor a close
+
+The stream has `shards` shards of equal ranges; server.shard_of(entry) says where an entry belongs.
+server.entries are the request's, as they came, while misbehave is asked.
 """
 
 import base64
+import hashlib
 import json
 import socket
 import struct
@@ -26,8 +30,10 @@ THROTTLED = "ProvisionedThroughputExceededException"
 
 
 class Server:
-    def __init__(self, misbehave):
+    def __init__(self, misbehave, shards=1):
         self.misbehave = misbehave
+        self.shards = shards
+        self.entries = []
         self.arrived = Counter()
         self.unanswered = set()  # accepted with ACCEPT_AND_RESET: whoever sent them cannot know
         self.requests = 0
@@ -64,13 +70,20 @@ class Server:
         """One request; False when the connection is to be closed."""
         if not stream.readline():
             return False
-        length = 0
+        length, target = 0, b""
         while (line := stream.readline()) not in (b"\r\n", b""):
             name, _, value = line.partition(b":")
             if name.lower() == b"content-length":
                 length = int(value)
-        records = [base64.b64decode(r["Data"]) for r in json.loads(stream.read(length))["Records"]]
+            elif name.lower() == b"x-amz-target":
+                target = value.strip()
+        body = json.loads(stream.read(length))
+        if target.endswith(b".ListShards"):
+            self.reply(connection, 200, json.dumps(self.list_shards()))
+            return True
+        records = [base64.b64decode(r["Data"]) for r in body["Records"]]
         with self.lock:
+            self.entries = body["Records"]
             how = self.misbehave(self, self.requests, records)
             self.requests += 1
             if how is SILENCE:
@@ -94,12 +107,33 @@ class Server:
             self.unanswered.update(kept)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             return False
+        names = [f"shardId-{self.shard_of(entry):012d}" for entry in self.entries]
         results = [
-            {"ErrorCode": THROTTLED, "ErrorMessage": "as told"} if i in refused else {"SequenceNumber": "1", "ShardId": "s"}
-            for i in range(len(records))
+            {"ErrorCode": THROTTLED, "ErrorMessage": f"Rate exceeded for shard {name} in stream s."}
+            if i in refused
+            else {"SequenceNumber": "1", "ShardId": name}
+            for i, name in enumerate(names)
         ]
         self.reply(connection, 200, json.dumps({"FailedRecordCount": len(refused), "Records": results}))
         return True
+
+    def shard_of(self, entry):
+        explicit = entry.get("ExplicitHashKey")
+        digest = hashlib.md5(entry["PartitionKey"].encode()).digest()
+        return (int(explicit) if explicit else int.from_bytes(digest, "big")) * self.shards >> 128
+
+    def list_shards(self):
+        ends = [-(-(i << 128) // self.shards) for i in range(self.shards + 1)]
+        return {
+            "Shards": [
+                {
+                    "ShardId": f"shardId-{i:012d}",
+                    "HashKeyRange": {"StartingHashKey": str(ends[i]), "EndingHashKey": str(ends[i + 1] - 1)},
+                    "SequenceNumberRange": {"StartingSequenceNumber": "1"},
+                }
+                for i in range(self.shards)
+            ]
+        }
 
     @staticmethod
     def reply(connection, status, body):
