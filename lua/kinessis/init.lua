@@ -17,6 +17,7 @@ local parts = {
   file = "kinessis.file",                       -- file{...}: a file to write records to
   stdout = "kinessis.stdout",                   -- stdout{}: records as lines on standard output
   null = "kinessis.null",                       -- null{}: nowhere, counted
+  start = "kinessis.start",                     -- start(scenario, {...}): a run in the background
   stack = "kinessis.stack",                     -- stack{...}: what must exist for the journey
   aws = "kinessis.aws",                         -- aws.kinesis{...}, aws.s3{...}, ...: API clients
   report = "kinessis.report",                   -- report.table(...): tables in the terminal

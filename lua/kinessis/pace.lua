@@ -319,14 +319,16 @@ function Pace:limit(rate)
   end)
 end
 
--- A leg of a sequence: { pace, duration }, or a pace that is over some time.
+local nothing = new("nothing", function() return curve.constant(0) end)
+
+-- A leg of a sequence: { pace, duration }, or a pace that is over some time. 0 is a rest.
 local function leg_of(row, where)
   local value, duration = row, nil
   if type(row) == "table" and not pace.is(row) then
     value, duration = row[1], unit.duration(row[2])
     if not duration and row[2] ~= nil then complain("%s: %s", where, unit.is_duration(row[2])) end
   end
-  return { pace = part(where, value), duration = duration }
+  return { pace = value == 0 and nothing or part(where, value), duration = duration }
 end
 
 --- One pace after the other, each for its duration, or, without one, until it is over. times = n repeats all of

@@ -348,8 +348,11 @@ function repl.run(path, options)
     if loaded and interactive then session:guard(show, _G.script) end
   end
   local lines = interactive and terminal_lines() or plain_lines()
+  local start = kinessis.start
+  if interactive then core.while_idle(start.step) end
   session:loop(lines)
   lines.close()
+  session:guard(start.stop)
   if session.where then session.where:close() end
   return session.failed and not interactive and 1 or 0
 end

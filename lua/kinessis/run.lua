@@ -2,8 +2,10 @@
 --- call into kinessis.core.run.
 local capacity = require "kinessis.capacity"
 local options = require "kinessis.options"
+local pace = require "kinessis.pace"
 local state = require "kinessis.state"
 local sys = require "kinessis.core.sys"
+local unit = require "kinessis.pace.unit"
 
 local run = {}
 
@@ -121,14 +123,49 @@ local function state_of(with, about)
   return { path = with.state, head = state.head(about) }
 end
 
---- Runs the scenario.
+--- A pace from the file of --rate-file: a rate, as --rate takes it.
+--- @return nil and what is wrong
+local function read_rate(path)
+  local file, why = io.open(path)
+  if not file then return nil, why end
+  local text = file:read "l" or ""
+  file:close()
+  local read = pace.of(text:match "^%s*(.-)%s*$")
+  if not read then return nil, ("%s: '%s' is no rate: %s"):format(path, text, unit.expected) end
+  return read
+end
+
+--- What signals ask for: told, and done where it is not the run's.
+local function control_of(values, context, share)
+  local function reload()
+    if not values.rate_file then return nil, "there is no --rate-file to read" end
+    local read, wrong = read_rate(values.rate_file)
+    if not read then return nil, wrong end
+    local started, due = pcall((read * share).start, context)
+    if not started then return nil, tostring(due) end
+    log("The pace is %s from now on.", read.name)
+    return due
+  end
+  return function(what)
+    if what == "paused" then
+      log("Paused; another SIGUSR1 goes on.")
+    elseif what == "resumed" then
+      log("Going on.")
+    else
+      local due, wrong = reload()
+      if not due then sys.log("warning", "The pace is as before: " .. wrong) end
+      return due
+    end
+  end
+end
+
+--- The run of a scenario, as kinessis.core.run takes it.
 --- @param values of run.options and --amount
 --- @param with { sinks = of kinessis.core.run, first = index, pace = to keep, where = the target, announce = text,
----   quiet_terminal = records are printed there: no progress line, format = of the plan,
----   state = path of the state file (nil: none), resume = the state to go on from (kinessis.state) }
---- @return the summary of kinessis.core.run, or nil and an error
-function run.go(scenario, values, with)
-  if values.quiet then sys.log_level "error" end
+---   format = of the plan, dead_letters = file, state = path of the state file (nil: none), resume = the state to go on
+---   from (kinessis.state) }
+--- @return the table, and the context of its pace (kinessis.pace); or nil and an error
+function run.prepare(scenario, values, with)
   if with.resume then values.seed = with.resume.seed end
   local first, amount, share = share_of(scenario, values, with.first or 0)
   if not first then return nil, amount end
@@ -141,17 +178,16 @@ function run.go(scenario, values, with)
   end
   local asked = { first = last and last.first or first, amount = last and last.amount or amount }
   if last then first, amount = take_up(last, values) end
-  local to_terminal = with.quiet_terminal and sys.isatty(1)
-  local line = sys.isatty(2) and not values.quiet and not to_terminal and progress_line(amount)
   local seed = pick_seed(scenario, values)
   for _, sink in ipairs(with.sinks) do
     if sink.stem then sink.stem = ("%s%d-"):format(sink.stem, seed) end
   end
   -- The parts together keep the scenario's pace.
-  local due = with.pace and (with.pace * share).start(capacity.of(scenario, seed, with.where))
+  local context = capacity.of(scenario, seed, with.where)
+  local due = with.pace and (with.pace * share).start(context)
   if with.announce then sys.log("info", with.announce) end
   io.stdout:flush() -- what the script printed comes before the records
-  local summary, err = require("kinessis.core.run").go {
+  return {
     plan = plan,
     format = with.format,
     path = scenario.path,
@@ -165,7 +201,7 @@ function run.go(scenario, values, with)
     disorder = scenario.disorder,
     due = due,
     closed = (values.closed or scenario.model == "closed") and with.pace ~= nil,
-    progress = line and line.draw or nil,
+    control = control_of(values, context, share),
     drain = values.drain,
     state = state_of(with, {
       scenario = scenario.path, fingerprint = fingerprint, seed = seed, first = asked.first, amount = asked.amount,
@@ -174,9 +210,34 @@ function run.go(scenario, values, with)
     }),
     dead_letters = with.dead_letters,
     target = values.target,
-  }
+  }, context
+end
+
+--- Runs the scenario.
+--- @param with of run.prepare, and quiet_terminal = records are printed there: no progress line
+--- @return the summary of kinessis.core.run, or nil and an error
+function run.go(scenario, values, with)
+  if values.quiet then sys.log_level "error" end
+  local config, err = run.prepare(scenario, values, with)
+  if not config then return nil, err end
+  local to_terminal = with.quiet_terminal and sys.isatty(1)
+  local line = sys.isatty(2) and not values.quiet and not to_terminal and progress_line(config.amount)
+  config.progress = line and line.draw or nil
+  local summary
+  summary, err = require("kinessis.core.run").go(config)
   if line then line.clear() end
   return summary, err
+end
+
+--- The file of --rate-file, where there is one already.
+--- @return its pace, or nil; raises what is wrong with it
+function run.rate_of_file(path)
+  local file = io.open(path)
+  if not file then return nil end
+  file:close()
+  local read, wrong = read_rate(path)
+  if not read then error(sys.error("usage", wrong), 0) end
+  return read
 end
 
 return run

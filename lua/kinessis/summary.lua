@@ -56,7 +56,7 @@ local function tell_sink(result, sink, sent, title)
     count(sent.generated), count(sent.delivered), count(sent.retried), count(lost), result.seconds,
     show_rate(sent.delivered, result.seconds))
   local latency = sent.latency
-  if sink.service ~= "stdout" and sink.service ~= "null" and latency.count > 0 then
+  if sink.service ~= "stdout" and sent.kind ~= "null" and latency.count > 0 then
     log("info", "%sLatency: p50 %s, p99 %s, p99.9 %s, max %s.", prefix, show_time(latency.p50), show_time(latency.p99),
       show_time(latency.p999), show_time(latency.max))
   end

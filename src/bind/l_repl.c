@@ -5,6 +5,7 @@
  * collected editor:read("> ")     -> a line without its newline; nil and "end" or "interrupt"
  *     editor:add(line)      -> true, or nil and an error: it is in the history file
  *     repl.call(f, ...)     -> true and the results; false and an error: Ctrl-C interrupts f
+ *     repl.while_idle(f)    -- f is called 100 times a second while a key is awaited; nil: no more
  *     repl.interrupted()    -> whether Ctrl-C did so in the last call
  *
  * Ctrl-C raises "interrupted" in the running chunk at its next instruction, and again at every
@@ -158,6 +159,32 @@ static unsigned char on_tab(EditLine *el, int character) {
     return result;
 }
 
+/* What runs in the background goes on while a key is awaited. What fails is told once. */
+static void call_idle(editor *e) {
+    kn_err err;
+    lua_getfield(e->L, LUA_REGISTRYINDEX, EDITOR ".idle");
+    if (kn_host_call(e->L, 0, 0, &err))
+        return;
+    fprintf(stderr, "\r\n%s\r\n", err.message);
+    lua_pushnil(e->L);
+    lua_setfield(e->L, LUA_REGISTRYINDEX, EDITOR ".idle");
+}
+
+static bool has_idle(editor *e) {
+    bool found = lua_getfield(e->L, LUA_REGISTRYINDEX, EDITOR ".idle") != LUA_TNIL;
+    lua_pop(e->L, 1);
+    return found;
+}
+
+/* repl.while_idle(f or nil) */
+static int l_repl_while_idle(lua_State *L) {
+    lua_settop(L, 1);
+    if (!lua_isnil(L, 1))
+        luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_setfield(L, LUA_REGISTRYINDEX, EDITOR ".idle");
+    return 0;
+}
+
 /* libedit's own way to read misses a Ctrl-C that comes just before read(): so SIGINT is blocked but
  * in ppoll. Returns 1 and the character; 0 at the end; -1 when interrupted or broken. */
 static int read_character(EditLine *el, wchar_t *character) {
@@ -166,7 +193,11 @@ static int read_character(EditLine *el, wchar_t *character) {
     mbstate_t state = {0};
     for (;;) {
         struct pollfd terminal = {.fd = STDIN_FILENO, .events = POLLIN};
-        int ready = ppoll(&terminal, 1, NULL, &e->reading);
+        const struct timespec tick = {0, 10000000};
+        bool idles = has_idle(e);
+        int ready = ppoll(&terminal, 1, idles ? &tick : NULL, &e->reading);
+        if (ready == 0 && idles)
+            call_idle(e);
         if (atomic_load(&interrupted) || (ready < 0 && errno != EINTR))
             return -1;
         if (ready <= 0)
@@ -309,6 +340,7 @@ int kn_open_repl(lua_State *L) {
     static const luaL_Reg functions[] = {{"editor", l_repl_editor},
                                          {"call", l_repl_call},
                                          {"interrupted", l_repl_interrupted},
+                                         {"while_idle", l_repl_while_idle},
                                          {"watch", l_repl_watch},
                                          {NULL, NULL}};
     luaL_newmetatable(L, EDITOR);

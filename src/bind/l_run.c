@@ -4,7 +4,8 @@
  * The pace and the progress are Lua functions of the calling state, called on its thread. A plan
  * that calls script functions is made anew in a state of its own for each worker; other plans are
  * shared. While a run lasts, SIGINT and SIGTERM stop it, a second time abandon it, and a third time
- * end the process as they do elsewhere; a signal that was ignored before stays so. */
+ * end the process as they do elsewhere; a signal that was ignored before stays so. SIGUSR1 and
+ * SIGUSR2 change it (run_control.c). */
 #include "bind/host.h"
 #include "bind/libraries.h"
 #include "bind/plan.h"
@@ -12,8 +13,6 @@
 
 #include <lauxlib.h>
 #include <signal.h>
-
-#define RUN_TYPE "kinessis.run"
 
 /* ---- stopping ---- */
 
@@ -81,8 +80,9 @@ static bool call_back(lua_State *L, int nargs, int nresults, kn_err *err) {
 }
 
 static bool call_due(void *context, double seconds, kn_due *due, kn_err *err) {
-    lua_State *L = ((kn_run_binding *)context)->L;
-    lua_pushvalue(L, KN_RUN_DUE);
+    const kn_run_binding *b = context;
+    lua_State *L = b->L;
+    lua_getiuservalue(L, b->self, KN_RUN_PACE);
     lua_pushnumber(L, seconds);
     if (!call_back(L, 1, 3, err))
         return false;
@@ -103,7 +103,7 @@ static bool call_progress(void *context, const kn_run_status *status, kn_err *er
     lua_pushcfunction(b->L, tell_progress);
     lua_pushlightuserdata(b->L, b);
     lua_pushlightuserdata(b->L, (void *)status);
-    lua_pushvalue(b->L, KN_RUN_PROGRESS);
+    lua_getiuservalue(b->L, b->self, KN_RUN_PROGRESS);
     return call_back(b->L, 3, 0, err);
 }
 
@@ -156,22 +156,52 @@ static void interrupt_worker(void *context, unsigned worker) {
         interrupt_state(b->threads[worker]);
 }
 
-static int binding_close(lua_State *L) {
-    kn_run_binding *b = luaL_checkudata(L, 1, RUN_TYPE);
+void kn_run_close(kn_run_binding *b) {
     kn_run_destroy(b->run);
     b->run = NULL;
     kn_run_close_sinks(b);
+}
+
+static int binding_close(lua_State *L) {
+    kn_run_close(luaL_checkudata(L, 1, KN_RUN_TYPE));
     return 0;
 }
 
 static kn_run_binding *new_binding(lua_State *L) {
-    kn_run_binding *b = lua_newuserdatauv(L, sizeof *b, 0);
-    *b = (kn_run_binding){.L = L};
-    luaL_setmetatable(L, RUN_TYPE);
+    luaL_checktype(L, KN_RUN_CONFIG, LUA_TTABLE);
+    lua_settop(L, KN_RUN_PLAN);
+    luaL_checkstack(L, 2 * LUA_MINSTACK, NULL);
+    kn_run_binding *b = lua_newuserdatauv(L, sizeof *b, KN_RUN_VALUES);
+    *b = (kn_run_binding){.L = L, .self = KN_RUN_BINDING};
+    luaL_setmetatable(L, KN_RUN_TYPE);
     lua_replace(L, KN_RUN_BINDING);
-    lua_pushvalue(L, KN_RUN_BINDING);
-    lua_toclose(L, -1);
     return b;
+}
+
+static bool has_function(lua_State *L, int value) {
+    bool found = lua_getiuservalue(L, KN_RUN_BINDING, value) != LUA_TNIL;
+    lua_pop(L, 1);
+    return found;
+}
+
+/* Reads the configuration and opens the workers. May raise. */
+static bool open_run(lua_State *L, kn_run_binding *b, kn_err *err) {
+    kn_run_config config;
+    kn_run_read_config(L, b, &config);
+    config.open = open_worker;
+    config.close = close_worker;
+    config.stop_requests = b->listens ? &stop_requests : &b->stops;
+    config.due = has_function(L, KN_RUN_PACE) ? call_due : NULL;
+    config.progress = has_function(L, KN_RUN_PROGRESS) ? call_progress : NULL;
+    config.control = b->listens ? kn_run_control : NULL;
+    config.interrupt = kn_plan_calls_scripts(b->plan) ? interrupt_worker : NULL;
+    bool ok = kn_run_read_sinks(L, b, err);
+    config.sink_count = b->sink_count;
+    for (size_t i = 0; i < b->sink_count; i++)
+        config.keys[i] = b->sinks[i].keys;
+    ok = ok && kn_run_open_state(L, b, &config, err);
+    config.look = b->state ? look_after_state : NULL;
+    return ok && kn_run_new(&config, &b->run, err);
 }
 
 /* go{...} -> summary, or nil and an error when the run could not start.
@@ -191,40 +221,31 @@ static kn_run_binding *new_binding(lua_State *L) {
  *   due(seconds) -> records, until, over: see kn_due
  *   closed                the pace waits for the sender
  *   progress(status)
+ *   control(what)         "paused", "resumed", or "reload", which may return another due: after
+ *                         SIGUSR1 or SIGUSR2
  *   drain                 seconds that a stopped run may take to deliver what it has
- *   state                 { path =, head = } (run/state.h; nil: none); then sinks may have settled
- * = { { from, to } ... } and position =, of the run that goes on dead_letters, target  the file for
- * records that are given up (nil: none), and what it calls the target
+ *   state                 { path =, head = } (run/state.h; nil: none); then sinks may have
+ *                         settled = { { from, to } ... } and position =, of the run that goes on
+ *   dead_letters, target  the file for records that are given up (nil: none), and what it calls the
+ *                         target
  *
  * Status and summary: see run_results.c. */
 static int l_run_go(lua_State *L) {
-    luaL_checktype(L, KN_RUN_CONFIG, LUA_TTABLE);
-    lua_settop(L, KN_RUN_PLAN);
-    luaL_checkstack(L, 2 * LUA_MINSTACK, NULL);
     kn_run_binding *b = new_binding(L);
-    kn_run_config config;
-    kn_run_read_config(L, b, &config);
-    config.open = open_worker;
-    config.close = close_worker;
-    config.stop_requests = &stop_requests;
-    config.due = lua_isnil(L, KN_RUN_DUE) ? NULL : call_due;
-    config.progress = lua_isnil(L, KN_RUN_PROGRESS) ? NULL : call_progress;
-    config.interrupt = kn_plan_calls_scripts(b->plan) ? interrupt_worker : NULL;
+    lua_pushvalue(L, KN_RUN_BINDING);
+    lua_toclose(L, -1);
+    b->listens = true;
     kn_run_summary summary;
     kn_err err;
-    bool opened = kn_run_read_sinks(L, b, &err);
-    config.sink_count = b->sink_count;
-    for (size_t i = 0; i < b->sink_count; i++)
-        config.keys[i] = b->sinks[i].keys;
-    opened = opened && kn_run_open_state(L, b, &config, &err);
-    config.look = b->state ? look_after_state : NULL;
-    if (!opened || !kn_run_new(&config, &b->run, &err))
+    if (!open_run(L, b, &err))
         return kn_host_error(L, &err);
     if (b->state) /* before the first record is claimed */
         kn_state_look(b->state, b->run);
-    struct sigaction before[KN_STOP_SIGNALS];
+    struct sigaction before[KN_STOP_SIGNALS], control_before[KN_CONTROL_SIGNALS];
     kn_run_listen(before);
+    kn_run_listen_control(control_before);
     bool ok = kn_run_go(b->run, &summary, &err);
+    kn_run_unlisten_control(control_before);
     kn_run_unlisten(before);
     kn_run_push_summary(L, b, &summary, ok ? NULL : &err);
     if (b->state && !kn_state_end(b->state, b->run, ok && !summary.stopped, &err)) {
@@ -234,13 +255,29 @@ static int l_run_go(lua_State *L) {
     return 1;
 }
 
+/* start{...} -> a run in the background (run_control.c), or nil and an error. It listens to no
+ * signals; `ahead` are the seconds that may pass between two steps. */
+static int l_run_start(lua_State *L) {
+    kn_run_binding *b = new_binding(L);
+    kn_err err;
+    if (!open_run(L, b, &err) || !kn_run_start(b->run, &err)) {
+        kn_run_close(b);
+        return kn_host_error(L, &err);
+    }
+    lua_pushvalue(L, KN_RUN_BINDING);
+    return 1;
+}
+
 int kn_open_run(lua_State *L) {
-    static const luaL_Reg functions[] = {{"go", l_run_go}, {NULL, NULL}};
-    luaL_newmetatable(L, RUN_TYPE);
+    static const luaL_Reg functions[] = {{"go", l_run_go}, {"start", l_run_start}, {NULL, NULL}};
+    luaL_newmetatable(L, KN_RUN_TYPE);
     lua_pushcfunction(L, binding_close);
     lua_setfield(L, -2, "__gc");
     lua_pushcfunction(L, binding_close);
     lua_setfield(L, -2, "__close");
+    lua_newtable(L);
+    luaL_setfuncs(L, kn_run_methods, 0);
+    lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
     luaL_newlib(L, functions);
     return 1;

@@ -11,8 +11,10 @@
 #include "run/sink_text.h"
 #include "run/state.h"
 
-#include <lua.h>
+#include <lauxlib.h>
 #include <signal.h>
+
+#define KN_RUN_TYPE "kinessis.run"
 
 typedef enum {
     KN_SINK_KINESIS,
@@ -38,10 +40,14 @@ typedef struct kn_sink_spec {
 } kn_sink_spec;
 
 /* Lives in a userdata, so that an error on the way closes what is open. Texts and the plan are
- * borrowed from the configuration table, which is on the stack as long. */
+ * borrowed from the configuration table, which is a user value of it. */
 typedef struct kn_run_binding {
-    lua_State *L;
-    kn_run *run;
+    lua_State *L; /* the calling thread's, and where the userdata is on its stack */
+    int self;
+    bool listens; /* to signals: the run of go() */
+    bool paused;
+    _Atomic int stops; /* of a run that does not */
+    kn_run *run;       /* NULL: closed */
     kn_cursor_config cursor;
     const kn_plan *plan;
     /* How a worker's state gets the plan: scenario.plan_of(path, format, keyed) */
@@ -56,11 +62,20 @@ typedef struct kn_run_binding {
     lua_State *threads[KN_RUN_WORKERS]; /* in them, where the functions of fields run */
 } kn_run_binding;
 
-/* The stack of go(): see l_run.c. */
-enum { KN_RUN_CONFIG = 1, KN_RUN_BINDING, KN_RUN_DUE, KN_RUN_PROGRESS, KN_RUN_PLAN };
+/* The stack of go() and start(), while they read their table. */
+enum { KN_RUN_CONFIG = 1, KN_RUN_BINDING, KN_RUN_PLAN };
 
-/* Reads the table at KN_RUN_CONFIG, but the sinks; puts the functions and the plan into their
- * slots. The functions of *out are the caller's to set. May raise. */
+/* The user values of the binding. */
+enum {
+    KN_RUN_TABLE = 1,
+    KN_RUN_PACE,
+    KN_RUN_PROGRESS,
+    KN_RUN_CONTROL,
+    KN_RUN_VALUES = KN_RUN_CONTROL
+};
+
+/* Reads the table at KN_RUN_CONFIG, but the sinks; keeps it and the functions with the binding, the
+ * plan in its slot. The functions of *out are the caller's to set. May raise. */
 void kn_run_read_config(lua_State *L, kn_run_binding *binding, kn_run_config *out);
 
 /* Reads, and opens what is opened once for all workers. False: a file cannot be opened. May raise.
@@ -82,6 +97,16 @@ void kn_run_listen(struct sigaction before[KN_STOP_SIGNALS]);
 void kn_run_unlisten(const struct sigaction before[KN_STOP_SIGNALS]);
 int kn_run_stop_requests(void);
 const _Atomic bool *kn_run_stop_now(void); /* asked for twice: nothing waits any longer */
+
+/* SIGUSR1 pauses and resumes, SIGUSR2 asks control("reload") for another pace (run_control.c). */
+enum { KN_CONTROL_SIGNALS = 2 };
+void kn_run_listen_control(struct sigaction before[KN_CONTROL_SIGNALS]);
+void kn_run_unlisten_control(const struct sigaction before[KN_CONTROL_SIGNALS]);
+bool kn_run_control(void *binding, kn_run *run, kn_err *err);
+
+/* Of a run in the background. */
+extern const luaL_Reg kn_run_methods[];
+void kn_run_close(kn_run_binding *binding);
 
 /* Push one table of the same shape (run_results.c says which), for progress() and as what go()
  * returns; err (may be NULL): what ended the run. May raise. */

@@ -50,11 +50,11 @@ static void read_cursor(lua_State *L, kn_run_binding *b) {
                   "a plan that calls scripts needs the path of its scenario");
 }
 
-static void read_function(lua_State *L, int slot, const char *key) {
+static void keep_function(lua_State *L, int value, const char *key) {
     lua_getfield(L, KN_RUN_CONFIG, key);
     if (!lua_isnil(L, -1))
         luaL_checktype(L, -1, LUA_TFUNCTION);
-    lua_replace(L, slot);
+    lua_setiuservalue(L, KN_RUN_BINDING, value);
 }
 
 void kn_run_read_config(lua_State *L, kn_run_binding *b, kn_run_config *out) {
@@ -66,12 +66,16 @@ void kn_run_read_config(lua_State *L, kn_run_binding *b, kn_run_config *out) {
         .amount = amount < 0 ? UINT64_MAX : (uint64_t)amount,
         .drain_ms = (int64_t)(kn_field_number(L, KN_RUN_CONFIG, "drain", 10) * 1000),
         .progress_ms = 200,
+        .ahead_ms = (int64_t)(kn_field_number(L, KN_RUN_CONFIG, "ahead", 0) * 1000),
     };
     lua_getfield(L, KN_RUN_CONFIG, "closed");
     out->closed = lua_toboolean(L, -1);
     lua_pop(L, 1);
-    read_function(L, KN_RUN_DUE, "due");
-    read_function(L, KN_RUN_PROGRESS, "progress");
+    lua_pushvalue(L, KN_RUN_CONFIG);
+    lua_setiuservalue(L, KN_RUN_BINDING, KN_RUN_TABLE);
+    keep_function(L, KN_RUN_PACE, "due");
+    keep_function(L, KN_RUN_PROGRESS, "progress");
+    keep_function(L, KN_RUN_CONTROL, "control");
     lua_getfield(L, KN_RUN_CONFIG, "plan");
     lua_replace(L, KN_RUN_PLAN);
     read_cursor(L, b);

@@ -1,4 +1,5 @@
-# docs/lake.md names every operation that the lake serves, the README every command; docs/delivery.md does what it says.
+# docs/lake.md names every operation that the lake serves, the README every command; docs/delivery.md and
+# docs/pacing.md do what they say.
 set -u
 . tests/support/lake.sh
 
@@ -15,6 +16,12 @@ for command in $commands; do
     grep -q "^| .kinessis $command" README.md || unnamed="${unnamed:-} $command"
 done
 ok "the README names every command" same "${unnamed:-}" ""
+
+# docs/pacing.md
+ok "the Lua examples of docs/pacing.md run" "$KINESSIS" lua tests/support/examples.lua docs/pacing.md
+sed -n '/^```sh$/,/^```$/{/^```/!p;}' docs/pacing.md >"$lake_folder/pacing.sh"
+ok "its commands are found" test "$(wc -l <"$lake_folder/pacing.sh")" -gt 3
+ok "and run" sh -euc 'kinessis() { "$KINESSIS" "$@"; }; KINESSIS_DATA=$1/pacing; . "$1/pacing.sh"' sh "$lake_folder"
 
 # docs/delivery.md: its scenario and its commands, in order; the fragments load.
 page=$PWD/docs/delivery.md

@@ -89,6 +89,42 @@ for signal in INT TERM; do
     ok "with its summary" has "$grouped generated, $grouped delivered, 0 retried, 0 failed"
 done
 
+# SIGUSR1 pauses and goes on, SIGUSR2 reads the rate again: each is awaited by what the run says.
+said() {
+    tries=0
+    until grep -q -- "$1" "$log" || [ $tries -gt 500 ]; do tries=$((tries + 1)); sleep 0.02; done
+    has "$1"
+}
+rests() { # nothing is added for 0.3 s, in which 60 records would be
+    tries=0
+    while before=$(wc -l <"$folder/out"); sleep 0.3; [ "$(wc -l <"$folder/out")" -ne "$before" ]; do
+        tries=$((tries + 1))
+        [ $tries -lt 30 ] || return 1
+    done
+}
+signals() {
+    kill -USR1 $pid && said "Paused" && rests && kill -USR1 $pid && said "Going on"
+}
+rm -f "$folder/out" "$folder/rate"
+env --default-signal=INT "$KINESSIS" run scripts/wave.lua --dry-run --print --rate 200 --rate-file "$folder/rate" \
+    >"$folder/out" 2>"$log" &
+pid=$!
+tries=0
+until [ -s "$folder/out" ] || [ $tries -gt 500 ]; do tries=$((tries + 1)); sleep 0.02; done
+ok "SIGUSR1 pauses a run, and lets it go on" signals
+kill -USR2 $pid
+ok "SIGUSR2 without a rate changes nothing, and says so" said "WARNING - The pace is as before: .*/rate: No such file"
+echo fast >"$folder/rate"
+kill -USR2 $pid
+ok "nor does one that is no rate" said "'fast' is no rate"
+echo 5k/s >"$folder/rate"
+kill -USR2 $pid
+ok "a rate is taken" said "INFO - The pace is 5000 records/s from now on"
+kill -INT $pid
+wait $pid
+ok "and the run ends well" same $? 0
+ok "having counted everything" has "$(wc -l <"$folder/out" | sed ':a; s/\([0-9]\)\([0-9]\{3\}\)\($\|,\)/\1,\2\3/; ta') delivered"
+
 cat >"$folder/endless.lua" <<'LUA'
 local kinessis = require "kinessis"
 return kinessis.scenario {

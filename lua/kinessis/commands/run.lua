@@ -55,7 +55,7 @@ local function go(scenario, values, where)
     announce = "Started data generation.",
     sinks = list,
     format = scenario:format(),
-    pace = values.rate or scenario.pace,
+    pace = values.rate_file and runner.rate_of_file(values.rate_file) or values.rate or scenario.pace,
     where = where,
     quiet_terminal = sinks.print(list),
     dead_letters = where and (values.dead_letter or state.path(scenario.path, values, ".dead.jsonl")),
@@ -78,14 +78,15 @@ end
 return {
   description = "The target lake is an embedded Kinesis, Firehose, S3, Glue and Athena: what the scenario needs is\n"
     .. "made there. On AWS nothing is made unless --provision is given. Ctrl-C delivers what was generated\n"
-    .. "and stops; a second one stops at once. Exits 1 when any record was not delivered: kinessis redrive\n"
-    .. "sends those again. --resume goes on after a run that was stopped or killed.\n",
+    .. "and stops; a second one stops at once. SIGUSR1 pauses, and goes on. Exits 1 when any record was not\n"
+    .. "delivered: kinessis redrive sends those again. --resume goes on after a run that was stopped or killed.\n",
   arguments = { { "FILE", "the scenario" } },
   options = {
     { "--amount", "N", "how many records (default: the scenario's; without any, until Ctrl-C)", short = "-n",
       parse = options.count },
     { "--rate", "R", "instead of the scenario's pace: 500 or 2k/s records, 5MB/s, 80% of what the stream takes",
       parse = rate },
+    { "--rate-file", "FILE", "a file with such a rate; SIGUSR2 reads it again", parse = options.text },
     { "--closed", nil, "wait for the sender: what could not be sent in time is not made up for" },
     { "--print", nil, "the records too, on stdout" },
     { "--dry-run", nil, "generate at the scenario's pace, send nothing" },
