@@ -8,7 +8,7 @@ preview.shard_limits = { records = 1000, bytes = 1 << 20 }
 preview.delivery_limits = { records = 5000, bytes = 5 << 20 }
 
 local GB = 1e9
-local records_per_request, linger_default = 500, 0.1
+local records_per_request, linger_default, aggregate_bytes = 500, 0.1, 50 << 10
 local horizon = 3600 -- seconds of the pace that are looked at
 
 -- ---- the sample ----
@@ -45,10 +45,22 @@ end
 
 -- ---- the pace ----
 
+--- What the pace may ask (kinessis.capacity), answered by the sample.
+function preview.context(sample, to, limits, seed)
+  return {
+    seed = seed,
+    record_bytes = function() return sample.bytes end,
+    capacity = function()
+      local records = to.aggregate and math.huge or limits.records
+      return #sample.shards * math.min(records, limits.bytes / sample.bytes)
+    end,
+  }
+end
+
 --- How many records a second the pace asks for in its first hour (or until the amount is made).
 --- @return { mean =, peak = of any second, seconds = how long that lasts }; nil when it has no limit
-function preview.rates(pace, amount)
-  local due = pace.start()
+function preview.rates(pace, amount, context)
+  local due = pace.start(context)
   if not due then return nil end
   local before, peak = 0, 0
   for second = 1, horizon do
@@ -66,31 +78,53 @@ end
 
 -- ---- what follows ----
 
+--- More load than this is too much: the sample itself is off by less than a percent.
+preview.full = 1.01
+
+local function linger_of(to) return to.linger_ms and to.linger_ms / 1000 or linger_default end
+
+--- Records that one aggregate holds at a rate: what fits, or what comes while it lingers. 1 without aggregation.
+function preview.aggregate(sample, to, rate)
+  if not to.aggregate then return 1 end
+  local fits = (to.aggregate_bytes or aggregate_bytes) / sample.bytes
+  return math.max(1, math.min(fits, rate / #sample.shards * linger_of(to)))
+end
+
 --- Load of each shard at a rate: 1 is all that it takes.
-function preview.loads(sample, rate, limits)
-  local loads = {}
+function preview.loads(sample, to, rate, limits)
+  local loads, together = {}, preview.aggregate(sample, to, rate)
   for i, shard in ipairs(sample.shards) do
     local records, bytes = rate * shard.records, rate * sample.bytes * shard.bytes
-    loads[i] = { records = records, bytes = bytes, load = math.max(records / limits.records, bytes / limits.bytes) }
+    loads[i] = {
+      records = records, bytes = bytes,
+      load = math.max(records / together / limits.records, bytes / limits.bytes),
+    }
   end
   return loads
 end
 
---- More than this is too much: the sample itself is off by less than a percent.
-preview.full = 1.01
-
 --- The rate at which the most loaded shard is full.
-function preview.capacity(sample, limits)
-  local most = 0
-  for _, load in ipairs(preview.loads(sample, 1, limits)) do most = math.max(most, load.load) end
-  return 1 / most
+function preview.capacity(sample, to, limits)
+  local low, high = 0, 1
+  local function is_full(rate)
+    for _, load in ipairs(preview.loads(sample, to, rate, limits)) do
+      if load.load >= 1 then return true end
+    end
+    return false
+  end
+  while not is_full(high) do high = high * 2 end
+  for _ = 1, 60 do
+    local middle = (low + high) / 2
+    if is_full(middle) then high = middle else low = middle end
+  end
+  return high
 end
 
 --- Records in one request at a rate, by what fits and what lingers.
 function preview.batch(sample, to, rate)
-  local linger = to.linger_ms and to.linger_ms / 1000 or linger_default
-  local fits = math.min(to.max_records or records_per_request, (to.max_bytes or (4 << 20)) / sample.bytes)
-  return math.max(1, math.min(fits, rate * linger))
+  local together = preview.aggregate(sample, to, rate)
+  local fits = math.min((to.max_records or records_per_request) * together, (to.max_bytes or (4 << 20)) / sample.bytes)
+  return math.max(1, math.min(fits, rate * linger_of(to)))
 end
 
 local function per_hour(label, amount, unit, price)
@@ -100,13 +134,15 @@ end
 local function rounded_up(bytes, multiple) return math.ceil(bytes / multiple) * multiple end
 
 --- The lines of an hour's bill at a rate: { label =, amount =, unit =, cost = }.
---- @param has { shards = of the stream or nil, delivery = Firehose follows, conversion = to Parquet }
+--- @param has { to = the destination, shards = of the stream or nil, delivery = Firehose follows, conversion = to
+---   Parquet, buffer_size = MiB, buffer_interval = seconds }
 function preview.bill(sample, rate, has, prices)
   local records = rate * 3600
   local lines = {}
   if has.shards then
     local p = prices.kinesis
-    local units = records * math.ceil(sample.bytes / p.put_unit_bytes)
+    local together = preview.aggregate(sample, has.to, rate)
+    local units = records / together * math.ceil(together * sample.bytes / p.put_unit_bytes)
     lines[#lines + 1] = per_hour("Kinesis: shard hours", has.shards, "", p.shard_hour)
     lines[#lines + 1] = per_hour("Kinesis: PUT payload units", units / 1e6, "million", p.million_put_units)
   end
@@ -122,10 +158,10 @@ function preview.bill(sample, rate, has, prices)
 end
 
 --- The same stream on demand.
-function preview.on_demand(sample, rate, prices)
-  local p = prices.kinesis
-  return p.on_demand_stream_hour
-    + rate * 3600 * rounded_up(sample.bytes, p.on_demand_record_bytes) / GB * p.on_demand_gb_in
+function preview.on_demand(sample, to, rate, prices)
+  local p, together = prices.kinesis, preview.aggregate(sample, to, rate)
+  local bytes = rate / together * rounded_up(together * sample.bytes, p.on_demand_record_bytes)
+  return p.on_demand_stream_hour + bytes * 3600 / GB * p.on_demand_gb_in
 end
 
 --- The prices, with those of a user's file put over them.

@@ -29,6 +29,13 @@ run.options = {
   { "--quiet", nil, "print only errors", short = "-q" },
 }
 
+--- Reads an option's rate: a pace of so many records, bytes or percent of the stream's capacity per second.
+function run.rate(text)
+  local read = pace.of(text)
+  if not read then return nil, "a rate: " .. unit.expected end
+  return read
+end
+
 --- 1234567 -> "1,234,567"
 function run.count(n)
   local text = ("%d"):format(n)

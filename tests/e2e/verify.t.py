@@ -74,6 +74,11 @@ with lake.Lake() as pond, tempfile.TemporaryDirectory(prefix="kinessis-test.") a
         tap.equal(place["found"], place["expected"], f"the {place['place']} holds what was made")
     tap.equal(sorted(places), ["stream", "table"], "in both places")
 
+    # Without a seed: the last run, by the state that it left.
+    last = subprocess.run([KINESSIS, "verify", path, "--data", pond.folder], capture_output=True, text=True)
+    tap.ok(last.returncode == 0 and f"with seed {seed}" in last.stderr and "3,000 records of seed" in last.stdout,
+           "the last run is found", last.stderr, last.stdout)
+
     # Another run's records are no fault.
     pond.run("run", path, "--seed", str(seed + 1), "-n", "7", "-q")
     code, places = verify(pond, path)
@@ -151,7 +156,7 @@ return kinessis.scenario {
     tap.equal(places["stream"]["duplicated"], 1, "and the one that was sent twice")
 
 for arguments, fragment in (
-    (["scripts/quickstart.lua"], "--seed is missing"),
+    (["scripts/quickstart.lua"], "it left no state"),
     (["scripts/wave.lua", "--seed", "1"], "--amount is missing"),
     (["scripts/quickstart.lua", "--seed", "1", "--key", "status"], "are no key"),
 ):

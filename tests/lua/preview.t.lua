@@ -28,13 +28,13 @@ for i, shard in ipairs(even.shards) do near(shard.records, 0.25, 0.04, "share of
 -- MD5("x") is 9dd4e461268c8034f5c8564e155c67a6: 0x9d of 0x100 lies in the third of four shards.
 local one = sample("name", 4)
 tap.is(one.shards[3].records, 1.0, "a constant key goes to one shard")
-tap.is(preview.capacity(one, preview.shard_limits), 1000.0, "which is all that the stream takes")
-local loads = preview.loads(one, 1500, preview.shard_limits)
+tap.is(math.floor(preview.capacity(one, {}, preview.shard_limits) + 0.5), 1000, "which is all that the stream takes")
+local loads = preview.loads(one, {}, 1500, preview.shard_limits)
 tap.is(loads[3].load, 1.5, "its load")
 tap.is(loads[1].load, 0.0, "another's")
 
 local wide = { bytes = 100000, largest = 100000, records = 1, shards = { { records = 1, bytes = 1 } } }
-near(preview.capacity(wide, preview.shard_limits), 10.48576, 1e-9, "bytes bind before records do")
+near(preview.capacity(wide, {}, preview.shard_limits), 10.48576, 1e-9, "bytes bind before records do")
 
 -- ---- the pace ----
 
@@ -52,10 +52,16 @@ tap.is(preview.batch(even, {}, 1e6), 500, "a request is full")
 tap.is(preview.batch(even, { linger_ms = 1000 }, 20), 20.0, "or has waited")
 tap.is(preview.batch(even, {}, 1), 1, "or is alone")
 
+-- An aggregate of 50 KiB holds 556 records of 92 bytes: bytes bind, not the 1,000 records.
+local together = { aggregate = true }
+near(preview.aggregate(even, together, 1e6), 51200 / 92, 1e-6, "an aggregate that is full")
+near(preview.aggregate(even, together, 400), 10, 1e-6, "or has waited")
+tap.ok(preview.capacity(one, together, preview.shard_limits) > 11000, "one shard takes more records together")
+
 -- ---- prices ----
 
 local prices = assert(preview.prices())
-local bill = preview.bill(wide, 10, { shards = 2 }, prices)
+local bill = preview.bill(wide, 10, { to = {}, shards = 2 }, prices)
 near(bill[1].cost, 2 * prices.kinesis.shard_hour, 1e-12, "shard hours")
 near(bill[2].amount, 10 * 3600 * 4 / 1e6, 1e-12, "100,000 bytes are four payload units")
 

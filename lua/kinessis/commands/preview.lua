@@ -1,6 +1,5 @@
 --- kinessis preview FILE: what a run would do to its stream, and what it would cost, without sending.
 local options = require "kinessis.options"
-local pace = require "kinessis.pace"
 local preview = require "kinessis.preview"
 local report = require "kinessis.report"
 local runner = require "kinessis.run"
@@ -27,24 +26,27 @@ local function reckon(scenario, to, values, prices)
   local limits = to.service == "kinesis" and preview.shard_limits or preview.delivery_limits
   local sample, err = preview.sample(scenario, to, values)
   if not sample then return nil, err end
-  local rates = preview.rates(values.rate and pace.rate(values.rate) or scenario.pace, values.amount or scenario.amount)
-  local capacity = preview.capacity(sample, limits)
+  local rates = preview.rates(values.rate or scenario.pace, values.amount or scenario.amount,
+    preview.context(sample, to, limits, values.seed or scenario.seed or 0))
+  local capacity = preview.capacity(sample, to, limits)
   local asked = rates or { mean = capacity, peak = capacity, seconds = nil }
   local sent = math.min(asked.mean, capacity)
   local whole = stack.of(scenario)
   local delivery = whole.delivery_stream
   local has = {
+    to = to,
     shards = to.service == "kinesis" and values.shards or nil,
     delivery = delivery and true, conversion = delivery and true,
     buffer_size = delivery and delivery.buffer_size, buffer_interval = delivery and delivery.buffer_interval,
   }
   return {
     to = to, limits = limits, sample = sample, paced = rates ~= nil, asked = asked, capacity = capacity, sent = sent,
-    loads = preview.loads(sample, asked.peak, limits),
+    loads = preview.loads(sample, to, asked.peak, limits),
     batch = preview.batch(sample, to, sent),
     bill = preview.bill(sample, sent, has, prices),
-    on_demand = has.shards and preview.on_demand(sample, sent, prices),
-    shards_needed = has.shards and math.ceil(math.max(asked.peak / limits.records,
+    on_demand = has.shards and preview.on_demand(sample, to, sent, prices),
+    shards_needed = has.shards and math.ceil(math.max(
+      asked.peak / preview.aggregate(sample, to, asked.peak) / limits.records,
       asked.peak * sample.bytes / limits.bytes) - 0.001),
   }
 end
@@ -141,7 +143,8 @@ throttle, how many requests there are, and what an hour costs. Nothing is sent, 
   arguments = { { "FILE", "the scenario", optional = true } },
   options = {
     { "--shards", "N", "the stream's shards, of equal size (default: the stack's)", parse = options.integer(1, 10000) },
-    { "--rate", "R", "records per second, instead of the scenario's pace", parse = options.range(1e-6, 1e12) },
+    { "--rate", "R", "instead of the scenario's pace: records per second, 5MB/s, or 80% of what the stream takes",
+      parse = runner.rate },
     { "--amount", "N", "how many records (default: the scenario's)", short = "-n", parse = options.integer(1) },
     { "--sample", "N", "how many records are made", parse = options.integer(1, 10000000), default = 20000 },
     { "--prices", "FILE", "prices of your own (see --print-prices)", parse = options.text },

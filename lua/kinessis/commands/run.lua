@@ -1,6 +1,5 @@
 --- kinessis run FILE: records to where the scenario sends them, and the truth about what arrived.
 local options = require "kinessis.options"
-local pace = require "kinessis.pace"
 local runner = require "kinessis.run"
 local sinks = require "kinessis.sinks"
 local stack = require "kinessis.stack"
@@ -8,16 +7,9 @@ local state = require "kinessis.state"
 local sys = require "kinessis.core.sys"
 local target = require "kinessis.target"
 local told = require "kinessis.summary"
-local unit = require "kinessis.pace.unit"
 
 local function log(level, format, ...)
   sys.log(level, format:format(...))
-end
-
-local function rate(text)
-  local read = pace.of(text)
-  if not read then return nil, "a rate: " .. unit.expected end
-  return read
 end
 
 --- What --resume goes on from.
@@ -85,7 +77,7 @@ return {
     { "--amount", "N", "how many records (default: the scenario's; without any, until Ctrl-C)", short = "-n",
       parse = options.count },
     { "--rate", "R", "instead of the scenario's pace: 500 or 2k/s records, 5MB/s, 80% of what the stream takes",
-      parse = rate },
+      parse = runner.rate },
     { "--rate-file", "FILE", "a file with such a rate; SIGUSR2 reads it again", parse = options.text },
     { "--closed", nil, "wait for the sender: what could not be sent in time is not made up for" },
     { "--print", nil, "the records too, on stdout" },

@@ -4,6 +4,7 @@ local options = require "kinessis.options"
 local report = require "kinessis.report"
 local runner = require "kinessis.run"
 local stack = require "kinessis.stack"
+local state = require "kinessis.state"
 local sys = require "kinessis.core.sys"
 local target = require "kinessis.target"
 local verify = require "kinessis.verify"
@@ -166,12 +167,40 @@ local function prove(job, values)
   return ok and 0 or 1
 end
 
+local clock_slack = 300 -- seconds by which the stream's clock may be behind ours
+
+-- Which run it is: what the options and the scenario say; without a seed, what the last run has noted.
+-- Returns the index of its first record.
+local function settle_run(scenario, values)
+  values.seed = values.seed or scenario.seed
+  if values.seed then
+    if not (values.amount or scenario.amount) then options.usage "--amount is missing: the scenario has none" end
+    return 0
+  end
+  local path = values.state or state.path(scenario.path, values)
+  local last, err = state.read(path)
+  if not last then
+    return nil, sys.error("usage", ("%s: without --seed the last run is looked for, and it left no state"):format(
+      tostring(err)))
+  end
+  values.seed, values.start, values.step, values.part = last.seed, last.clock_start, last.clock_step, nil
+  values.amount = values.amount or last.finished and last.amount or last.claimed - last.first
+  values.since = values.since or sys.parse_iso(last.started) - clock_slack
+  sys.log("info", ("The last run of this scenario began at %s, with seed %d."):format(last.started, last.seed))
+  if not last.finished then
+    sys.log("warning", ("It ended at record %s%s: --resume goes on with it."):format(count(last.claimed - last.first),
+      last.amount and " of " .. count(last.amount) or ""))
+  end
+  return last.first
+end
+
 return {
   description = [[
 What should have arrived is made again from the seed, and compared with what is in the stream (all shards from
 their beginning, de-aggregated) and in the table (SQL): count, distinct keys and an order-independent checksum.
 Where they differ, it finds which records are lost, duplicated or altered, and exits 1. Records of other
-runs are counted, and are no fault. Give the seed, amount and clock that the run had.
+runs are counted, and are no fault. Without a seed it is the last run of the scenario that is looked at, by the
+state that it left; else give the seed, amount, clock and part that the run had.
 ]],
   arguments = { { "FILE", "the scenario" } },
   options = {
@@ -181,6 +210,7 @@ runs are counted, and are no fault. Give the seed, amount and clock that the run
     { "--key", "FIELD", "the field that tells records apart (default: the partition key, or the first field "
       .. "whose values all differ)", parse = options.text },
     { "--since", "TIME", "only what arrived since then", parse = options.time },
+    { "--state", "FILE", "the state of the run (default: .kinessis/runs/<scenario>.json)", parse = options.text },
     { "--limit", "N", "how many single records are shown", parse = options.count, default = 10 },
     { "--json", nil, "the result as JSON" },
     table.unpack(table.move(target.options, 1, #target.options, #runner.options + 1,
@@ -189,14 +219,14 @@ runs are counted, and are no fault. Give the seed, amount and clock that the run
   run = function(arguments, values)
     local scenario, err = require("kinessis.scenario").load(arguments[1])
     if not scenario then return nil, err end
-    values.seed = values.seed or scenario.seed
-    if not values.seed then options.usage "--seed is missing: the run has printed it" end
-    if not (values.amount or scenario.amount) then options.usage "--amount is missing: the scenario has none" end
+    local first
+    first, err = settle_run(scenario, values)
+    if not first then return nil, err end
     local where
     where, err = target.from(values)
     if not where then return nil, err end
     local _ <close> = where
-    local clock = { seed = values.seed, first = 0, start = values.start or scenario.start,
+    local clock = { seed = values.seed, first = first, start = values.start or scenario.start,
       step = values.step or scenario.step }
     local known = fields.of(scenario, clock)
     local to = scenario:destination "kinesis"
@@ -207,6 +237,6 @@ runs are counted, and are no fault. Give the seed, amount and clock that the run
     end
     local kept = to and scenario.keys.of[to].partition_key
     return prove({ scenario = scenario, values = values, target = where, fields = known, key = key, kept = kept,
-      since = values.since, first = 0 }, values)
+      since = values.since, first = first }, values)
   end,
 }
