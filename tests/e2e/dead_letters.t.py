@@ -31,6 +31,7 @@ class Server(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.lock = threading.Lock()
         self.taken = []
+        self.hash_keys = set()
         self.requests = 0
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -66,6 +67,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for record in body["Records"]:
             data = base64.b64decode(record["Data"])
             key = record.get("PartitionKey")
+            server.hash_keys.add(record.get("ExplicitHashKey"))
             if server.refuse(data):
                 failed += 1
                 results.append({"ErrorCode": "KMSAccessDeniedException", "ErrorMessage": "the key is gone"})
@@ -250,7 +252,7 @@ tap.ok(f"{lost} of 3,000 messages were not delivered" in result.stderr, "the rec
 
 with open(dead, "w") as file:
     json.dump({"index": 1, "service": "kinesis", "name": "people", "target": "lake", "partition_key": "k",
-               "data_base64": base64.b64encode(b"\xff\x00").decode()}, file)
+               "explicit_hash_key": "170141183460469231731687303715884105728", "data_base64": base64.b64encode(b"\xff\x00").decode()}, file)
     file.write("\n")
     json.dump({"index": 2, "service": "kinesis", "name": "people", "target": "aws", "partition_key": "k",
                "data": "text"}, file)
@@ -259,7 +261,9 @@ result = run("redrive", dead)
 tap.ok(result.returncode == 2 and "--target" in result.stderr, "several targets: one must be said", result.stderr)
 server.refuse = lambda data: False
 server.taken.clear()
+server.hash_keys.clear()
 result = run("redrive", dead, "--target", server.url)
+tap.equal(server.hash_keys, {None, "170141183460469231731687303715884105728"}, "with the explicit hash key it had")
 tap.equal((result.returncode, sorted(server.taken)),
           (0, [("people", "k", b"text"), ("people", "k", b"\xff\x00")]), "bytes come back as they were")
 
