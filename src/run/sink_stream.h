@@ -3,19 +3,29 @@
  *
  * Records are encoded straight into the body of the request being filled. A request is sent when it
  * holds max_records or max_bytes, or when its first record has waited linger_ms (put and poll
- * look). While requests_in_flight requests are unanswered, put waits: memory is bounded by
- * (requests_in_flight + 1) bodies.
+ * look). With `aggregate`, records of one shard travel together (run/lanes.h): one open aggregate a
+ * shard, predicted by the map of shards (ListShards, once for all workers, and again when records
+ * land elsewhere than predicted). An aggregate is sent, fails, and is sent again whole; what is
+ * counted are its records.
  *
  * What is sent again: a request that found no connection, or got a throttle or a 5xx (the call does
- * that, signed anew); of an answered request only the records that failed with a code worth
- * repeating. Both wait with full jitter. A record that failed for good is given up
- * (run/destination.h). A stream that is throttled, record by record or whole requests, slows
- * the run down and does not stop it: its records are sent again in many rounds, minutes long, and
- * then fail. The run is stopped (put, poll or drain fail) when the service refuses
- * the request itself (no such stream, access denied, ...) or could not be reached by all attempts
- * of a request: every record not delivered is then counted as failed.
+ * that, signed anew); of an answered request only the entries that failed with a code worth
+ * repeating. Both wait with full jitter; the entries, apart from their request, also for the rate
+ * of their shard (run/rate.h) and for the retry budget (sender.c). A record that failed for good is
+ * given up (run/destination.h). A stream that is throttled slows the run down and does not stop it:
+ * its records are sent again in many rounds, minutes long, and then fail. The run is stopped (put,
+ * poll or drain fail) when the service refuses the request itself (no such stream, access denied,
+ * ...) or could not be reached by all attempts of a request: every record not delivered is then
+ * counted as failed. A silent server is given up after 4 attempts of 10 s; once one has answered,
+ * an attempt may take 30 s.
  *
- * A record over the service's limit, or with an impossible partition key, fails alone. */
+ * Bounded: put waits while requests_in_flight requests are unanswered, and while 20,000 entries or
+ * 8 MiB wait to be sent again. So memory is (requests_in_flight + 1) bodies, what waits, and 8 MiB
+ * of open aggregates at most, per worker.
+ *
+ * A send that was followed by another though the server may have acted upon it (no answer, a 5xx)
+ * is counted: stats->maybe_twice. A record over the service's limit, or with an impossible key,
+ * fails alone. */
 #ifndef KN_RUN_SINK_STREAM_H
 #define KN_RUN_SINK_STREAM_H
 
