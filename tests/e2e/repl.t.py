@@ -101,6 +101,23 @@ def check_interrupts(repl):
     repl.shows("'still here'\n", r'\n"still here"\n', "and the REPL lives")
 
 
+def check_background(repl):
+    """A run goes on while a key is awaited, and is changed from the prompt."""
+    scenario = "kinessis.scenario { records = schema('n', { { 'id', fake.uuid() } }), to = kinessis.null {} }"
+    repl.shows(f"run = assert(kinessis.start({scenario}, {{ rate = 100 }}))\n", r"> $", "a run is started")
+    count = r"\n(\d+)\n"
+    for _ in range(40):
+        repl.send("run:status().generated\n")
+        if repl.expect(count + r"(.|\n)*> $") and int(re.search(count, repl.seen)[1]) > 5:
+            break
+        time.sleep(0.2)
+    tap.ok(re.search(count, repl.seen) and int(re.search(count, repl.seen)[1]) > 5, "it goes on at the prompt", repl.seen)
+    repl.shows("run:pause()\n", r"> $", "it is paused")
+    repl.shows("run:status().paused\n", r"\ntrue\n", "and says so")
+    repl.shows("run:rate('5 XB/s')\n", r"run:rate: a rate such as", "what is no rate is refused")
+    repl.shows("run:rate(500) run:stop() run:wait() print(run.summary.stopped)\n", r"\ntrue\n", "it is stopped")
+
+
 def check_completion(repl):
     repl.shows("string.fo\t", r"string\.format", "a field is completed")
     repl.shows("\x15tostr\t", r"tostring", "a global is completed")
@@ -118,6 +135,7 @@ try:
     tap.ok(first.expect(r"kinessis [0-9.]+, Lua 5\.4.*\n> "), "the REPL greets", first.seen)
     check_evaluation(first)
     check_interrupts(first)
+    check_background(first)
     check_completion(first)
     first.shows(".nonsense\n", r"unknown command \.nonsense", "an unknown command is told")
     first.shows("'remembered ' .. 6 * 7\n", r'\n"remembered 42"\n> $', "a last line")
