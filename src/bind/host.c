@@ -164,6 +164,23 @@ bool kn_host_call(lua_State *L, int nargs, int nresults, kn_err *err) {
 
 /* ---- modules ---- */
 
+void kn_host_new_type(lua_State *L, const char *name, const luaL_Reg *methods,
+                      lua_CFunction close) {
+    luaL_newmetatable(L, name);
+    if (close) {
+        lua_pushcfunction(L, close);
+        lua_setfield(L, -2, "__gc");
+        lua_pushcfunction(L, close);
+        lua_setfield(L, -2, "__close");
+    }
+    if (methods) {
+        lua_newtable(L);
+        luaL_setfuncs(L, methods, 0);
+        lua_setfield(L, -2, "__index");
+    }
+    lua_pop(L, 1);
+}
+
 const kn_embedded_file *kn_host_embedded(const char *name) {
     for (const kn_embedded_file *f = kn_embedded; f->name; f++)
         if (strcmp(f->name, name) == 0)

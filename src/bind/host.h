@@ -40,6 +40,10 @@ int kn_host_error(lua_State *L, const kn_err *err);
 /* Pushes only the error object. */
 void kn_host_push_error(lua_State *L, const kn_err *err);
 
+/* Registers a type of userdata. close: its __gc and __close, idempotent, or NULL; methods may be
+ * NULL. */
+void kn_host_new_type(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction close);
+
 /* The file of the project's lua/ or scripts/ folder that the binary carries, or NULL. */
 const kn_embedded_file *kn_host_embedded(const char *name);
 

@@ -128,10 +128,7 @@ static int l_place(lua_State *L) {
 int kn_open_aggregate(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"read", l_aggregate_read}, {"write", l_aggregate_write}, {"place", l_place}, {NULL, NULL}};
-    luaL_newmetatable(L, BOX);
-    lua_pushcfunction(L, l_box_free);
-    lua_setfield(L, -2, "__gc");
-    lua_pop(L, 1);
+    kn_host_new_type(L, BOX, NULL, l_box_free);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -473,16 +473,8 @@ int kn_open_aws(lua_State *L) {
         {"close", l_client_close},
         {NULL, NULL},
     };
-    static const luaL_Reg client_metamethods[] = {
-        {"__gc", l_client_close}, {"__close", l_client_close}, {NULL, NULL}};
-    luaL_newmetatable(L, CLIENT);
-    luaL_setfuncs(L, client_metamethods, 0);
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    luaL_newmetatable(L, BOX);
-    lua_pushcfunction(L, l_box_free);
-    lua_setfield(L, -2, "__gc");
-    lua_pop(L, 2);
+    kn_host_new_type(L, CLIENT, methods, l_client_close);
+    kn_host_new_type(L, BOX, NULL, l_box_free);
     luaL_newlib(L, functions);
     return 1;
 }

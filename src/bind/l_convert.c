@@ -86,12 +86,7 @@ static int l_convert_gc(lua_State *L) {
 int kn_open_convert(lua_State *L) {
     static const luaL_Reg functions[] = {{"new", l_convert_new}, {NULL, NULL}};
     static const luaL_Reg methods[] = {{"record", l_convert_record}, {NULL, NULL}};
-    luaL_newmetatable(L, CONVERT_TYPE);
-    lua_pushcfunction(L, l_convert_gc);
-    lua_setfield(L, -2, "__gc");
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    kn_host_new_type(L, CONVERT_TYPE, methods, l_convert_gc);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -137,16 +137,6 @@ static int l_lake_close(lua_State *L) {
     return 0;
 }
 
-static void new_type(lua_State *L, const char *name, const luaL_Reg *methods,
-                     const luaL_Reg *metamethods) {
-    luaL_newmetatable(L, name);
-    luaL_setfuncs(L, metamethods, 0);
-    lua_newtable(L);
-    luaL_setfuncs(L, methods, 0);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
-}
-
 int kn_open_lake(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"open", l_lake_open},
@@ -159,14 +149,10 @@ int kn_open_lake(lua_State *L) {
                                        {"retire", l_lake_retire},
                                        {"close", l_lake_close},
                                        {NULL, NULL}};
-    static const luaL_Reg metamethods[] = {
-        {"__gc", l_lake_close}, {"__close", l_lake_close}, {NULL, NULL}};
     static const luaL_Reg use_methods[] = {
         {"port", l_use_port}, {"close", l_use_close}, {NULL, NULL}};
-    static const luaL_Reg use_metamethods[] = {
-        {"__gc", l_use_close}, {"__close", l_use_close}, {NULL, NULL}};
-    new_type(L, LAKE_TYPE, methods, metamethods);
-    new_type(L, USE_TYPE, use_methods, use_metamethods);
+    kn_host_new_type(L, LAKE_TYPE, methods, l_lake_close);
+    kn_host_new_type(L, USE_TYPE, use_methods, l_use_close);
     luaL_newlib(L, functions);
     return 1;
 }

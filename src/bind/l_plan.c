@@ -464,18 +464,6 @@ static int l_plan_escape(lua_State *L) {
     return 1;
 }
 
-static void new_type(lua_State *L, const char *name, const luaL_Reg *methods,
-                     const luaL_Reg *metamethods) {
-    luaL_newmetatable(L, name);
-    luaL_setfuncs(L, metamethods, 0);
-    if (methods) {
-        lua_newtable(L);
-        luaL_setfuncs(L, methods, 0);
-        lua_setfield(L, -2, "__index");
-    }
-    lua_pop(L, 1);
-}
-
 int kn_open_plan(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"new", l_plan_new}, {"escape", l_plan_escape}, {NULL, NULL}};
@@ -484,15 +472,11 @@ int kn_open_plan(lua_State *L) {
                                             {"max_length", l_plan_max_length},
                                             {"fingerprint", l_plan_fingerprint},
                                             {NULL, NULL}};
-    static const luaL_Reg plan_meta[] = {{"__gc", l_plan_gc}, {NULL, NULL}};
-    static const luaL_Reg builder_meta[] = {{"__gc", l_builder_gc}, {NULL, NULL}};
     static const luaL_Reg cursor_methods[] = {
         {"record", l_cursor_record}, {"close", l_cursor_close}, {NULL, NULL}};
-    static const luaL_Reg cursor_meta[] = {
-        {"__gc", l_cursor_close}, {"__close", l_cursor_close}, {NULL, NULL}};
-    new_type(L, PLAN_TYPE, plan_methods, plan_meta);
-    new_type(L, BUILDER_TYPE, NULL, builder_meta);
-    new_type(L, CURSOR_TYPE, cursor_methods, cursor_meta);
+    kn_host_new_type(L, PLAN_TYPE, plan_methods, l_plan_gc);
+    kn_host_new_type(L, BUILDER_TYPE, NULL, l_builder_gc);
+    kn_host_new_type(L, CURSOR_TYPE, cursor_methods, l_cursor_close);
     luaL_newlib(L, functions);
     return 1;
 }

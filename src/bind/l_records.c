@@ -129,12 +129,7 @@ int kn_open_records(lua_State *L) {
                                        {"lines", l_page_lines},
                                        {"envelopes", l_page_envelopes},
                                        {NULL, NULL}};
-    luaL_newmetatable(L, PAGE);
-    lua_pushcfunction(L, l_page_free);
-    lua_setfield(L, -2, "__gc");
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    kn_host_new_type(L, PAGE, methods, l_page_free);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -228,18 +228,6 @@ static int l_sender_finish(lua_State *L) {
     return 1;
 }
 
-static void new_type(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction close) {
-    luaL_newmetatable(L, name);
-    lua_pushcfunction(L, close);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, close);
-    lua_setfield(L, -2, "__close");
-    lua_newtable(L);
-    luaL_setfuncs(L, methods, 0);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
-}
-
 int kn_open_redrive(lua_State *L) {
     static const luaL_Reg functions[] = {{"take", l_redrive_take},
                                          {"replace", l_redrive_replace},
@@ -251,8 +239,8 @@ int kn_open_redrive(lua_State *L) {
                                               {"close", l_sender_close},
                                               {NULL, NULL}};
     static const luaL_Reg lock_methods[] = {{"close", l_lock_close}, {NULL, NULL}};
-    new_type(L, SENDER, sender_methods, l_sender_close);
-    new_type(L, LOCK, lock_methods, l_lock_close);
+    kn_host_new_type(L, SENDER, sender_methods, l_sender_close);
+    kn_host_new_type(L, LOCK, lock_methods, l_lock_close);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -335,19 +335,13 @@ static int l_editor_add(lua_State *L) {
 int kn_open_repl(lua_State *L) {
     static const luaL_Reg methods[] = {
         {"read", l_editor_read}, {"add", l_editor_add}, {"close", l_editor_close}, {NULL, NULL}};
-    static const luaL_Reg metamethods[] = {
-        {"__gc", l_editor_close}, {"__close", l_editor_close}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"editor", l_repl_editor},
                                          {"call", l_repl_call},
                                          {"interrupted", l_repl_interrupted},
                                          {"while_idle", l_repl_while_idle},
                                          {"watch", l_repl_watch},
                                          {NULL, NULL}};
-    luaL_newmetatable(L, EDITOR);
-    luaL_setfuncs(L, metamethods, 0);
-    luaL_newlib(L, methods);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    kn_host_new_type(L, EDITOR, methods, l_editor_close);
     luaL_newlib(L, functions);
     return 1;
 }

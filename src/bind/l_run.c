@@ -270,15 +270,7 @@ static int l_run_start(lua_State *L) {
 
 int kn_open_run(lua_State *L) {
     static const luaL_Reg functions[] = {{"go", l_run_go}, {"start", l_run_start}, {NULL, NULL}};
-    luaL_newmetatable(L, KN_RUN_TYPE);
-    lua_pushcfunction(L, binding_close);
-    lua_setfield(L, -2, "__gc");
-    lua_pushcfunction(L, binding_close);
-    lua_setfield(L, -2, "__close");
-    lua_newtable(L);
-    luaL_setfuncs(L, kn_run_methods, 0);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    kn_host_new_type(L, KN_RUN_TYPE, kn_run_methods, binding_close);
     luaL_newlib(L, functions);
     return 1;
 }

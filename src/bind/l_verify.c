@@ -19,9 +19,7 @@
  * A run fills one as a sink: { kind = "digest", digest = digest }. */
 #include "bind/verify.h"
 
-#include "base/base64.h"
-#include "base/deaggregate.h"
-#include "base/scan.h"
+#include "aws/records.h"
 #include "bind/host.h"
 #include "bind/libraries.h"
 
@@ -37,8 +35,8 @@ enum { TEXTS_MAX = 1 << 30, RECORD_MAX = 256 << 20, LIMIT = 200000 };
 typedef struct l_digest {
     kn_expected expected;
     bool mutex_made;
-    kn_deaggregator deaggregator;
-    kn_buf data, text, key, stream_key;
+    kn_records records;
+    kn_buf text, key;
     kn_buf texts; /* of what was found in chosen ranges: lengths of key and record, and these */
     kn_digest_finding *findings;
 } l_digest;
@@ -154,11 +152,9 @@ static int digest_close(lua_State *L) {
     if (d->mutex_made)
         pthread_mutex_destroy(&d->expected.mutex);
     d->mutex_made = false;
-    kn_deaggregator_free(&d->deaggregator);
-    kn_buf_free(&d->data);
+    kn_records_free(&d->records);
     kn_buf_free(&d->text);
     kn_buf_free(&d->key);
-    kn_buf_free(&d->stream_key);
     kn_buf_free(&d->texts);
     free(d->findings);
     d->findings = NULL;
@@ -185,10 +181,8 @@ static int l_digest_new(lua_State *L) {
     lua_setiuservalue(L, -2, 1);
     lua_pushvalue(L, choice_at);
     lua_setiuservalue(L, -2, 2);
-    kn_buf_init(&d->data, RECORD_MAX);
     kn_buf_init(&d->text, RECORD_MAX);
     kn_buf_init(&d->key, RECORD_MAX);
-    kn_buf_init(&d->stream_key, RECORD_MAX);
     kn_buf_init(&d->texts, TEXTS_MAX);
     d->expected.row = *row;
     d->expected.choice = choice;
@@ -197,7 +191,7 @@ static int l_digest_new(lua_State *L) {
     if (pthread_mutex_init(&d->expected.mutex, NULL) != 0)
         return luaL_error(L, "cannot make a mutex");
     d->mutex_made = true;
-    if (!kn_deaggregator_init(&d->deaggregator, &err) ||
+    if (!kn_records_init(&d->records, &err) ||
         !kn_digest_new(choice, (size_t)limit, &d->expected.digest, &err))
         return kn_host_error(L, &err);
     return 1;
@@ -260,129 +254,33 @@ static int l_digest_add_range(lua_State *L) {
     return 0;
 }
 
-/* ---- replies ---- */
-
-/* One record of a reply. */
-static bool add_stream_record(l_digest *d, kn_slice data, kn_slice key, uint64_t *count,
-                              kn_err *err) {
+/* Adds the records of a page. */
+static bool add_records(l_digest *d, kn_err *err) {
     const kn_row *row = d->expected.row;
-    kn_buf_clear(&d->data);
-    if (!kn_base64_decode(&d->data, data))
-        return kn_fail(err, KN_EPARSE, "GetRecords: a record's Data is not base64");
-    if (!kn_deaggregate(&d->deaggregator, kn_buf_view(&d->data), err))
-        return false;
-    for (kn_user_record r; kn_deaggregator_next(&d->deaggregator, &r); ++*count) {
+    for (size_t i = 0; i < d->records.count; i++) {
+        const kn_stream_record *r = &d->records.rows[i];
         bool is_json;
-        if (!kn_row_text(row, r.data, &d->text, &d->key, &is_json, err))
+        if (!kn_row_text(row, r->data, &d->text, &d->key, &is_json, err))
             return false;
-        kn_slice own = kn_row_has_key(row) ? kn_buf_view(&d->key) : r.key.p ? r.key : key;
-        if (!add_found(d, own, kn_buf_view(&d->text), r.data, err))
+        kn_slice key = kn_row_has_key(row) ? kn_buf_view(&d->key) : r->key;
+        if (!add_found(d, key, kn_buf_view(&d->text), r->data, err))
             return false;
     }
     return true;
 }
 
-/* The members of one record's object: its data and key. */
-static bool read_record(kn_scan *scan, kn_slice *data, kn_token *key) {
-    bool first = true, done;
-    kn_token name, value;
-    kn_slice ignored;
-    *data = (kn_slice){NULL, 0};
-    *key = (kn_token){.text = {NULL, 0}};
-    for (;;) {
-        if (!kn_scan_member(scan, &first, &name, &done))
-            return false;
-        if (done)
-            return data->p && key->text.p;
-        if (!kn_scan_value(scan, &value))
-            return false;
-        if (kn_slice_eq_cstr(name.text, "Data"))
-            *data = value.text;
-        else if (kn_slice_eq_cstr(name.text, "PartitionKey"))
-            *key = value;
-        if (!kn_scan_rest(scan, &value, &ignored))
-            return false;
-    }
-}
-
-static bool add_records(l_digest *d, kn_scan *scan, uint64_t *count, kn_err *err) {
-    bool first = true, done;
-    kn_token value, key;
-    kn_slice data;
-    for (;;) {
-        if (!kn_scan_element(scan, &first, &done))
-            return false;
-        if (done)
-            return true;
-        if (!kn_scan_value(scan, &value) || value.kind != KN_TOKEN_OBJECT ||
-            !read_record(scan, &data, &key))
-            return false;
-        kn_slice text = key.text;
-        if (key.escaped) {
-            kn_buf_clear(&d->stream_key);
-            kn_scan_unescape(key.text, &d->stream_key);
-            text = kn_buf_view(&d->stream_key);
-        }
-        if (!add_stream_record(d, data, text, count, err))
-            return false;
-    }
-}
-
-typedef struct reply {
-    uint64_t count;
-    kn_slice next; /* p NULL: the shard has ended */
-    kn_slice behind;
-} reply;
-
-/* err->code stays KN_OK when it is the JSON that is wrong. */
-static bool read_reply(l_digest *d, kn_slice body, reply *out, kn_err *err) {
-    kn_scan scan = kn_scan_of(body);
-    bool first = true, done;
-    kn_token name, value;
-    kn_slice ignored;
-    *out = (reply){0};
-    *err = (kn_err){.code = KN_OK};
-    if (!kn_scan_value(&scan, &value) || value.kind != KN_TOKEN_OBJECT)
-        return false;
-    for (;;) {
-        if (!kn_scan_member(&scan, &first, &name, &done))
-            return false;
-        if (done)
-            return true;
-        if (!kn_scan_value(&scan, &value))
-            return false;
-        if (kn_slice_eq_cstr(name.text, "Records") && value.kind == KN_TOKEN_ARRAY) {
-            if (!add_records(d, &scan, &out->count, err))
-                return false;
-            continue;
-        }
-        if (kn_slice_eq_cstr(name.text, "NextShardIterator") && value.kind == KN_TOKEN_STRING)
-            out->next = value.text;
-        else if (kn_slice_eq_cstr(name.text, "MillisBehindLatest"))
-            out->behind = value.text;
-        if (!kn_scan_rest(&scan, &value, &ignored))
-            return false;
-    }
-}
-
 static int l_digest_add_reply(lua_State *L) {
     l_digest *d = check_digest(L, 1);
-    reply r;
     kn_err err;
-    if (!read_reply(d, check_slice(L, 2), &r, &err)) {
-        if (err.code == KN_OK)
-            kn_fail(&err, KN_EPARSE, "GetRecords: the reply is not one");
+    if (!kn_records_read(&d->records, check_slice(L, 2), true, &err) || !add_records(d, &err))
         return kn_host_error(L, &err);
-    }
-    lua_pushinteger(L, (lua_Integer)r.count);
+    lua_pushinteger(L, (lua_Integer)d->records.count);
     lua_createtable(L, 0, 2);
-    if (r.next.p) {
-        lua_pushlstring(L, r.next.p, r.next.n);
+    if (d->records.next.p) {
+        lua_pushlstring(L, d->records.next.p, d->records.next.n);
         lua_setfield(L, -2, "next");
     }
-    lua_pushlstring(L, r.behind.p ? r.behind.p : "0", r.behind.p ? r.behind.n : 1);
-    lua_stringtonumber(L, lua_tostring(L, -1));
-    lua_remove(L, -2);
+    lua_pushinteger(L, d->records.behind_ms);
     lua_setfield(L, -2, "behind");
     return 2;
 }
@@ -465,20 +363,6 @@ static int l_digest_compare(lua_State *L) {
 
 /* ---- the library ---- */
 
-static void new_type(lua_State *L, const char *name, lua_CFunction close, const luaL_Reg *methods) {
-    luaL_newmetatable(L, name);
-    if (close) {
-        lua_pushcfunction(L, close);
-        lua_setfield(L, -2, "__gc");
-        lua_pushcfunction(L, close);
-        lua_setfield(L, -2, "__close");
-    }
-    lua_newtable(L);
-    luaL_setfuncs(L, methods, 0);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
-}
-
 int kn_open_verify(lua_State *L) {
     static const luaL_Reg functions[] = {{"row", l_row}, {"digest", l_digest_new}, {NULL, NULL}};
     static const luaL_Reg of_row[] = {{"text", l_row_text}, {NULL, NULL}};
@@ -493,9 +377,9 @@ int kn_open_verify(lua_State *L) {
                                          {"text", l_digest_text},
                                          {"close", digest_close},
                                          {NULL, NULL}};
-    new_type(L, ROW_TYPE, row_close, of_row);
-    new_type(L, CHOICE_TYPE, NULL, of_choice);
-    new_type(L, DIGEST_TYPE, digest_close, of_digest);
+    kn_host_new_type(L, ROW_TYPE, of_row, row_close);
+    kn_host_new_type(L, CHOICE_TYPE, of_choice, NULL);
+    kn_host_new_type(L, DIGEST_TYPE, of_digest, digest_close);
     luaL_newlib(L, functions);
     return 1;
 }
