@@ -100,7 +100,9 @@ def spoil(validators, record, change, name):
 
 
 for script in sorted(glob.glob("scripts/*.lua")):
-    check(script)
+    with open(script) as file:
+        if "\nreturn kinessis.scenario" in file.read():  # else a program of its own
+            check(script)
 
 with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, "edges.lua")
