@@ -3,6 +3,9 @@
 #include "bind/host.h"
 
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -58,8 +61,18 @@ static void keep_out_of_core_files(void) {
     close(fd);
 }
 
+/* Bodies and replies of some hundred KB come and go thousands of times a second: memory that was
+ * given back to the kernel each time would be cleared and mapped in again, page by page. */
+static void keep_freed_memory(void) {
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 4 << 20);
+#endif
+}
+
 int main(int argc, char **argv) {
     reserve_standard_descriptors();
+    keep_freed_memory();
     signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of its write */
     keep_out_of_core_files();
     kn_err err;

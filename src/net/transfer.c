@@ -12,7 +12,7 @@ enum {
     HEADERS_MAX = 64 << 10,
     REPLY_MAX = 64 << 20,
     REPLY_KEEP = 256 << 10,   /* a reused exchange does not hold more than this */
-    UPLOAD_CHUNK = 256 << 10, /* a usual body leaves in one send */
+    UPLOAD_CHUNK = 144 << 10, /* a usual body leaves in one send */
     REPLY_CHUNK = 64 << 10,   /* and its reply comes in one */
     SECRET_ROOM = 32 << 10,
 };

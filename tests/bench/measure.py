@@ -55,15 +55,16 @@ def number(value):
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def least(times, *command, **environment):
-    """The run that used the least CPU time: other work on the machine only ever adds to it."""
-    return min((run(*command, **environment) for _ in range(times)), key=lambda used: used.cpu)
+def least(times, *commands):
+    """Of each command, with its environment, the run that used the least CPU time: other work on the machine
+    only ever adds to it. They take turns, so that what slows one down slows down the others."""
+    turns = [[run(*command, **environment) for command, environment in commands] for _ in range(times)]
+    return [min(runs, key=lambda used: used.cpu) for runs in zip(*turns)]
 
 
 def kinessis_run(records, *options, **environment):
     return run(*kinessis_command(records, *options), **environment)
 
 
-def kinessis_command(records, *options):
-    scenario = f"{HERE}/lake.lua"
+def kinessis_command(records, *options, scenario=f"{HERE}/lake.lua"):
     return [KINESSIS, "run", "--quiet", "--seed", "1", "--amount", str(records), *options, scenario]

@@ -1,8 +1,9 @@
 # Measures kinessis beside limits and rivals, on this machine and in this hour. Rivals are optional: one
 # that cannot be installed (into $BUILD/rivals) is left out, with the reason.
 #
-#     make bench                 about two minutes
+#     make bench                 some three minutes
 #     BENCH_QUICK=1 make bench   under half a minute, without the rivals
+#     BENCH_LENGTH=8 make bench  sends up to 10^8 records in one run, too (instead of 10^7)
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 BUILD=$(cd "${BUILD:-build}" && pwd)

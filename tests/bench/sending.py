@@ -10,10 +10,11 @@ import tempfile
 from measure import BUILD, CORES, ENVIRONMENT, HERE, QUICK, QUICKSTART, KINESSIS
 from measure import kinessis_command, least, number, row, run, section
 
-RECORDS = 200_000 if QUICK else 1_000_000
-TIMES = 2 if QUICK else 5
+RECORDS = 200_000 if QUICK else 2_000_000
+TIMES = 2 if QUICK else 4
 LONGEST = 10 ** int(os.environ.get("BENCH_LENGTH", "5" if QUICK else "7"))
 COLUMNS = ("records/s", "CPU s/million", "of the loop", "peak MB")
+LOOP = f"{BUILD}/bench/loop"
 PEER_PYTHON = os.path.join(BUILD, "peers", "venv", "bin", "python3")
 
 WRK = """
@@ -72,7 +73,7 @@ def wrk(table, server, folder):
         row("wrk", "not installed")
         return
     body, count, script = f"{folder}/body", f"{folder}/count", f"{folder}/wrk.lua"
-    run(f"{BUILD}/bench/loop", "--body", body)
+    run(LOOP, "--body", body)
     with open(script, "w", encoding="ascii") as file:
         file.write(WRK)
     used = run("wrk", "-t1", "-c4", "-d1s" if QUICK else "-d3s", "-s", script, server.url,
@@ -84,12 +85,18 @@ def wrk(table, server, folder):
 
 
 def loop_and_kinessis(table, server):
-    used = least(TIMES, f"{BUILD}/bench/loop", server.url + "/", str(RECORDS), **server.environment)
-    table.loop = table.show("a loop written by hand (the limit)", used, RECORDS)
+    def kinessis(workers, environment=None, **options):
+        command = kinessis_command(RECORDS, "--workers", str(workers), "--target", server.url, **options)
+        return command, {**server.environment, **(environment or {})}
+
+    rows = {"a loop written by hand (the limit)": ([LOOP, server.url + "/", str(RECORDS)], server.environment)}
     for workers in sorted({1, CORES}):
-        command = kinessis_command(RECORDS, "--workers", str(workers), "--target", server.url)
-        used = least(TIMES, *command, **server.environment)
-        table.show(f"kinessis run, {workers} worker{'s' if workers > 1 else ''}", used, RECORDS)
+        rows[f"kinessis run, {workers} worker{'s' if workers > 1 else ''}"] = kinessis(workers)
+    rows["... 1 worker, in JSON"] = kinessis(1, {"AWS_CBOR_DISABLE": "true"})
+    rows["... 1 worker, aggregated"] = kinessis(1, scenario=f"{HERE}/aggregated.lua")
+    for name, used in zip(rows, least(TIMES, *rows.values())):
+        each = table.show(name, used, RECORDS)
+        table.loop = table.loop or each
 
 
 class Kinesalite:
@@ -149,10 +156,13 @@ def kinesalite():
 
 def lengths(server):
     section("The same, plain, by the length of the run", "CPU s", "CPU s/million", "less the start", "peak MB")
-    start = least(TIMES, *kinessis_command(1, "--target", server.url)).cpu
-    records = 10_000
+
+    def one(times, records):
+        return least(times, (kinessis_command(records, "--target", server.url), {}))[0]
+
+    start, records = one(TIMES * 2, 1).cpu, 10_000
     while records <= LONGEST:
-        used = least(TIMES if records <= 1_000_000 else 1, *kinessis_command(records, "--target", server.url))
+        used = one(TIMES * 2 if records < 1_000_000 else TIMES if records == 1_000_000 else 1, records)
         million = 1e6 / records
         row(f"{records:,} records", f"{used.cpu:.3f}", f"{used.cpu * million:.2f}",
             f"{(used.cpu - start) * million:.2f}", number(used.mb))
