@@ -42,6 +42,9 @@ local rules = {
 
 return function(given)
   check("stream", given, rules, 3)
+  if given.aggregate_bytes and not given.aggregate then
+    check.raise("stream.aggregate_bytes: has a meaning only with aggregate = true", 3)
+  end
   local stream = { kind = "stream", service = "kinesis", label = "Kinesis" }
   for key, value in pairs(given) do stream[key] = value end
   return stream

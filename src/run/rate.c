@@ -44,12 +44,6 @@ bool kn_rate_take(kn_rate *r, double cost, uint64_t now) {
     return true;
 }
 
-uint64_t kn_rate_next_ns(const kn_rate *r, uint64_t now) {
-    if (!r->limited || r->tokens > 0)
-        return now;
-    return r->filled_ns + (uint64_t)(-r->tokens / r->rate * 1e9) + 1000000;
-}
-
 static void turn_window(kn_rate *r, uint64_t now) {
     double length = seconds(r->window_ns, now);
     if (r->window_ns && now - r->window_ns < window_ns)

@@ -26,8 +26,6 @@ double kn_rate_cost(uint64_t records, uint64_t bytes);
 
 /* May something of that cost be sent now? Then it is counted as sent. */
 bool kn_rate_take(kn_rate *rate, double cost, uint64_t now_ns);
-/* When kn_rate_take will next say yes. */
-uint64_t kn_rate_next_ns(const kn_rate *rate, uint64_t now_ns);
 
 /* What the service answered. */
 void kn_rate_accepted(kn_rate *rate, double cost, uint64_t now_ns);

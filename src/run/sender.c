@@ -23,7 +23,8 @@ enum {
     RETRIES_PER_SECOND = 500,
     LEARNED = 64, /* replies of which every one is looked at for where records went; then... */
     SAMPLE = 8,   /* ... one of so many */
-    SOON_NS = 2000000,
+    NO_ROOM_NS = 2000000,  /* until what waits is looked at again: for a request... */
+    NO_RATE_NS = 10000000, /* ... and for the rate of a shard: it is a walk over all that waits */
 };
 
 static const double retries_per_record = 0.5;
@@ -181,10 +182,8 @@ static void refill_retries(kn_sender *s, uint64_t now) {
     s->retries_ns = now;
 }
 
-/* May it go now? Then its shard's rate, and the budget, are used. */
+/* May it go now, by its shard's rate? Then that, and the budget, are used. */
 static bool may_go(kn_sender *s, const kn_piece *p, uint64_t now) {
-    if (p->sends && s->retries < 1)
-        return false;
     if (!kn_shards_take(s->shards, p->shard, cost_of(p), now))
         return false;
     if (p->sends)
@@ -218,7 +217,8 @@ void kn_sender_release(kn_sender *s) {
             held = before ? before->next : s->hold.first;
             continue;
         }
-        bool ready = held->ready_ns <= now && !is_refused(refused, refused_count, p->shard);
+        bool ready = held->ready_ns <= now && (p->sends == 0 || s->retries >= 1) &&
+                     !is_refused(refused, refused_count, p->shard);
         if (ready && may_go(s, p, now)) {
             held = kn_hold_take(&s->hold, before);
             if (!fill_in(s, p)) /* the last request was full */
@@ -229,12 +229,12 @@ void kn_sender_release(kn_sender *s) {
         }
         if (ready && refused_count < REMEMBERED)
             refused[refused_count++] = p->shard;
-        uint64_t then = held->ready_ns > now ? held->ready_ns : now + SOON_NS;
+        uint64_t then = held->ready_ns > now ? held->ready_ns : now + NO_RATE_NS;
         next = then < next ? then : next;
         before = held;
         held = held->next;
     }
-    s->hold.next_ns = held ? now + SOON_NS : next; /* held: there was no room for the others */
+    s->hold.next_ns = held ? now + NO_ROOM_NS : next; /* held: there was none for it */
 }
 
 /* ---- answers ---- */

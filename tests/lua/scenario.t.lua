@@ -131,6 +131,12 @@ local cases = {
     .. "explicit_hash_key = fake.decimal(0, 1, 2) } }", "is of type decimal(", "or with a fraction" },
   { "return kinessis.scenario { records = person, to = kinessis.stream { name = 'a', partition_key = 'uuid', "
     .. "explicit_hash_key = 'phone' } }", "no error", "a field of whole numbers is one" },
+  { "return kinessis.scenario { records = person, to = kinessis.stream { name = 'a', partition_key = 'uuid', "
+    .. "aggregate_bytes = 2000 } }", "mistake.lua:4: stream.aggregate_bytes: has a meaning only with aggregate = true",
+    "a size of aggregates without them" },
+  { "return kinessis.scenario { records = person, to = kinessis.delivery_stream { name = 'a', aggregate = true } }",
+    "delivery_stream.aggregate: Firehose takes aggregates apart only when it reads a stream",
+    "aggregates for Firehose" },
   { "return kinessis.scenario { person }", "scenario: has no place for a table without a name", "a list" },
   { "return kinessis.scenario(5)", "scenario: a table is expected, not 5", "no table" },
   { "return kinessis.stream { name = 'clicks' }", "mistake.lua:4: stream.partition_key: is missing",
