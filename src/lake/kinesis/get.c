@@ -124,10 +124,10 @@ static bool read_request(kn_op_call *call, request *r, kn_err *err) {
     return true;
 }
 
-static void write_iterator(kn_json *j, const char *key, const kn_token *token) {
+static void write_iterator(kn_json *j, const char *key, const kn_page_token *token) {
     kn_buf text;
     kn_buf_init(&text, 512);
-    kn_token_print(token, &text);
+    kn_page_token_print(token, &text);
     kn_json_key(j, key);
     kn_json_string(j, kn_buf_view(&text));
     kn_buf_free(&text);
@@ -142,7 +142,7 @@ bool kn_kinesis_get_shard_iterator(kn_op_call *call, kn_err *err) {
         return false;
     if (!kn_stream_hold(kinesis, r.stream, &stream, err))
         return kn_fail_shard(err, kinesis, r.stream, r.shard_id);
-    kn_token token = {.kind = 'i', .issued_ms = kn_time_now_ms(), .shard = r.shard};
+    kn_page_token token = {.kind = 'i', .issued_ms = kn_time_now_ms(), .shard = r.shard};
     memcpy(token.stream, stream->id, sizeof stream->id);
     kn_shard *shard = kn_stream_shard(stream, r.shard);
     bool ok = shard ? kn_stream_journal(kinesis, stream, shard, &journal, err)
@@ -243,7 +243,7 @@ static bool write_children(kn_json *j, kn_stream *stream, unsigned parent, kn_er
 }
 
 static bool write_records(kn_op_call *call, kn_stream *stream, kn_shard *shard, kn_journal *journal,
-                          kn_token *token, kn_err *err) {
+                          kn_page_token *token, kn_err *err) {
     reading r = {.j = kn_json_to(call->text),
                  .shard = shard,
                  .left = (uint64_t)kn_input_integer(call, "Limit", 10000)};
@@ -301,11 +301,11 @@ static void print_utc(int64_t ms, char out[40]) {
 
 bool kn_kinesis_get_records(kn_op_call *call, kn_err *err) {
     kn_kinesis *kinesis = kn_lake_kinesis(call->lake);
-    kn_token token;
+    kn_page_token token;
     kn_stream *stream;
     kn_journal *journal;
     int64_t now = kn_time_now_ms();
-    if (!kn_token_parse(kn_slice_cstr(kn_input_string(call, "ShardIterator")), 'i', &token))
+    if (!kn_page_token_parse(kn_slice_cstr(kn_input_string(call, "ShardIterator")), 'i', &token))
         return kn_fail_aws(err, INVALID_ARGUMENT, "Invalid ShardIterator.");
     if (now - token.issued_ms > ITERATOR_MS) {
         char then[40], today[40];

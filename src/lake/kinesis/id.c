@@ -78,7 +78,7 @@ bool kn_sequence_parse(kn_slice text, kn_sequence *sequence) {
     return kn_slice_eq_cstr(text, again);
 }
 
-void kn_token_print(const kn_token *token, kn_buf *out) {
+void kn_page_token_print(const kn_page_token *token, kn_buf *out) {
     char text[320];
     int n = snprintf(text, sizeof text, "%c:%" PRId64 ":%" PRIu32 ":%" PRIu64 ":%s:", token->kind,
                      token->issued_ms, token->shard, token->index, token->stream);
@@ -87,7 +87,7 @@ void kn_token_print(const kn_token *token, kn_buf *out) {
     kn_base64_encode(out, (kn_slice){text, (size_t)n});
 }
 
-bool kn_token_parse(kn_slice text, char kind, kn_token *token) {
+bool kn_page_token_parse(kn_slice text, char kind, kn_page_token *token) {
     kn_buf plain;
     kn_buf_init(&plain, 320);
     bool ok = kn_base64_decode(&plain, text) && plain.len > 9;

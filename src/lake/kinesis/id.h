@@ -24,15 +24,15 @@ void kn_sequence_print(const kn_sequence *sequence, char out[64]);
 bool kn_sequence_parse(kn_slice text, kn_sequence *sequence);
 
 /* What clients get as an iterator or a page's continuation: opaque text with a checksum. */
-typedef struct kn_token {
+typedef struct kn_page_token {
     char kind; /* 'i': an iterator; others are pages */
     int64_t issued_ms;
     uint32_t shard;
     uint64_t index;
     char stream[192]; /* the stream's id: another stream of the same name has another */
-} kn_token;
+} kn_page_token;
 
-void kn_token_print(const kn_token *token, kn_buf *out);
-bool kn_token_parse(kn_slice text, char kind, kn_token *token);
+void kn_page_token_print(const kn_page_token *token, kn_buf *out);
+bool kn_page_token_parse(kn_slice text, char kind, kn_page_token *token);
 
 #endif

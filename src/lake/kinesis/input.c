@@ -40,7 +40,7 @@ bool kn_stream_hold_input(kn_op_call *call, kn_stream **out, kn_err *err) {
            kn_stream_hold(kn_lake_kinesis(call->lake), name, out, err);
 }
 
-bool kn_stream_hold_token(kn_kinesis *kinesis, const kn_token *token, kn_stream **out,
+bool kn_stream_hold_token(kn_kinesis *kinesis, const kn_page_token *token, kn_stream **out,
                           kn_err *err) {
     char name[sizeof token->stream];
     snprintf(name, sizeof name, "%s", token->stream);

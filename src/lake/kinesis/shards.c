@@ -186,8 +186,8 @@ static bool read_page(kn_op_call *call, page *p, kn_err *err) {
                read_start(after, &p->next, err) && kn_stream_hold_input(call, &p->stream, err);
     if (named)
         return kn_fail_aws(err, 400, code, "NextToken and StreamName cannot be provided together.");
-    kn_token token;
-    if (!kn_token_parse(kn_slice_cstr(text), 's', &token))
+    kn_page_token token;
+    if (!kn_page_token_parse(kn_slice_cstr(text), 's', &token))
         return kn_fail_aws(err, 400, code, "NextToken is invalid.");
     if (kn_time_now_ms() - token.issued_ms > TOKEN_MS)
         return kn_fail_aws(err, 400, "ExpiredNextTokenException",
@@ -207,12 +207,12 @@ bool kn_kinesis_list_shards(kn_op_call *call, kn_err *err) {
     if (call->output && p.next != KN_NO_SHARD) {
         kn_buf text;
         kn_buf_init(&text, 512);
-        kn_token token = {.kind = 's',
-                          .issued_ms = kn_time_now_ms(),
-                          .shard = p.next,
-                          .index = pack_filter(p.wanted)};
+        kn_page_token token = {.kind = 's',
+                               .issued_ms = kn_time_now_ms(),
+                               .shard = p.next,
+                               .index = pack_filter(p.wanted)};
         memcpy(token.stream, p.stream->id, sizeof p.stream->id);
-        kn_token_print(&token, &text);
+        kn_page_token_print(&token, &text);
         json_object_set_new(call->output, "NextToken", json_string(kn_buf_view(&text).p));
         kn_buf_free(&text);
     }

@@ -120,8 +120,8 @@ KN_MUST_CHECK bool kn_stream_horizon(kn_stream *stream, kn_journal *journal, uin
 char *kn_stream_arn(const kn_kinesis *kinesis, const char *name);
 
 /* Holds the stream that a token was made for; ResourceNotFoundException when it is gone. */
-KN_MUST_CHECK bool kn_stream_hold_token(kn_kinesis *kinesis, const kn_token *token, kn_stream **out,
-                                        kn_err *err);
+KN_MUST_CHECK bool kn_stream_hold_token(kn_kinesis *kinesis, const kn_page_token *token,
+                                        kn_stream **out, kn_err *err);
 
 /* "shardId-000000000001" */
 #define KN_SHARD_ID_SIZE 24

@@ -128,9 +128,9 @@ static bool list_stream(void *context, const kn_stream *stream) {
 bool kn_kinesis_list_streams(kn_op_call *call, kn_err *err) {
     const char *after = kn_input_string(call, "ExclusiveStartStreamName");
     const char *next = kn_input_string(call, "NextToken");
-    kn_token token;
+    kn_page_token token;
     if (next) {
-        if (!kn_token_parse(kn_slice_cstr(next), 'n', &token))
+        if (!kn_page_token_parse(kn_slice_cstr(next), 'n', &token))
             return kn_fail_aws(err, 400, "InvalidArgumentException", "NextToken is invalid.");
         after = token.stream;
     }
@@ -146,10 +146,10 @@ bool kn_kinesis_list_streams(kn_op_call *call, kn_err *err) {
     if (list.more && call->output) {
         kn_buf text;
         kn_buf_init(&text, 512);
-        token = (kn_token){.kind = 'n'};
+        token = (kn_page_token){.kind = 'n'};
         const json_t *last = json_array_get(list.names, list.limit - 1);
         memcpy(token.stream, json_string_value(last), json_string_length(last) + 1);
-        kn_token_print(&token, &text);
+        kn_page_token_print(&token, &text);
         json_object_set_new(call->output, "NextToken", json_string(kn_buf_view(&text).p));
         kn_buf_free(&text);
     }

@@ -337,7 +337,7 @@ static void large_bodies(void) {
     kn_aws_client *client = open_client(&server, "kinesis", 1);
     ended e = {.client = client}, cancelled = {.client = client};
     kn_err err;
-    kn_aws_call *call;
+    kn_aws_call *call = NULL;
     kn_aws_request request = {.operation =
                                   kn_operation_find(kn_aws_client_api(client), "ListStreams")};
     bool ok = true;

@@ -77,21 +77,22 @@ static void sequences(void) {
 }
 
 static void tokens(void) {
-    kn_token token = {'i', 1700000000123, 7, UINT64_MAX, "my.stream-1700000000000"}, back;
+    kn_page_token token = {'i', 1700000000123, 7, UINT64_MAX, "my.stream-1700000000000"}, back;
     kn_buf text;
     kn_buf_init(&text, 512);
-    kn_token_print(&token, &text);
-    tap_ok(kn_token_parse(kn_buf_view(&text), 'i', &back) && back.issued_ms == token.issued_ms &&
-               back.shard == 7 && back.index == UINT64_MAX && back.kind == 'i',
+    kn_page_token_print(&token, &text);
+    tap_ok(kn_page_token_parse(kn_buf_view(&text), 'i', &back) &&
+               back.issued_ms == token.issued_ms && back.shard == 7 && back.index == UINT64_MAX &&
+               back.kind == 'i',
            "a token is read back");
     tap_is_str(back.stream, token.stream, "... with its stream");
-    tap_ok(!kn_token_parse(kn_buf_view(&text), 's', &back), "another kind is refused");
+    tap_ok(!kn_page_token_parse(kn_buf_view(&text), 's', &back), "another kind is refused");
     unsigned accepted = 0;
     for (size_t i = 0; i < text.len; i++) {
         char saved = text.p[i];
         text.p[i] = saved == 'A' ? 'B' : 'A';
-        accepted += kn_token_parse(kn_buf_view(&text), 'i', &back);
-        accepted += kn_token_parse((kn_slice){text.p, i}, 'i', &back);
+        accepted += kn_page_token_parse(kn_buf_view(&text), 'i', &back);
+        accepted += kn_page_token_parse((kn_slice){text.p, i}, 'i', &back);
         text.p[i] = saved;
     }
     tap_is_int(accepted, 0, "a changed or cut token is refused");
