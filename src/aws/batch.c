@@ -42,6 +42,7 @@ const kn_batch_rules kn_batch_firehose = {
     .count_member = "FailedPutCount",
     .results_member = "RequestResponses",
     .transient = firehose_transient,
+    .busy = "ServiceUnavailableException",
     .max_records = 500,
     .default_record_bytes = 1000 * KIB,
     .most_record_bytes = 1000 * KIB,

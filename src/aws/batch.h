@@ -17,7 +17,8 @@ typedef struct kn_batch_rules {
     const char *count_member;     /* of the reply: "FailedRecordCount" */
     const char *results_member;   /* of the reply: "Records" */
     const char *const *transient; /* codes of records worth sending again, ended by NULL */
-    bool keyed;                   /* records have partition keys, which count */
+    const char *busy; /* the one of them that says, too, that the stream takes no more; or NULL */
+    bool keyed;       /* records have partition keys, which count */
     uint32_t max_records;
     uint32_t default_record_bytes, most_record_bytes; /* of one record */
     uint32_t default_bytes, most_bytes;               /* of a request */

@@ -196,6 +196,10 @@ bool kn_put_reply_read(const kn_put_reply *r, kn_put_each *each, void *context, 
     return ok;
 }
 
+bool kn_put_is_throttle(const kn_batch_rules *rules, const char *code) {
+    return kn_aws_is_throttle(code) || (rules->busy && strcmp(code, rules->busy) == 0);
+}
+
 bool kn_put_is_transient(const kn_batch_rules *rules, const char *code) {
     for (const char *const *t = rules->transient; *t; t++)
         if (strcmp(code, *t) == 0)

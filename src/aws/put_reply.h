@@ -29,6 +29,8 @@ KN_MUST_CHECK bool kn_put_reply_read(const kn_put_reply *reply, kn_put_each *eac
 
 /* The record is worth sending again. */
 bool kn_put_is_transient(const kn_batch_rules *rules, const char *code);
+/* It was refused for its rate. */
+bool kn_put_is_throttle(const kn_batch_rules *rules, const char *code);
 
 /* The shard that a message tells of: "Rate exceeded for shard shardId-000000000001 in stream ...";
  * empty when of none. */

@@ -261,9 +261,8 @@ static void on_failed(kn_sender *s, kn_parcel *p, kn_batch_entry *e, const kn_pu
     bool readable = kn_sender_read_entry(s, &p->batch, e, &piece);
     bool transient = kn_put_is_transient(s->rules, result->code);
     uint64_t records = kn_piece_records(&piece);
-    if (kn_aws_is_throttle(result->code) ||
-        (transient && strcmp(result->code, "ServiceUnavailableException") == 0)) {
-        kn_count(&s->sink.stats->throttled, kn_aws_is_throttle(result->code) ? records : 0);
+    if (kn_put_is_throttle(s->rules, result->code)) {
+        kn_count(&s->sink.stats->throttled, records);
         piece.shard = find_shard(s, &piece, result);
         kn_sender_tally(s, piece.shard, &(kn_shard_answer){.throttled = records});
     }

@@ -43,6 +43,9 @@ def check(name, server, process, delivered=None, code=None):
     tap.ok(len(server.arrived) >= sent, f"{name}: what is called delivered did arrive", len(server.arrived), sent)
     twice = {record for record, times in server.arrived.items() if times > 1}
     tap.ok(twice <= server.unanswered, f"{name}: only what got no answer came twice", len(twice))
+    told = re.search(r"([\d,]+) records were sent again after no answer came: at most so many arrived twice", err)
+    more = sum(times - 1 for times in server.arrived.values())
+    tap.ok(more <= int(told[1].replace(",", "") if told else 0), f"{name}: and at most so many as it says", more, err)
     tap.ok(not any(secret in err for secret in SECRETS.values()), f"{name}: no secret is told", err)
     tap.ok("stack traceback" not in err, f"{name}: no traceback", err)
     if delivered is not None:

@@ -166,6 +166,11 @@ int main(void) {
                kn_put_is_transient(&kn_batch_firehose, "ThrottlingException") &&
                !kn_put_is_transient(&kn_batch_kinesis, "KMSDisabledException"),
            "what is worth sending again");
+    tap_ok(kn_put_is_throttle(&kn_batch_firehose, "ServiceUnavailableException") &&
+               !kn_put_is_throttle(&kn_batch_kinesis, "ServiceUnavailableException") &&
+               !kn_put_is_throttle(&kn_batch_firehose, "InternalFailure") &&
+               kn_put_is_throttle(&kn_batch_kinesis, "ProvisionedThroughputExceededException"),
+           "what was refused for its rate");
     kn_slice shard = kn_put_shard_in("Rate exceeded for shard shardId-000000000012 in stream s.");
     tap_ok(kn_slice_eq_cstr(shard, "shardId-000000000012"), "the shard that a message names");
     tap_is_int(kn_put_shard_in("slow").n, 0, "or not");
