@@ -114,7 +114,7 @@ function follower:read(shard)
     local opened, err = self:open(shard)
     if not opened then return self:bear(shard, err) end
   end
-  shard.due = sys.monotonic() + EVERY
+  shard.due = sys.monotonic() + (self.eager and 0 or EVERY)
   local body = ('{"ShardIterator":%s}'):format(report.json_string(shard.iterator))
   local reply, err = self.client:call { operation = "GetRecords", body = body }
   if not reply then return self:bear(shard, err) end
@@ -123,7 +123,7 @@ function follower:read(shard)
   shard.failures = 0
   shard.iterator = rest.next
   shard.current = rest.behind == 0 and not rest.sequence
-  if shard.current then shard.due = shard.due - EVERY + IDLE end
+  if shard.current then shard.due = sys.monotonic() + IDLE end
   if rest.sequence then
     shard.position = { ShardIteratorType = "AFTER_SEQUENCE_NUMBER", StartingSequenceNumber = rest.sequence }
   end
@@ -196,7 +196,8 @@ end
 
 --- @param target of kinessis.target @param stream the stream's name
 --- @param options { from = "latest", "trim_horizon" or seconds since 1970; raw = true leaves aggregated
----   records as they are; once = true ends when everything that is there has been visited; note = a function
+---   records as they are; once = true ends when everything that is there has been visited; eager = true reads
+---   as fast as the server answers; note = a function
 ---   that gets what is worth telling; is_over = a function asked now and then }
 --- @param visit gets a page (kinessis.core.records), a shard's id, and the number of records; false ends it
 --- @return true; or nil and an error
@@ -211,6 +212,7 @@ function tail.follow(target, stream, options, visit)
     from = options.from or "latest",
     deaggregate = not options.raw,
     once = options.once,
+    eager = options.eager,
     is_over = options.is_over,
     note = options.note or function() end,
     visit = visit,

@@ -7,7 +7,8 @@
  *     page:lines(from, to)         -> their data, a line each
  *     page:envelopes(from, to, shard [, data]) -> lines of JSON about them; data (JSON) instead of
  * theirs records.reader_gone()        -> whether nobody reads stdout any more */
-#include "aws/records.h"
+#include "bind/records.h"
+
 #include "bind/host.h"
 #include "bind/libraries.h"
 
@@ -39,6 +40,10 @@ static int l_page_free(lua_State *L) {
     kn_records_free(&page->records);
     kn_buf_free(&page->text);
     return 0;
+}
+
+const kn_records *kn_check_records(lua_State *L, int index) {
+    return &((l_page *)luaL_checkudata(L, index, PAGE))->records;
 }
 
 static void set_text(lua_State *L, const char *name, kn_slice text) {

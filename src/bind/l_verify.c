@@ -1,27 +1,28 @@
 /* kinessis.core.verify: digests of what was expected and of what was found (run/digest.h).
  *
- *   row(fields, whole [, key]) -> row   fields: { { path = { "address", "city" }, kind = "text",
- * scale =
- * }, ... } kinds as of run/row.h: text integer boolean double float decimal date timestamp
- *   digest(row [, { choice =, limit = }]) -> digest
- *
+ *   row(fields, whole [, key]) -> row
+ *       fields: a list of { path = { "address", "city" }, kind = "text", scale = }; key: one more.
+ *       Kinds as of run/row.h: text integer boolean double float decimal date timestamp
  *   row:text(record) -> text, key (nil: the row has none)
  *
- *   digest:add(key, text)         a record whose text was made elsewhere
- *   digest:add_range(range, count, sum)   sum: decimal text
- *   digest:add_reply(body) -> user records, { next =, behind = }   a reply of GetRecords,
- * de-aggregated; or nil and an error digest:total() -> count, sum (text), distinct keys (nil: too
- * many to count) digest:choose(found, from, limit) -> choice, from where to go on (nil: that was
- * all), ranges chosen digest:compare(found) -> { { "lost" | "duplicated" | "altered" | "foreign",
- * index, place }, ... } digest:text(place) -> key, record   of a digest with a choice that add or
- * add_reply filled choice:ranges() -> { number, ... }
+ *   digest(row [, { choice =, limit = }]) -> digest
+ *   digest:add(key, text)                  a record whose text was made elsewhere
+ *   digest:add_range(range, count, sum)    sums made elsewhere; sum: decimal text
+ *   digest:add_page(page)                  of kinessis.core.records
+ *   digest:total() -> count, sum (text), distinct keys (nil: too many to count)
+ *   digest:size() -> records of the chosen ranges
+ *   digest:choose(found, from, limit) -> choice, from where to go on (nil: all), ranges chosen
+ *   digest:compare(found) -> list of { verdict, index, place }
+ *       verdicts: "lost", "duplicated", "altered", "foreign"
+ *   digest:text(place) -> key, record      of a record that was found in a chosen range
+ *   choice:ranges() -> list of numbers
  *
  * A run fills one as a sink: { kind = "digest", digest = digest }. */
 #include "bind/verify.h"
 
-#include "aws/records.h"
 #include "bind/host.h"
 #include "bind/libraries.h"
+#include "bind/records.h"
 
 #include <stdlib.h>
 
@@ -35,7 +36,6 @@ enum { TEXTS_MAX = 1 << 30, RECORD_MAX = 256 << 20, LIMIT = 200000 };
 typedef struct l_digest {
     kn_expected expected;
     bool mutex_made;
-    kn_records records;
     kn_buf text, key;
     kn_buf texts; /* of what was found in chosen ranges: lengths of key and record, and these */
     kn_digest_finding *findings;
@@ -152,7 +152,6 @@ static int digest_close(lua_State *L) {
     if (d->mutex_made)
         pthread_mutex_destroy(&d->expected.mutex);
     d->mutex_made = false;
-    kn_records_free(&d->records);
     kn_buf_free(&d->text);
     kn_buf_free(&d->key);
     kn_buf_free(&d->texts);
@@ -191,8 +190,7 @@ static int l_digest_new(lua_State *L) {
     if (pthread_mutex_init(&d->expected.mutex, NULL) != 0)
         return luaL_error(L, "cannot make a mutex");
     d->mutex_made = true;
-    if (!kn_records_init(&d->records, &err) ||
-        !kn_digest_new(choice, (size_t)limit, &d->expected.digest, &err))
+    if (!kn_digest_new(choice, (size_t)limit, &d->expected.digest, &err))
         return kn_host_error(L, &err);
     return 1;
 }
@@ -254,35 +252,23 @@ static int l_digest_add_range(lua_State *L) {
     return 0;
 }
 
-/* Adds the records of a page. */
-static bool add_records(l_digest *d, kn_err *err) {
-    const kn_row *row = d->expected.row;
-    for (size_t i = 0; i < d->records.count; i++) {
-        const kn_stream_record *r = &d->records.rows[i];
-        bool is_json;
-        if (!kn_row_text(row, r->data, &d->text, &d->key, &is_json, err))
-            return false;
-        kn_slice key = kn_row_has_key(row) ? kn_buf_view(&d->key) : r->key;
-        if (!add_found(d, key, kn_buf_view(&d->text), r->data, err))
-            return false;
-    }
-    return true;
-}
-
-static int l_digest_add_reply(lua_State *L) {
+/* digest:add_page(page) */
+static int l_digest_add_page(lua_State *L) {
     l_digest *d = check_digest(L, 1);
+    const kn_records *page = kn_check_records(L, 2);
+    const kn_row *row = d->expected.row;
     kn_err err;
-    if (!kn_records_read(&d->records, check_slice(L, 2), true, &err) || !add_records(d, &err))
-        return kn_host_error(L, &err);
-    lua_pushinteger(L, (lua_Integer)d->records.count);
-    lua_createtable(L, 0, 2);
-    if (d->records.next.p) {
-        lua_pushlstring(L, d->records.next.p, d->records.next.n);
-        lua_setfield(L, -2, "next");
+    for (size_t i = 0; i < page->count; i++) {
+        const kn_stream_record *r = &page->rows[i];
+        bool is_json;
+        if (!kn_row_text(row, r->data, &d->text, &d->key, &is_json, &err))
+            return kn_host_error(L, &err);
+        kn_slice key = kn_row_has_key(row) ? kn_buf_view(&d->key) : r->key;
+        if (!add_found(d, key, kn_buf_view(&d->text), r->data, &err))
+            return kn_host_error(L, &err);
     }
-    lua_pushinteger(L, d->records.behind_ms);
-    lua_setfield(L, -2, "behind");
-    return 2;
+    lua_pushboolean(L, true);
+    return 1;
 }
 
 /* ---- comparing ---- */
@@ -367,16 +353,12 @@ int kn_open_verify(lua_State *L) {
     static const luaL_Reg functions[] = {{"row", l_row}, {"digest", l_digest_new}, {NULL, NULL}};
     static const luaL_Reg of_row[] = {{"text", l_row_text}, {NULL, NULL}};
     static const luaL_Reg of_choice[] = {{"ranges", l_choice_ranges}, {NULL, NULL}};
-    static const luaL_Reg of_digest[] = {{"add", l_digest_add},
-                                         {"add_range", l_digest_add_range},
-                                         {"add_reply", l_digest_add_reply},
-                                         {"total", l_digest_total},
-                                         {"size", l_digest_size},
-                                         {"choose", l_digest_choose},
-                                         {"compare", l_digest_compare},
-                                         {"text", l_digest_text},
-                                         {"close", digest_close},
-                                         {NULL, NULL}};
+    static const luaL_Reg of_digest[] = {
+        {"add", l_digest_add},           {"add_range", l_digest_add_range},
+        {"add_page", l_digest_add_page}, {"total", l_digest_total},
+        {"size", l_digest_size},         {"choose", l_digest_choose},
+        {"compare", l_digest_compare},   {"text", l_digest_text},
+        {"close", digest_close},         {NULL, NULL}};
     kn_host_new_type(L, ROW_TYPE, of_row, row_close);
     kn_host_new_type(L, CHOICE_TYPE, of_choice, NULL);
     kn_host_new_type(L, DIGEST_TYPE, of_digest, digest_close);
