@@ -24,7 +24,8 @@ struct kn_shards {
     kn_shard_map *map;
     bool refreshing;
     uint64_t next_refresh_ns, wait_ns;
-    kn_err failure; /* of the last refresh; code KN_OK: none */
+    uint32_t failures; /* refreshes, one after another */
+    kn_err failure;    /* of the last */
     shard *list;
     uint32_t count, capacity;
     uint32_t buckets[BUCKETS];
@@ -134,7 +135,9 @@ static bool is_same(const kn_shard_map *a, const kn_shard_map *b) {
 void kn_shards_end_refresh(kn_shards *s, kn_shard_map *map, const kn_err *why, uint64_t now) {
     pthread_mutex_lock(&s->mutex);
     bool news = map && !is_same(map, s->map);
-    s->failure = map ? (kn_err){.code = KN_OK} : *why;
+    s->failures = map ? 0 : s->failures + 1;
+    if (!map)
+        s->failure = *why;
     s->wait_ns = news || !s->wait_ns ? shortest_wait : 2 * s->wait_ns;
     s->wait_ns = s->wait_ns < longest_wait ? s->wait_ns : longest_wait;
     s->next_refresh_ns = now + s->wait_ns;
@@ -154,11 +157,13 @@ void kn_shards_end_refresh(kn_shards *s, kn_shard_map *map, const kn_err *why, u
     kn_shard_map_release(map);
 }
 
-bool kn_shards_failure(kn_shards *s, kn_err *why) {
+uint32_t kn_shards_failures(kn_shards *s, kn_err *why) {
     pthread_mutex_lock(&s->mutex);
-    *why = s->failure;
+    uint32_t failures = s->failures;
+    if (failures)
+        *why = s->failure;
     pthread_mutex_unlock(&s->mutex);
-    return why->code != KN_OK;
+    return failures;
 }
 
 /* ---- rates ---- */

@@ -37,8 +37,8 @@ void kn_shards_distrust(kn_shards *shards, uint32_t version);
 bool kn_shards_begin_refresh(kn_shards *shards, uint64_t now_ns);
 void kn_shards_end_refresh(kn_shards *shards, kn_shard_map *map, const kn_err *why,
                            uint64_t now_ns);
-/* Why the last refresh failed; false when it did not, or none was made. */
-bool kn_shards_failure(kn_shards *shards, kn_err *why);
+/* How many refreshes have failed since the last that did not, and why the last one. */
+uint32_t kn_shards_failures(kn_shards *shards, kn_err *why);
 
 /* ---- rates ---- */
 

@@ -69,14 +69,12 @@ static bool wait_for_room(kn_sender *s, kn_err *err) {
 
 /* The map that aggregates are made by. */
 static bool wait_for_map(kn_sender *s, kn_err *err) {
-    int failures = 0;
-    kn_err why, last = {.code = KN_OK};
+    kn_err why;
     for (kn_sender_refresh_map(s); !s->map; kn_sender_refresh_map(s)) {
         if (is_abandoned(s))
             return kn_fail(err, KN_ECANCEL, "stopped while waiting for the list of shards");
-        bool failed = kn_shards_failure(s->shards, &why);
-        failures += failed && strcmp(why.message, last.message) != 0;
-        if (failed &&
+        uint32_t failures = kn_shards_failures(s->shards, &why);
+        if (failures &&
             (!why.retryable || !kn_aws_client_reached(s->client) || failures >= LISTINGS_MOST)) {
             kn_fail_within(&why, "to aggregate records, the stream's shards must be known");
             kn_sender_break(s, &why);

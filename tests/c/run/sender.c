@@ -22,6 +22,7 @@ typedef struct stream {
     int throttle_until;         /* so many records are in other shards */
     int throttle_every;         /* of a shard's entries, every n-th is refused */
     const char *refuse_listing;
+    int refuse_listings; /* so many of them; 0: all */
     bool quiet_messages; /* no shard in them */
     int answers;         /* so many answers are 500, after it acted */
     int arrived[NUMBERS];
@@ -117,7 +118,7 @@ static size_t put_records(stream *s, const char *body, size_t length, char *out,
 
 static size_t list_shards(stream *s, char *out, size_t room) {
     s->listings++;
-    if (s->refuse_listing)
+    if (s->refuse_listing && (!s->refuse_listings || s->listings <= s->refuse_listings))
         return http_answer(out, room, 400, "", s->refuse_listing);
     json_t *list = json_array();
     for (int i = -1; i < s->shards; i++) { /* and one that is closed */
@@ -375,6 +376,13 @@ static void refuses_to_aggregate(void) {
            "%s", r->err.message);
     tap_ok(!drain(r), "drain says so, too");
     end(r, 1);
+
+    s.refuse_listing = "{\"__type\":\"LimitExceededException\",\"message\":\"too often\"}";
+    s.refuse_listings = 5;
+    r = start(s, (kn_sink_stream_config){.aggregate = true});
+    tap_ok(put_many(r, 0, 100) && drain(r), "a listing that is throttled is waited for");
+    tap_is_int(r->stats.delivered, 100, "and the records arrive");
+    end(r, 100);
 
     kn_sink_stream_config firehose = {
         .service = KN_STREAM_FIREHOSE, .aggregate = true, .stream = "s"};

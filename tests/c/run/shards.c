@@ -127,11 +127,11 @@ static void refreshes(void) {
     kn_err why, told;
     kn_fail(&why, KN_ENET, "no route");
     kn_shards_end_refresh(s, NULL, &why, now);
-    tap_ok(kn_shards_failure(s, &told) && strcmp(told.message, "no route") == 0,
+    tap_ok(kn_shards_failures(s, &told) == 1 && strcmp(told.message, "no route") == 0,
            "a failure is told");
     tap_ok(wait_of(s, &now) > 0, "and tried again");
     kn_shards_end_refresh(s, make_map("u", 1), NULL, now);
-    tap_ok(!kn_shards_failure(s, &told), "until it succeeds");
+    tap_ok(kn_shards_failures(s, &told) == 0, "until it succeeds");
     kn_shard_map_release(mine);
     kn_shards_destroy(s);
 }
