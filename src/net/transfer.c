@@ -27,6 +27,9 @@ struct kn_exchange {
     const kn_transfer_source *source;
     char curl_error[CURL_ERROR_SIZE];
     bool secret;
+    bool begun;      /* the request was sent, or is being... */
+    bool again;      /* ...and curl was about to do so once more */
+    bool headed;     /* the reply's headers came, all of them */
     char place[300]; /* "POST http://host/path", for messages */
     kn_exchange *next, *previous;
 };
@@ -74,6 +77,7 @@ static size_t take_header(char *p, size_t size, size_t n, void *user) {
         kn_buf_clear(&x->reply_headers);
     else
         kn_buf_slice(&x->reply_headers, line);
+    x->headed = line.p[0] == '\r' || line.p[0] == '\n'; /* the empty line at their end */
     return kn_buf_ok(&x->reply_headers) ? line.n : 0;
 }
 
@@ -88,6 +92,20 @@ static int seek_body(void *user, curl_off_t offset, int origin) {
     if (offset || origin != SEEK_SET)
         return CURL_SEEKFUNC_CANTSEEK;
     return source->rewind(source->context) ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+}
+
+/* curl itself sends a request again when a connection that it reused ends before an answer. The
+ * server may have acted by then: whether to repeat it is the caller's to say. */
+static int begin_request(void *user, char *server_ip, char *local_ip, int server_port,
+                         int local_port) {
+    kn_exchange *x = user;
+    (void)server_ip;
+    (void)local_ip;
+    (void)server_port;
+    (void)local_port;
+    x->again = x->begun;
+    x->begun = true;
+    return x->again ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 /* ---- life ---- */
@@ -291,6 +309,8 @@ static void set_options(const kn_transfer *t, kn_exchange *x, const kn_transfer_
     curl_easy_setopt(e, CURLOPT_WRITEDATA, x);
     curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, x);
+    curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, begin_request);
+    curl_easy_setopt(e, CURLOPT_PREREQDATA, x);
     curl_easy_setopt(e, CURLOPT_PRIVATE, x);
     x->source = request->source;
     if (request->source)
@@ -310,6 +330,7 @@ bool kn_transfer_submit(kn_transfer *t, const kn_transfer_request *request, kn_e
     x->done = request->done;
     x->context = request->context;
     x->secret = request->secret;
+    x->begun = x->again = x->headed = false;
     x->curl_error[0] = '\0';
     snprintf(x->place, sizeof x->place, "%s %.*s://%.*s%.*s", request->method, (int)uri.scheme.n,
              uri.scheme.p, (int)uri.authority.n, uri.authority.p, (int)uri.path.n, uri.path.p);
@@ -340,8 +361,11 @@ bool kn_transfer_submit(kn_transfer *t, const kn_transfer_request *request, kn_e
 
 /* ---- completion ---- */
 
-static bool is_worth_repeating(CURLcode code) {
+static bool is_worth_repeating(CURLcode code, bool sent) {
     switch (code) {
+    case CURLE_WEIRD_SERVER_REPLY: /* the connection ended within the first line */
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return sent;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
@@ -378,14 +402,21 @@ static void describe_failure(const kn_exchange *x, CURLcode code, bool sent, kn_
     kn_fail(err, late ? KN_ETIMEOUT : KN_ENET, "%s: %s%s", x->place,
             x->curl_error[0] ? x->curl_error : curl_easy_strerror(code),
             late && sent ? " (the server may have acted)" : "");
-    err->retryable = is_worth_repeating(code);
+    err->retryable = is_worth_repeating(code, sent);
 }
 
 static void complete(kn_transfer *t, kn_exchange *x, CURLcode code) {
     long status = 0, request_size = 0;
     curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &request_size);
-    bool sent = request_size > 0;
+    bool sent = request_size > 0 || x->again;
+    if (x->again) {
+        code = CURLE_GOT_NOTHING;
+        x->curl_error[0] = '\0';
+    } else if (code == CURLE_OK && !x->headed) {
+        code = CURLE_PARTIAL_FILE; /* to curl that is a whole reply */
+        snprintf(x->curl_error, sizeof x->curl_error, "the reply ended within its headers");
+    }
     curl_multi_remove_handle(t->multi, x->easy);
     unlink_active(t, x);
     if (code == CURLE_OK) {

@@ -7,7 +7,9 @@
  * except for this machine's own and link-local addresses. A proxy's password is in no message. The
  * headers Expect and Transfer-Encoding that curl would
  * add are removed. Nothing is ever logged, and a query (it may carry a signature) is in no message.
- * HTTP/2 is left out: AWS takes HTTP/1.1, and one connection per request in flight is as fast. */
+ * Nothing is sent twice: curl's own second try, where a connection that it kept turns out to be
+ * dead, is ended. HTTP/2 is left out: AWS takes HTTP/1.1, and one connection per request in flight
+ * is as fast. */
 #ifndef KN_NET_TRANSFER_H
 #define KN_NET_TRANSFER_H
 

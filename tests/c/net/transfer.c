@@ -129,9 +129,15 @@ static size_t misbehave(void *context, int n, const char *request, const char *b
     (void)context, (void)n, (void)body, (void)length;
     if (strstr(request, "/silent"))
         return 0;
+    if (strstr(request, "/well"))
+        return http_answer(out, room, 200, "", "well");
     *close = true;
     if (strstr(request, "/half"))
         return (size_t)snprintf(out, room, "HTTP/1.1 200 x\r\nContent-Length: 99\r\n\r\nhalf");
+    if (strstr(request, "/first"))
+        return (size_t)snprintf(out, room, "HTTP/1.1 20");
+    if (strstr(request, "/headers"))
+        return (size_t)snprintf(out, room, "HTTP/1.1 200 x\r\nDate: Thu, 01");
     return 0;
 }
 
@@ -146,6 +152,18 @@ static void failures(void) {
            "closed without a reply: retryable, may have been seen: %s", r.err.message);
     r = send_one(t, server.url, "POST", "/half", KN_SLICE("x"), NULL);
     tap_ok(r.failed && r.err.retryable && r.sent, "half a reply: %s", r.err.message);
+    r = send_one(t, server.url, "POST", "/first", KN_SLICE("x"), NULL);
+    tap_ok(r.failed && r.err.retryable && r.sent, "half a first line: %s", r.err.message);
+    r = send_one(t, server.url, "POST", "/headers", KN_SLICE("x"), NULL);
+    tap_ok(r.failed && r.err.retryable && r.sent, "half of the headers: %s", r.err.message);
+
+    r = send_one(t, server.url, "POST", "/well", KN_SLICE("x"), NULL);
+    int requests = server.requests, accepted = server.accepted;
+    r = send_one(t, server.url, "POST", "/reset", KN_SLICE("x"), NULL);
+    tap_ok(r.failed && r.err.retryable && r.sent, "closed on a kept connection: %s", r.err.message);
+    tap_is_int(server.accepted, accepted, "which it was");
+    tap_is_int(server.requests, requests + 1, "nothing is sent again behind the caller's back");
+
     kn_transfer_request options = {.timeout_ms = 150};
     uint64_t start = kn_time_monotonic_ns();
     r = send_one(t, server.url, "POST", "/silent", KN_SLICE("x"), &options);
