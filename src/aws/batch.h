@@ -34,6 +34,7 @@ typedef struct kn_batch_entry {
     uint64_t number, due_ns; /* of the record */
     uint64_t user_bytes;     /* of user data */
     uint32_t shard, sends, map_version;
+    bool doubtful;
     void *riders;
 } kn_batch_entry;
 

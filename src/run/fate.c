@@ -52,6 +52,7 @@ static void give_up_riders(kn_sender *s, const kn_piece *p, const kn_err *why, b
 }
 
 void kn_sender_give_up(kn_sender *s, const kn_piece *p, const kn_err *why, bool uncertain) {
+    uncertain = uncertain || p->doubtful;
     if (p->riders) {
         give_up_riders(s, p, why, uncertain);
         free(p->riders);
@@ -76,7 +77,8 @@ bool kn_sender_read_entry(kn_sender *s, const kn_batch *b, const kn_batch_entry 
                         .user_bytes = e->user_bytes,
                         .shard = e->shard,
                         .sends = e->sends,
-                        .map_version = e->map_version};
+                        .map_version = e->map_version,
+                        .doubtful = e->doubtful};
     return ok;
 }
 

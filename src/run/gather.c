@@ -124,6 +124,23 @@ static bool is_of_one_shard(kn_sender *s, const kn_piece *p, uint32_t *shard) {
     return true;
 }
 
+/* A record that may have arrived does not share an aggregate with those that have not. */
+static void hold_alone(kn_sender *s, const kn_user_record *record, const kn_rider *rider) {
+    kn_err err;
+    kn_piece piece = {.data = record->data,
+                      .key = record->key,
+                      .hash = record->hash.p ? record->hash : (kn_slice){"", 0},
+                      .number = rider->number,
+                      .due_ns = rider->due_ns,
+                      .user_bytes = record->data.n,
+                      .shard = KN_SHARD_ANY,
+                      .sends = 1,
+                      .doubtful = true};
+    if (!find_shard(s, record, &piece.shard, &err))
+        piece.shard = KN_SHARD_ANY;
+    kn_sender_hold(s, &piece, 0);
+}
+
 void kn_sender_reroute(kn_sender *s, kn_piece *p) {
     kn_err err;
     kn_user_record user = single(p);
@@ -140,8 +157,13 @@ void kn_sender_reroute(kn_sender *s, kn_piece *p) {
         kn_sender_give_up(s, p, &err, false);
         return;
     }
-    for (uint32_t i = 0; i < p->riders->count; i++)
-        if (kn_deaggregator_next(&s->rerouting, &user))
+    for (uint32_t i = 0; i < p->riders->count; i++) {
+        if (!kn_deaggregator_next(&s->rerouting, &user))
+            continue;
+        if (p->doubtful)
+            hold_alone(s, &user, &p->riders->list[i]);
+        else
             kn_sender_gather(s, &user, &p->riders->list[i]);
+    }
     free(p->riders);
 }

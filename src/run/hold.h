@@ -25,6 +25,7 @@ typedef struct kn_piece {
     uint32_t shard;           /* that it is meant for (run/shards.h) */
     uint32_t sends;           /* so far */
     uint32_t map_version;     /* of the map by which it was aggregated */
+    bool doubtful;            /* a send ended without saying whether it arrived */
 } kn_piece;
 
 static inline uint32_t kn_piece_records(const kn_piece *p) {

@@ -38,6 +38,7 @@ static void ask(kn_sender *s) {
         .operation = kn_operation_find(kn_aws_client_api(s->client), "ListShards"),
         .body = kn_buf_view(&l->body),
         .max_attempts = ATTEMPTS,
+        .timeout_ms = kn_sender_timeout_ms(s),
         .delay_ms = 1, /* it may be asked from within a callback */
     };
     if (!kn_buf_check(&l->body, "a request", &err) ||

@@ -72,6 +72,10 @@ static uint64_t count_records(const kn_parcel *p) {
 
 static void on_answer(void *context, const kn_aws_result *result);
 
+int kn_sender_timeout_ms(const kn_sender *s) {
+    return kn_aws_client_reached(s->client) ? REACHED_MS : UNREACHED_MS;
+}
+
 static void send_parcel(kn_sender *s, kn_parcel *p, int delay_ms) {
     bool reached = kn_aws_client_reached(s->client);
     kn_aws_request request = {
@@ -82,7 +86,7 @@ static void send_parcel(kn_sender *s, kn_parcel *p, int delay_ms) {
                         : reached       ? ATTEMPTS_REACHED
                                         : ATTEMPTS_UNREACHED,
         .delay_ms = delay_ms,
-        .timeout_ms = reached ? REACHED_MS : UNREACHED_MS,
+        .timeout_ms = kn_sender_timeout_ms(s),
     };
     kn_err err;
     if (kn_aws_submit(s->client, &request, on_answer, p, &p->call, &err)) {
@@ -141,6 +145,7 @@ static bool fill_in(kn_sender *s, const kn_piece *p) {
             e->shard = p->shard;
             e->sends = p->sends + 1;
             e->map_version = p->map_version;
+            e->doubtful = p->doubtful;
             if (p->sends)
                 kn_count(&s->sink.stats->retried, kn_piece_records(p));
             if (b->count == b->limits.records)
@@ -261,6 +266,7 @@ static void on_failed(kn_sender *s, kn_parcel *p, kn_batch_entry *e, const kn_pu
     bool readable = kn_sender_read_entry(s, &p->batch, e, &piece);
     bool transient = kn_put_is_transient(s->rules, result->code);
     uint64_t records = kn_piece_records(&piece);
+    piece.doubtful = piece.doubtful || p->doubtful;
     if (kn_put_is_throttle(s->rules, result->code)) {
         kn_count(&s->sink.stats->throttled, records);
         piece.shard = find_shard(s, &piece, result);
@@ -276,7 +282,7 @@ static void on_failed(kn_sender *s, kn_parcel *p, kn_batch_entry *e, const kn_pu
                 s->rules->operation, result->code,
                 result->message ? result->message : "no reason given");
     err.retryable = transient;
-    kn_sender_give_up(s, &piece, &err, p->doubtful);
+    kn_sender_give_up(s, &piece, &err, false);
 }
 
 typedef struct reading {

@@ -111,11 +111,13 @@ void kn_sender_break(kn_sender *s, const kn_err *why);
 /* Cancels what is on its way, and gives up everything. */
 void kn_sender_abandon(kn_sender *s, const kn_err *why);
 void kn_sender_recycle(kn_sender *s, kn_parcel *p);
+/* Of an attempt: less while no server has answered yet. */
+int kn_sender_timeout_ms(const kn_sender *s);
 
 /* ---- fate.c ---- */
 
 void kn_sender_delivered(kn_sender *s, const kn_batch_entry *entry, uint64_t now_ns);
-/* The riders are freed. */
+/* The riders are freed. uncertain: it was on its way just now, and may have arrived. */
 void kn_sender_give_up(kn_sender *s, const kn_piece *piece, const kn_err *why, bool uncertain);
 /* As it was placed; its slices point into the batch or scratch. False: it cannot be read. */
 bool kn_sender_read_entry(kn_sender *s, const kn_batch *b, const kn_batch_entry *entry,

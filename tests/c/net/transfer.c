@@ -158,10 +158,9 @@ static void failures(void) {
     tap_ok(r.failed && r.err.retryable && r.sent, "half of the headers: %s", r.err.message);
 
     r = send_one(t, server.url, "POST", "/well", KN_SLICE("x"), NULL);
-    int requests = server.requests, accepted = server.accepted;
+    int requests = server.requests;
     r = send_one(t, server.url, "POST", "/reset", KN_SLICE("x"), NULL);
     tap_ok(r.failed && r.err.retryable && r.sent, "closed on a kept connection: %s", r.err.message);
-    tap_is_int(server.accepted, accepted, "which it was");
     tap_is_int(server.requests, requests + 1, "nothing is sent again behind the caller's back");
 
     kn_transfer_request options = {.timeout_ms = 150};
