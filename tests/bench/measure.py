@@ -18,6 +18,7 @@ ENVIRONMENT = dict(
     AWS_SECRET_ACCESS_KEY="bench",
     AWS_REGION="us-east-1",
     AWS_DEFAULT_REGION="us-east-1",
+    AWS_EC2_METADATA_DISABLED="true",  # nothing here leaves this machine
     AWS_CONFIG_FILE=os.devnull,
     AWS_SHARED_CREDENTIALS_FILE=os.devnull,
 )

@@ -51,7 +51,14 @@ static const operation operations[] = {
      "\"PROVISIONED\"}}}"},
 };
 
-static struct MHD_Response *fixed[sizeof operations / sizeof *operations], *unknown;
+/* Of STS, which the Producer Library asks for the stream's account. */
+static const char identity[] =
+    "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">"
+    "<GetCallerIdentityResult><Arn>arn:aws:iam::123456789012:user/bench</Arn><UserId>bench</UserId>"
+    "<Account>123456789012</Account></GetCallerIdentityResult><ResponseMetadata><RequestId>1"
+    "</RequestId></ResponseMetadata></GetCallerIdentityResponse>";
+
+static struct MHD_Response *fixed[sizeof operations / sizeof *operations], *unknown, *caller;
 static struct MHD_Response *batches[FIXED][RECORDS_MAX + 1]; /* by shape and number of records */
 
 /* ---- answers, made once ---- */
@@ -132,8 +139,10 @@ static struct MHD_Response *batch_response(shape s, unsigned records) {
 
 /* ---- requests ---- */
 
+enum { UNKNOWN = -1, STS = -2 };
+
 typedef struct request {
-    int operation; /* of the table; below 0: unknown */
+    int operation; /* of the table, or: */
     bool cbor;
     size_t braces;
     unsigned char begin[BEGIN]; /* of the body */
@@ -145,7 +154,7 @@ static int find_operation(struct MHD_Connection *connection) {
     for (size_t i = 0; target && i < sizeof operations / sizeof *operations; i++)
         if (strcmp(target, operations[i].name) == 0)
             return (int)i;
-    return -1;
+    return target ? UNKNOWN : STS;
 }
 
 static size_t count_braces(const char *p, size_t n) {
@@ -202,6 +211,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
         *size = 0;
         return MHD_YES;
     }
+    if (r->operation == STS)
+        return MHD_queue_response(connection, 200, caller);
     shape s = r->operation < 0 ? FIXED : operations[r->operation].shape;
     if (r->operation >= 0 && s == FIXED && !r->cbor)
         return MHD_queue_response(connection, 200, fixed[r->operation]);
@@ -260,6 +271,7 @@ int main(int argc, char **argv) {
     unknown = make_json(
         "{\"__type\":\"InvalidArgumentException\",\"message\":"
         "\"the null server does not know this request\"}");
+    caller = make_response("text/xml", identity, sizeof identity - 1);
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
         if (operations[i].shape == FIXED)
             fixed[i] = make_json(operations[i].answer);

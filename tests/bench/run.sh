@@ -26,12 +26,18 @@ node_faker() {
     mkdir -p "$rivals/node" && cp "$here/rivals/package.json" "$here/rivals/package-lock.json" "$rivals/node/" &&
         cd "$rivals/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 }
+producer_library() {
+    mkdir -p "$rivals/kpl" && cp "$here/rivals/kpl/pom.xml" "$here/rivals/kpl/Put.java" "$rivals/kpl/" && cd "$rivals/kpl" &&
+        mvn -q -B org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies -DoutputDirectory=lib &&
+        javac -cp 'lib/*' Put.java
+}
 gofakeit() { (cd "$here/rivals/gofakeit" && go build -o "$rivals/gofakeit" .); }
 
 if [ -z "$BENCH_QUICK" ]; then
     mkdir -p "$rivals"
     install python "$here/rivals/requirements.txt" python_faker
     (install node "$here/rivals/package-lock.json" node_faker)
+    (install kpl "$here/rivals/kpl/Put.java" producer_library)
     install go "$here/rivals/gofakeit/go.sum" gofakeit
 fi
 exec python3 "$here/run.py"

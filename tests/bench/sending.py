@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 
-from measure import BUILD, CORES, ENVIRONMENT, HERE, QUICK, QUICKSTART, KINESSIS
+from measure import BUILD, CORES, ENVIRONMENT, HERE, KINESSIS, QUICK, QUICKSTART, RIVALS
 from measure import kinessis_command, least, number, row, run, section
 
 RECORDS = 200_000 if QUICK else 2_000_000
@@ -142,6 +142,22 @@ def boto3(table, url, environment, records, *options):
         table.show(name, run(*command, **environment), records)
 
 
+def producer_library(table, server, records, *options):
+    """Its native process alone; the Java that feeds it takes more."""
+    kpl = os.path.join(RIVALS, "kpl")
+    name = "Producer Library" + (", aggregated" if options else "") + ", its process"
+    if not os.path.exists(kpl + ".installed"):
+        row(name, "not installed")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        lines, cpu = f"{folder}/records", f"{folder}/cpu"
+        run(KINESSIS, "generate", "--quiet", "--seed", "1", "--amount", str(records), "--out", lines, QUICKSTART)
+        used = run("java", "-cp", f"{kpl}/lib/*:{kpl}", "Put", str(server.port), lines, cpu, *options)
+        with open(cpu, encoding="ascii") as file:
+            used.cpu = float(file.read())
+    table.show(name, used, records)
+
+
 def kinesalite():
     table = Table("The same to kinesalite")
     if not Kinesalite.installed:
@@ -185,4 +201,6 @@ def main(folder):
         loop_and_kinessis(table, server)
         if not QUICK:
             boto3(table, server.url, server.environment, 50_000)
+            producer_library(table, server, 100_000)
+            producer_library(table, server, 100_000, "aggregate")
     kinesalite()
