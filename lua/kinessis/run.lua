@@ -1,8 +1,10 @@
---- What `kinessis run` and `kinessis generate` share: their options, the seed, the progress line, the
---- call into kinessis.core.run.
+--- What `kinessis run` and `kinessis generate` share: their options, the seed, the call into
+--- kinessis.core.run.
 local capacity = require "kinessis.capacity"
 local options = require "kinessis.options"
 local pace = require "kinessis.pace"
+local progress = require "kinessis.progress"
+local show = require "kinessis.show"
 local state = require "kinessis.state"
 local sys = require "kinessis.core.sys"
 local unit = require "kinessis.pace.unit"
@@ -26,6 +28,8 @@ run.options = {
   { "--step", "TIME", "of the simulated clock (default: the scenario's, else 1ms)", parse = options.duration },
   { "--part", "K/N", "only the K-th of N parts: after one another they are the whole", parse = part },
   { "--workers", "W", "threads (default: one per processor)", parse = options.integer(1, 64) },
+  { "--progress", "HOW", "panel, line, log (a line every 10s; log:1m), none (default: what fits the terminal)",
+    parse = progress.parse },
   { "--quiet", nil, "print only errors", short = "-q" },
 }
 
@@ -36,39 +40,8 @@ function run.rate(text)
   return read
 end
 
---- 1234567 -> "1,234,567"
-function run.count(n)
-  local text = ("%d"):format(n)
-  local grouped = text:reverse():gsub("(%d%d%d)", "%1,"):reverse()
-  return (grouped:gsub("^,", ""))
-end
-
 local function log(format, ...)
   sys.log("info", format:format(...))
-end
-
---- One line on the terminal, drawn over and over; nothing where stderr is none.
-local function progress_line(amount)
-  local last_seconds, last_generated, drawn = 0, 0, false
-  local line = {}
-  function line.draw(status)
-    local seconds, generated, sent = status.seconds, status.generated, status.sinks[1]
-    local rate = (generated - last_generated) / math.max(seconds - last_seconds, 1e-3)
-    last_seconds, last_generated = seconds, generated
-    local delivered = sent.delivered
-    local text = ("%.0f s  %s records/s  %s delivered"):format(seconds, run.count(rate // 1), run.count(delivered))
-    if amount and amount > 0 then text = text .. (" (%d %%)"):format(100 * delivered // amount) end
-    for _, name in ipairs { "retried", "throttled", "failed" } do
-      if sent[name] > 0 then text = text .. ("  %s %s"):format(run.count(sent[name]), name) end
-    end
-    io.stderr:write("\r\27[K", text)
-    io.stderr:flush()
-    drawn = true
-  end
-  function line.clear()
-    if drawn then io.stderr:write("\r\27[K") end
-  end
-  return line
 end
 
 -- Where part k of n parts of the amount ends, without overflow.
@@ -112,9 +85,9 @@ end
 -- What a run goes on from: told, and put into the place of what the options say.
 local function take_up(read, values)
   local place = state.place(read)
-  local twice = place.doubtful > 0 and (": up to %s may arrive twice"):format(run.count(place.doubtful)) or ""
-  log("Going on at record %s%s%s.", run.count(place.at - read.first),
-    read.amount and " of " .. run.count(read.amount) or "", twice)
+  local twice = place.doubtful > 0 and (": up to %s may arrive twice"):format(show.count(place.doubtful)) or ""
+  log("Going on at record %s%s%s.", show.count(place.at - read.first),
+    read.amount and " of " .. show.count(read.amount) or "", twice)
   values.start, values.step = read.clock_start, read.clock_step
   return place.at, place.left
 end
@@ -221,18 +194,20 @@ function run.prepare(scenario, values, with)
 end
 
 --- Runs the scenario.
---- @param with of run.prepare, and quiet_terminal = records are printed there: no progress line
---- @return the summary of kinessis.core.run, or nil and an error
+--- @param with of run.prepare, and quiet_terminal = records are printed on stdout: nothing is drawn where that is a
+---   terminal, thresholds = to be shown (kinessis.thresholds)
+--- @return the summary of kinessis.core.run, and its seed, first and amount; or nil and an error
 function run.go(scenario, values, with)
   if values.quiet then sys.log_level "error" end
   local config, err = run.prepare(scenario, values, with)
   if not config then return nil, err end
-  local to_terminal = with.quiet_terminal and sys.isatty(1)
-  local line = sys.isatty(2) and not values.quiet and not to_terminal and progress_line(config.amount)
-  config.progress = line and line.draw or nil
+  local shown = progress.open(values.progress, { amount = config.amount, sinks = with.sinks,
+    thresholds = with.thresholds, printed = with.quiet_terminal, quiet = values.quiet })
+  local _ <close> = setmetatable({}, { __close = function() if shown then shown.clear() end end })
+  config.progress = shown and shown.draw or nil
   local summary
   summary, err = require("kinessis.core.run").go(config)
-  if line then line.clear() end
+  if summary then summary.seed, summary.first, summary.amount = config.seed, config.first, config.amount end
   return summary, err
 end
 

@@ -13,6 +13,7 @@
 ---       start   = "2022-02-02T15:17:07Z", -- a simulated clock: record i happens i * step later
 ---       step    = 0.001,                -- seconds
 ---       disorder = { late = { p = 0.01, by = "5m" }, duplicate = 0.001 }, -- kinessis.disorder
+---       thresholds = { "p99 < 200ms", "failed == 0" }, -- what a run must come to (kinessis.thresholds)
 ---     }
 ---
 --- A loaded scenario has `destinations`: what `to` gives, always as a list.
@@ -21,6 +22,7 @@ local disorder = require "kinessis.disorder"
 local keys = require "kinessis.keys"
 local pace = require "kinessis.pace"
 local sys = require "kinessis.core.sys"
+local thresholds = require "kinessis.thresholds"
 
 local scenario = {}
 
@@ -93,6 +95,7 @@ local rules = {
   start = { is_time },
   step = { is_step },
   disorder = { disorder.mistake },
+  thresholds = { thresholds.mistake },
 }
 
 --- The plan of the records (kinessis.core.plan). format is a schema's; keyed: it keeps self.keys.values.

@@ -75,4 +75,10 @@ function sinks.print(list)
   return false
 end
 
+--- What people call a sink: "Kinesis clicks".
+function sinks.title(sink)
+  if not sink.label then return sink.path or "stdout" end
+  return sink.name == sink.label and sink.label or ("%s %s"):format(sink.label, sink.name)
+end
+
 return sinks

@@ -1,5 +1,6 @@
 --- The end of a run, told to people.
-local count = require("kinessis.run").count
+local show = require "kinessis.show"
+local sinks = require "kinessis.sinks"
 local sys = require "kinessis.core.sys"
 
 local summary = {}
@@ -8,21 +9,8 @@ local function log(level, format, ...)
   sys.log(level, format:format(...))
 end
 
---- 1234.5 -> "1,234", 0.5 -> "0.5"
-local function show_rate(records, seconds)
-  local value = records / math.max(seconds, 1e-3)
-  return value > 0 and value < 10 and ("%.1f"):format(value) or count(value // 1)
-end
-
---- 0.0123 -> "12 ms", 3.21 -> "3.2 s"
-local function show_time(seconds)
-  for _, row in ipairs { { 1, "s", 1 }, { 1e-3, "ms", 1e3 }, { 0, "µs", 1e6 } } do
-    if seconds >= row[1] then
-      local value = seconds * row[3]
-      return (value < 10 and "%.1f %s" or "%.0f %s"):format(value, row[2])
-    end
-  end
-end
+-- Records per second of the whole run.
+local function rate_of(records, result) return show.rate(records / math.max(result.seconds, 1e-3)) end
 
 -- Records that were made for the sink and did not get there. Those that a closed stdout did not take
 -- were not wanted.
@@ -43,7 +31,7 @@ local function tell_hot_shards(heat, prefix)
   table.sort(hot, function(a, b) return a.throttled > b.throttled end)
   for i = 1, math.min(#hot, most_hot) do
     log("warning", "%s%s was throttled %s times; it took %d %% of the records.", prefix, hot[i].shard,
-      count(hot[i].throttled), 100 * hot[i].records // math.max(records, 1))
+      show.count(hot[i].throttled), 100 * hot[i].records // math.max(records, 1))
   end
   if #hot > most_hot then log("warning", "%s%d other shards were throttled, too.", prefix, #hot - most_hot) end
 end
@@ -53,22 +41,26 @@ local function tell_sink(result, sink, sent, title)
   local prefix = title and title .. ": " or ""
   if not title then log("info", "%d messages delivered to %s.", sent.delivered, sink.label) end
   log("info", "%s%s generated, %s delivered, %s retried, %s failed in %.2f s (%s records/s).", prefix,
-    count(sent.generated), count(sent.delivered), count(sent.retried), count(lost), result.seconds,
-    show_rate(sent.delivered, result.seconds))
+    show.count(sent.generated), show.count(sent.delivered), show.count(sent.retried), show.count(lost), result.seconds,
+    rate_of(sent.delivered, result))
   local latency = sent.latency
   if sink.service ~= "stdout" and sent.kind ~= "null" and latency.count > 0 then
-    log("info", "%sLatency: p50 %s, p99 %s, p99.9 %s, max %s.", prefix, show_time(latency.p50), show_time(latency.p99),
-      show_time(latency.p999), show_time(latency.max))
+    log("info", "%sLatency: p50 %s, p99 %s, p99.9 %s, max %s.", prefix, show.time(latency.p50), show.time(latency.p99),
+      show.time(latency.p999), show.time(latency.max))
   end
-  if sent.throttled > 0 then log("warning", "%s%s sends were throttled.", prefix, count(sent.throttled)) end
+  if sent.throttled > 0 then log("warning", "%s%s sends were throttled.", prefix, show.count(sent.throttled)) end
   tell_hot_shards(sent.heat or {}, prefix)
   if (sent.maybe_twice or 0) > 0 then
     log("warning", "%s%s records were sent again after no answer came: at most so many arrived twice.", prefix,
-      count(sent.maybe_twice))
+      show.count(sent.maybe_twice))
   end
   if lost > 0 then
-    log("error", "%s%s of %s messages were not delivered%s", prefix, count(lost), count(sent.generated),
+    log("error", "%s%s of %s messages were not delivered%s", prefix, show.count(lost), show.count(sent.generated),
       sent.first_error and ": " .. tostring(sent.first_error) or ".")
+    if sent.uncertain > 0 then
+      log("warning", "%s%s of them were on their way without an answer: they may have arrived.", prefix,
+        show.count(sent.uncertain))
+    end
     if (sent.first_error or {}).aws_code == "ResourceNotFoundException" then
       log("info", "The stack of a scenario is made by terraform (terraform/), or by --provision.")
     end
@@ -80,7 +72,7 @@ local function tell_dead_letters(letters)
   if not letters then return end
   if letters.count > 0 then
     log("warning", "%s records are in %s, with the reasons: kinessis redrive %s sends them again.",
-      count(letters.count), letters.path, letters.path)
+      show.count(letters.count), letters.path, letters.path)
   end
   if letters.error then
     log("error", "Not every record that failed could be kept for kinessis redrive: %s", tostring(letters.error))
@@ -97,40 +89,53 @@ local function tell_pace(result)
   if result.closed then
     if behind.waited < lateness then return end
     log("info", "The pace waited %s for the sender: %s records/s were made instead of the %s that the pace has.",
-      show_time(behind.waited), show_rate(result.generated, result.seconds),
-      show_rate(result.asked, 1))
+      show.time(behind.waited), rate_of(result.generated, result), show.rate(result.asked))
   elseif behind.seconds >= lateness then
-    local missing = behind.records > 0 and (", %s records not made"):format(count(behind.records)) or ""
+    local missing = behind.records > 0 and (", %s records not made"):format(show.count(behind.records)) or ""
     log("warning", "The pace was not kept: asked for %s records/s, made %s/s, %s behind at the end%s.",
-      show_rate(result.asked, 1), show_rate(result.generated, result.seconds), show_time(behind.seconds), missing)
+      show.rate(result.asked), rate_of(result.generated, result), show.time(behind.seconds), missing)
   elseif behind.most >= lateness then
-    log("info", "The pace was kept in the end, but was up to %s behind.", show_time(behind.most))
+    log("info", "The pace was kept in the end, but was up to %s behind.", show.time(behind.most))
+  else
+    log("info", "The pace was kept: %s records/s were asked for.", show.rate(result.asked))
+  end
+end
+
+local function tell_thresholds(judged, list)
+  local several = 0
+  for _, sink in ipairs(list) do several = several + (sink.copy and 0 or 1) end
+  for _, one in ipairs(judged) do
+    local where = several > 1 and (" (%s)"):format(sinks.title(list[one.sink])) or ""
+    log(one.passed and "info" or "error", "Threshold %s: %s: %s%s.", one.passed and "met" or "NOT met", one.text,
+      one.shown, where)
   end
 end
 
 --- How the run ended, in log lines. What is not certain to have arrived is never called delivered.
 --- @param result of kinessis.core.run
 --- @param list its sinks (kinessis.sinks); a copy on stdout beside them is not told of
+--- @param judged of kinessis.thresholds; nil: none
 --- @return whether every destination got every record that was generated
-function summary.tell(result, list)
+function summary.tell(result, list, judged)
   local told, lost = {}, 0
   for i, sink in ipairs(list) do
     if not sink.copy then told[#told + 1] = i end
     lost = lost + lost_of(sink, result.sinks[i])
   end
   if result.abandoned then
-    log("warning", "Stopped at once: %s messages were on their way and may or may not have arrived.", count(lost))
+    log("warning", "Stopped at once: %s messages were on their way and may or may not have arrived.", show.count(lost))
   elseif result.stopped and not result.error then
     log("info", "Stopped before the end.")
   end
   local all = true
   for _, i in ipairs(told) do
     local sink = list[i]
-    local title = #told > 1 and (sink.name == sink.label and sink.label or sink.label .. " " .. sink.name) or nil
+    local title = #told > 1 and sinks.title(sink) or nil
     all = tell_sink(result, sink, result.sinks[i], title) == 0 and all
   end
   tell_pace(result)
   tell_dead_letters(result.dead_letters)
+  tell_thresholds(judged or {}, list)
   return all
 end
 

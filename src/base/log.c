@@ -3,12 +3,71 @@
 
 #include "base/time.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static _Atomic int lowest_level = KN_LOG_INFO;
+
+/* The terminal is one: so is what stands on it. */
+static pthread_mutex_t live_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct {
+    char *p;
+    size_t n;
+    unsigned rows;
+} live; /* with the mutex held */
+
+/* ---- the live text ---- */
+
+/* To the start of the text, and all from there on away. */
+static size_t erase_live(char *out, size_t room) {
+    if (!live.n)
+        return 0;
+    int n = live.rows > 1 ? snprintf(out, room, "\r\33[%uA\33[J", live.rows - 1)
+                          : snprintf(out, room, "\r\33[J");
+    return (size_t)n;
+}
+
+/* In place of the live text: the line, then the live text again. With the mutex held. */
+static void write_above(const char *line, size_t n) {
+    char erase[32];
+    struct iovec parts[] = {
+        {erase, erase_live(erase, sizeof erase)}, {(void *)line, n}, {live.p, live.n}};
+    if (writev(STDERR_FILENO, parts, 3) < 0)
+        return; /* nowhere left to complain */
+}
+
+static unsigned count_rows(kn_slice text) {
+    unsigned rows = 1;
+    for (size_t i = 0; i < text.n; i++)
+        rows += text.p[i] == '\n';
+    return rows;
+}
+
+void kn_log_live(kn_slice text, unsigned rows) {
+    pthread_mutex_lock(&live_mutex);
+    char erase[32];
+    live.rows = rows;
+    size_t n = erase_live(erase, sizeof erase);
+    free(live.p);
+    live.n = 0;
+    live.p = text.n ? malloc(text.n) : NULL;
+    if (live.p) {
+        memcpy(live.p, text.p, text.n);
+        live.n = text.n;
+        live.rows = count_rows(text);
+    }
+    struct iovec parts[] = {{erase, n}, {live.p, live.n}};
+    if (writev(STDERR_FILENO, parts, 2) < 0)
+        live.n = 0;
+    pthread_mutex_unlock(&live_mutex);
+}
+
+/* ---- lines ---- */
 
 void kn_log_set_level(kn_log_level lowest) {
     lowest_level = lowest;
@@ -29,6 +88,7 @@ void kn_log(kn_log_level level, const char *fmt, ...) {
     if (m > 0)
         n += (size_t)m < room - n ? (size_t)m : room - n - 1;
     line[n++] = '\n';
-    if (write(STDERR_FILENO, line, n) < 0)
-        return; /* nowhere left to complain */
+    pthread_mutex_lock(&live_mutex);
+    write_above(line, n);
+    pthread_mutex_unlock(&live_mutex);
 }

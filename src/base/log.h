@@ -1,15 +1,22 @@
 /* Log lines on stderr, as the tutorial prints them:
  *     2022-02-02T15:17:07 - INFO - Started data generation.
  * One write per line, so lines of several threads do not mix. Local time is not used: times are
- * UTC. Library code does not log; it returns errors. The run, the lake's server and scripts log. */
+ * UTC. Library code does not log; it returns errors. The run, the lake's server and scripts log.
+ *
+ * On a terminal one live text may stand below them. */
 #ifndef KN_BASE_LOG_H
 #define KN_BASE_LOG_H
 
-#include "base/err.h"
+#include "base/buf.h"
 
 typedef enum { KN_LOG_DEBUG, KN_LOG_INFO, KN_LOG_WARNING, KN_LOG_ERROR, KN_LOG_NONE } kn_log_level;
 
 void kn_log_set_level(kn_log_level lowest); /* lines below it are dropped; default INFO */
 void kn_log(kn_log_level level, const char *fmt, ...) KN_PRINTF(2, 3);
+
+/* What stands on the terminal below the log lines: drawn in place of the one before, and again
+ * after each log line. Empty: nothing, and what was drawn is erased. `rows`: how many rows of the
+ * terminal the one before takes by now. The text ends without a newline. */
+void kn_log_live(kn_slice text, unsigned rows);
 
 #endif

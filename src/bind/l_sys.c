@@ -6,11 +6,14 @@
 #include "bind/libraries.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -62,6 +65,27 @@ static int l_sys_sleep(lua_State *L) {
 static int l_sys_isatty(lua_State *L) {
     lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
     return 1;
+}
+
+/* sys.terminal_size(fd) -> columns, rows as they are now; nil where there is none */
+static int l_sys_terminal_size(lua_State *L) {
+    struct winsize size;
+    if (ioctl((int)luaL_checkinteger(L, 1), TIOCGWINSZ, &size) != 0 || size.ws_col == 0 ||
+        size.ws_row == 0)
+        return luaL_pushfail(L), 1;
+    lua_pushinteger(L, size.ws_col);
+    lua_pushinteger(L, size.ws_row);
+    return 2;
+}
+
+/* sys.live(text, rows): see kn_log_live */
+static int l_sys_live(lua_State *L) {
+    kn_slice text;
+    text.p = luaL_checklstring(L, 1, &text.n);
+    lua_Integer rows = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, rows >= 0 && rows <= UINT16_MAX, 2, "rows");
+    kn_log_live(text, (unsigned)rows);
+    return 0;
 }
 
 /* sys.iso(seconds [, millis]) -> "2022-02-02T15:17:07Z" (UTC) */
@@ -122,6 +146,34 @@ static int l_sys_mkdirs(lua_State *L) {
     return 1;
 }
 
+/* A pipe, a terminal, /dev/null: written, not replaced. */
+static bool write_special(const char *path, kn_slice text, kn_err *err) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return kn_fail_errno(err, "cannot write %s", path);
+    bool ok = kn_file_write_all(fd, text.p, text.n, err);
+    close(fd);
+    return ok;
+}
+
+/* sys.write_file(path, text) -> true, or nil and an error: a file, whole or not at all; where the
+ * path leads to something else, into that */
+static int l_sys_write_file(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    kn_slice text;
+    text.p = luaL_checklstring(L, 2, &text.n);
+    char real[PATH_MAX];
+    struct stat st;
+    kn_err err;
+    bool there = realpath(path, real) && stat(real, &st) == 0;
+    bool ok = there && !S_ISREG(st.st_mode) ? write_special(path, text, &err)
+                                            : kn_file_write(there ? real : path, text, &err);
+    if (!ok)
+        return kn_host_error(L, &err);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 /* sys.error(code, message) -> an error object, to be returned after nil or raised with level 0 */
 static int l_sys_error(lua_State *L) {
     luaL_checkstring(L, 1);
@@ -169,11 +221,14 @@ int kn_open_sys(lua_State *L) {
         {"monotonic", l_sys_monotonic},
         {"sleep", l_sys_sleep},
         {"isatty", l_sys_isatty},
+        {"terminal_size", l_sys_terminal_size},
+        {"live", l_sys_live},
         {"iso", l_sys_iso},
         {"parse_iso", l_sys_parse_iso},
         {"mkdirs", l_sys_mkdirs},
         {"temporary_folder", l_sys_temporary_folder},
         {"remove_tree", l_sys_remove_tree},
+        {"write_file", l_sys_write_file},
         {"error", l_sys_error},
         {"traceback", kn_host_traceback},
         {"embedded", l_sys_embedded},

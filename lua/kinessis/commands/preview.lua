@@ -6,7 +6,7 @@ local runner = require "kinessis.run"
 local stack = require "kinessis.stack"
 local sys = require "kinessis.core.sys"
 
-local count = runner.count
+local count = require("kinessis.show").count
 
 local function print_line(format, ...) io.stdout:write(format:format(...), "\n") end
 

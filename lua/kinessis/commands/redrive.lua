@@ -6,6 +6,7 @@
 local aws_target = require "kinessis.target"
 local cjson = require "cjson"
 local core = require "kinessis.core.redrive"
+local count = require("kinessis.show").count
 local options = require "kinessis.options"
 local sys = require "kinessis.core.sys"
 local told = require "kinessis.summary"
@@ -103,8 +104,6 @@ local function keep(path, new, not_sent)
   end
   return kept
 end
-
-local function count(n) return require("kinessis.run").count(n) end
 
 --- Puts what is left in the file's place.
 local function finish(path, new, summary, not_sent)

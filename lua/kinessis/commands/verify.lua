@@ -9,7 +9,7 @@ local sys = require "kinessis.core.sys"
 local target = require "kinessis.target"
 local verify = require "kinessis.verify"
 
-local count = runner.count
+local count = require("kinessis.show").count
 
 local function print_line(format, ...) io.stdout:write(format:format(...), "\n") end
 
