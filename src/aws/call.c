@@ -136,6 +136,11 @@ void kn_aws_cancel(kn_aws_call *call) {
     call_destroy(call);
 }
 
+kn_aws_result kn_aws_call_sends(const kn_aws_call *call) {
+    return (kn_aws_result){
+        .attempts = call->attempts, .throttles = call->throttles, .doubts = call->doubts};
+}
+
 void kn_aws_client_destroy(kn_aws_client *c) {
     if (!c)
         return;

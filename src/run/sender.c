@@ -396,6 +396,8 @@ void kn_sender_abandon(kn_sender *s, const kn_err *why) {
         kn_parcel *p = &s->parcels[i];
         if (!p->call)
             continue;
+        kn_aws_result sends = kn_aws_call_sends(p->call);
+        count_sends(s, p, &sends);
         kn_aws_cancel(p->call);
         p->call = NULL;
         s->in_flight--;
