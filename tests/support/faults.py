@@ -15,6 +15,7 @@ aggregates are counted one by one."""
 import base64
 import calendar
 import collections
+import contextlib
 import dataclasses
 import email.utils
 import functools
@@ -109,10 +110,6 @@ class Ledger:
     def duplicates(self, stream):
         return sum(times - 1 for times in self.arrivals(stream).values())
 
-    def twice_known(self):
-        """Sent again though the client had been told: never allowed."""
-        return [record for record, times in self.known.items() if times > 1]
-
 
 def value_code(body):
     return body["__type"] if isinstance(body, dict) else ""
@@ -123,8 +120,10 @@ def is_throttle(code):
 
 
 class Server:
-    def __init__(self, decide, behind):
+    def __init__(self, decide, behind, in_turn=False):
+        """in_turn: the server behind gets one request at a time."""
         self.decide = decide
+        self.turn = threading.Lock() if in_turn else contextlib.nullcontext()
         self.behind = urllib.parse.urlsplit(behind)
         self.ledger = Ledger()
         self.skew = 0.0  # seconds that its clock is fast
@@ -252,7 +251,8 @@ class Server:
             self.ledger.faults[fault.name] += bool(fault.name)
         if fault.wait:
             self.over.wait(fault.wait)
-        status, headers, value, taken = self.act(request, fault, upstream)
+        with self.turn:
+            status, headers, value, taken = self.act(request, fault, upstream)
         if fault.status:
             status, value = fault.status, fault.body
         if fault.late:

@@ -3,14 +3,19 @@
     report = storm.Storm(seed, lake_url, lake_folder).run()
     report.problems     # of text: none is a pass
 
-The seed chooses destinations, aggregation, workers, shards, sizes, the wire, and which faults come how often. What a
-request meets follows from the seed, what is in it, and how often it was tried, so that the same seed makes much
-the same weather."""
+The seed chooses destinations, aggregation, workers, shards, sizes, the wire, the weather (weather.py), and what becomes
+of the run:
 
+    survive   everything is delivered
+    limited   few attempts, and no end of faults: some of it is not
+    fatal     the service refuses for good, somewhere on the way
+    signal    Ctrl-C or SIGTERM, once or twice
+    kill      kill -9 several times, and --resume"""
+
+import collections
 import dataclasses
-import json
-import hashlib
 import http.client
+import json
 import os
 import random
 import re
@@ -21,6 +26,7 @@ import time
 import urllib.parse
 
 import faults
+import weather
 
 KINESSIS = os.environ["KINESSIS"]
 WATCHDOG = 240
@@ -28,6 +34,7 @@ SECRETS = ("MarkedSecretKey", "MarkedSessionToken", "Signature=")
 COUNTS = re.compile(r" ([\d,]+) generated, ([\d,]+) delivered, ([\d,]+) retried, ([\d,]+) failed in")
 TWICE = re.compile(r" ([\d,]+) records were sent again after no answer came")
 THROTTLED = re.compile(r" ([\d,]+) sends were throttled")
+ADMITTED = re.compile(r"Going on at record .*: up to ([\d,]+) may arrive twice")
 IN_FILE = re.compile(r" ([\d,]+) records are in ")
 
 SCENARIO = """local kinessis = require "kinessis"
@@ -41,45 +48,6 @@ return kinessis.scenario {
   stack = kinessis.stack { %s },
 }
 """
-
-# What may happen to a request, by name: functions of (dice, request).
-QUIET = {  # nothing was acted upon
-    "throttle": lambda dice, r: faults.refusal(dice.choice(["LimitExceededException", "ThrottlingException"])),
-    "429": lambda dice, r: faults.refusal("TooManyRequestsException", 429),
-    "500": lambda dice, r: faults.refusal("InternalFailure", 500),
-    "502": lambda dice, r: faults.page(502),
-    "503": lambda dice, r: faults.refusal("ServiceUnavailableException", 503),
-    "504": lambda dice, r: faults.page(504),
-    "reset before": lambda dice, r: faults.RESET(),
-    "close before": lambda dice, r: faults.CLOSE(),
-    "stall": lambda dice, r: faults.RESET(wait=dice.uniform(0.05, 0.4)),
-}
-BLIND = {  # it was, and nobody is told
-    "reset after": lambda dice, r: faults.ACCEPT_AND_RESET(),
-    "close after": lambda dice, r: faults.ACCEPT_AND_CLOSE(),
-    "stall after": lambda dice, r: faults.ACCEPT_AND_RESET(late=dice.uniform(0.05, 0.4)),
-    "500 after": lambda dice, r: faults.refusal("InternalFailure", 500, "500 after", acted=True),
-    "503 after": lambda dice, r: faults.page(503, name="503 after", acted=True),
-    "cut": lambda dice, r: faults.Fault("cut", acted=True, keep=dice.random(), end=dice.choice(["close", "reset"])),
-}
-SLOW = {  # it was, and is told
-    "late": lambda dice, r: faults.Fault("late", wait=dice.uniform(0, 0.1), late=dice.uniform(0, 0.1)),
-    "then closed": lambda dice, r: faults.Fault("then closed", end="close"),
-    "without length": lambda dice, r: faults.Fault("without length", bare=True),
-}
-CONNECTION = ("reset before", "close before", "stall", "reset after", "close after", "stall after", "cut")
-RECORD_CODES = {
-    "PutRecords": ["ProvisionedThroughputExceededException", "InternalFailure", "KMSThrottlingException"],
-    "PutRecordBatch": ["ServiceUnavailableException", "InternalFailure"],
-}
-FATAL = {
-    "no stream": lambda dice, r: faults.refusal("ResourceNotFoundException"),
-    "denied": lambda dice, r: faults.refusal("AccessDeniedException"),
-    "expired": lambda dice, r: faults.refusal("ExpiredTokenException"),
-    "garbage": lambda dice, r: faults.Fault("garbage", acted=dice.random() < 0.5, raw=b"\0\1\2 what?\r\n\r\n", end="close"),
-    "half without length": lambda dice, r: faults.Fault("half without length", acted=True, bare=True, keep=0.8),
-}
-
 
 def number(match):
     return int(match.group(1).replace(",", "")) if match else 0
@@ -114,92 +82,22 @@ class Report:
     faults: dict = dataclasses.field(default_factory=dict)
 
 
-class Weather:
-    """What requests meet. Called by the fault server, under its lock."""
-
-    def __init__(self, seed, dice, kind):
-        self.seed, self.kind = seed, kind
-        self.p = dice.choice([0, 0.1, 0.25, 0.5])
-        self.p_record = dice.choice([0, 0, 0.03, 0.15])
-        names = [*QUIET, *BLIND, *SLOW]
-        self.names = dice.sample(names, dice.randint(1, len(names)))
-        self.mercy = dice.choice([1, 2]) if kind != "limited" else 99
-        self.fatal = dice.choice(list(FATAL)) if kind == "fatal" else None
-        self.fatal_at = dice.randint(0, 15)
-        self.permanent = kind == "limited" and dice.random() < 0.4
-        self.silence_at = {True: 0, False: None}[dice.random() < 1 / 40]
-        if dice.random() < 1 / 200:
-            self.silence_at = dice.randint(1, 10)
-        self.silence_acts = dice.random() < 0.5
-        self.skew = dice.choice([-7200, -400, 400, 3600, 86400 * 30]) if dice.random() < 0.15 else 0
-        self.skew_at = dice.choice([0, 5])
-        self.skew_code = dice.choice(["RequestTimeTooSkewed", "SignatureDoesNotMatch", "InvalidSignatureException"])
-        self.expire_at = dice.randint(0, 12) if dice.random() < 0.15 and kind != "fatal" else None
-        self.expired_code = dice.choice(["ExpiredTokenException", "UnrecognizedClientException"])
-        self.gone_at = dice.randint(3, 20) if kind == "limited" and dice.random() < 0.15 else None
-        self.sends = {}
-
-    def begin(self, server):
-        self.server = server
-        server.resets = 1 if "reset before" in self.names else 0
-        server.skew_code, server.expired_code = self.skew_code, self.expired_code
-        if self.skew_at == 0:
-            server.skew = self.skew
-
-    def calm(self):
-        self.server.decide = lambda request: None
-        self.server.expired.clear()
-
-    def __call__(self, request):
-        number = request.number
-        if self.skew and number >= self.skew_at:
-            self.server.skew = self.skew
-        if number == self.expire_at:
-            self.server.expired.add(request.signer)
-        if number == self.gone_at:
-            self.server.close()
-        if number == self.silence_at:
-            return (faults.ACCEPT_AND_SILENCE if self.silence_acts else faults.SILENCE)()
-        if self.fatal and number >= self.fatal_at and (self.fatal != "garbage" or number == self.fatal_at):
-            return FATAL[self.fatal](random.Random(f"{self.seed} {number}"), request)
-        return self.request_fault(request) or self.record_faults(request)
-
-    def request_fault(self, request):
-        dice = random.Random(f"{self.seed} {request.attempt} {hashlib.md5(request.body).hexdigest()}")
-        if request.attempt >= self.mercy or dice.random() >= self.p:
-            return None
-        name = dice.choice(self.names)
-        for faults_of in (QUIET, BLIND, SLOW):
-            if name in faults_of:
-                return faults_of[name](dice, request)
-
-    def record_faults(self, request):
-        refuse = {}
-        for i, entry in enumerate(request.entries):
-            sends = self.sends[request.stream, entry[0]] = self.sends.get((request.stream, entry[0]), -1) + 1
-            dice = random.Random(f"{self.seed} {request.stream} {sends} {entry[0]}")
-            if self.permanent and request.operation == "PutRecords" and dice.random() < 0.02:
-                refuse[i] = "KMSAccessDeniedException"
-            elif self.p_record and (sends < 3 or self.kind == "limited") and dice.random() < self.p_record:
-                refuse[i] = dice.choice(RECORD_CODES[request.operation])
-        return faults.Fault("records", refuse=refuse) if refuse else None
-
-
 class Storm:
     def __init__(self, seed, url, data=None, kind=None):
         """url: of the server behind; data: its folder, when it is a lake."""
         self.seed, self.url, self.data = seed, url, data
         dice = self.dice = random.Random(f"storm {seed}")
-        kinds = ["survive"] * 6 + ["limited"] * 2 + ["fatal", "signal"]
+        kinds = ["survive"] * 6 + ["limited"] * 2 + ["fatal", "signal", "kill"]
         self.kind = kind or dice.choice(kinds)
         self.destinations = self.choose_destinations(dice)
         self.workers = dice.randint(1, 4)
-        self.amount = dice.randint(50, 400)
-        self.weather = Weather(seed, dice, self.kind)
+        self.amount = dice.randint(50, 400) * (5 if self.kind == "kill" else 1)
+        self.weather = weather.Weather(seed, dice, self.kind)
         self.environment = self.choose_environment(dice)
         self.table = dice.random() < 0.3
         self.problems = []
-        self.signals_sent = 0
+        self.admitted = {to.name: collections.Counter() for to in self.destinations}  # by index, what may come twice
+        self.said = 0
 
     def choose_destinations(self, dice):
         kinds = dice.choice([["stream"]] * 5 + [["delivery_stream"]] * 2 + [
@@ -300,6 +198,50 @@ class Storm:
         for word in (*SECRETS, "Sanitizer", "runtime error", "stack traceback", "Assertion"):
             self.expect(word not in text, f"the output holds {word}", text[-4000:])
 
+    def start(self, path, *more, meanwhile=None):
+        """A run; returns its exit code."""
+        with open(os.path.join(self.folder, "log"), "w+") as log:
+            process = subprocess.Popen(
+                [KINESSIS, "run", path, "--workers", str(self.workers), "--target", self.server.url, *more],
+                stdout=log, stderr=log, env=self.environment)
+            if meanwhile:
+                meanwhile(process)
+            self.wait(process)
+            log.seek(0)
+            self.log = log.read()
+        self.server.settle()
+        self.look_at_output(self.log)
+        said = number(ADMITTED.search(self.log))
+        self.expect(said == self.said, f"{said} are said to arrive twice at most, the state has {self.said}", self.log)
+        self.said = 0
+        return process.returncode
+
+    def kill(self, process):
+        requests = self.server.requests
+        while self.server.requests == requests and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(self.dice.uniform(0, 0.6))
+        process.kill()
+
+    def admit(self):
+        """What the state file of a killed run says of records that may arrive twice; False when there is none."""
+        path = os.path.join(self.folder, "data/runs/storm.json")
+        if not os.path.exists(path):
+            self.expect(not self.server.ledger.known, "a run without a state has sent records")
+            return False
+        with open(path) as file:
+            state = json.load(file)
+        if state["finished"]:
+            return True
+        for to in state["destinations"]:
+            left = set(range(state["first"], state["reserved"]))
+            for low, high in to["settled"]:
+                left.difference_update(range(low, high))
+            left = {n for n in left if n < self.amount}
+            self.admitted[to["name"]].update(left)
+            self.said = max(self.said, len(left))
+        return True
+
     def wait(self, process):
         try:
             process.wait(timeout=WATCHDOG)
@@ -314,8 +256,7 @@ class Storm:
         dice = self.dice
         while not self.server.requests and process.poll() is None:
             time.sleep(0.005)
-        self.signals_sent = dice.choice([1, 1, 2])
-        for _ in range(self.signals_sent):
+        for _ in range(dice.choice([1, 1, 2])):
             time.sleep(dice.uniform(0.02, 0.5))
             process.send_signal(dice.choice([signal.SIGINT, signal.SIGTERM]))
 
@@ -326,7 +267,8 @@ class Storm:
             self.environment |= self.credentials() | {"KINESSIS_DATA": os.path.join(self.folder, "data")}
             for to in self.destinations:
                 self.make(to)
-            with faults.Server(self.weather, self.url) as self.server:
+            # moto loses records of requests that come at once
+            with faults.Server(self.weather, self.url, in_turn=not self.data) as self.server:
                 self.weather.begin(self.server)
                 self.go()
                 report.faults = dict(self.server.ledger.faults)
@@ -341,20 +283,17 @@ class Storm:
 
     def go(self):
         path = self.scenario(self.destinations)
-        more = ["--rate", "1000", "--drain", f"{self.dice.choice([50, 500, 10000])}ms"] if self.kind == "signal" else []
-        with open(os.path.join(self.folder, "log"), "w+") as log:
-            process = subprocess.Popen(
-                [KINESSIS, "run", path, "--workers", str(self.workers), "--target", self.server.url, *more],
-                stdout=log, stderr=log, env=self.environment)
-            if self.kind == "signal":
-                self.signals(process)
-            self.wait(process)
-            log.seek(0)
-            self.log = log.read()
-        self.server.settle()
-        self.look_at_output(self.log)
+        more = []
+        if self.kind == "signal":
+            more = ["--rate", "1000", "--drain", f"{self.dice.choice([50, 500, 10000])}ms"]
+        elif self.kind == "kill":
+            more = ["--rate", "1500"]
+            for _ in range(self.dice.randint(1, 4)):
+                self.start(path, *more, meanwhile=self.kill)
+                more = ["--rate", "1500", "--resume"] if self.admit() else more
+        code = self.start(path, *more, meanwhile=self.signals if self.kind == "signal" else None)
         self.letters = self.read_letters()
-        clean = self.check(process.returncode)
+        clean = self.check(code)
         if clean:
             self.redrive()
         for to in self.destinations:
@@ -391,10 +330,13 @@ class Storm:
 
     def check(self, code):
         ledger = self.server.ledger
-        again = ledger.twice_known()
-        self.expect(not again, f"{len(again)} records were sent again though the answer had come", again[:3])
-        if code in (-signal.SIGINT, -signal.SIGTERM) and self.signals_sent > 1:
-            return False  # the second one came when the run was over
+        for (name, record), times in ledger.known.items():
+            if times > 1 + self.admitted[name][json.loads(record)["n"]]:
+                self.problem(f"{name}: a record was sent again though the answer had come", record)
+        if code in (-signal.SIGINT, -signal.SIGTERM) and self.kind == "signal":
+            return False  # the run was over: its end may be told or not
+        if self.kind == "kill" and "Nothing is left to do" in self.log:
+            return False  # it was over when it was killed
         any_lost = False
         for to in self.destinations:
             found = COUNTS.search(self.lines(to))
@@ -416,15 +358,17 @@ class Storm:
             f"{delivered} delivered and {len(letters)} dead letters are not {generated} generated"))
         self.expect(delivered + failed == generated, say("delivered and failed are not what was generated"))
         lost = delivered - len(arrived.keys() - letters.keys())
-        self.expect(lost == 0, say(f"{lost} are called delivered and did not arrive"))
+        self.expect(lost == 0 or self.kind == "kill", say(f"{lost} are called delivered and did not arrive"))
         liars = [n for n in letters if n in arrived and not letters[n]["error"].get("may_have_arrived")]
         self.expect(not liars, say(f"{len(liars)} did arrive, and their dead letters do not say that it may be so"),
                     [letters[n] for n in liars[:2]])
         twice = sum(arrived.values()) - len(arrived)
         told = number(TWICE.search(self.lines(to)))
-        self.expect(twice <= told, say(f"{twice} arrived twice, {told} were told to be so at most"))
-        if self.kind in ("survive",):
-            self.expect((generated, failed) == (self.amount, 0), say("not all was delivered"))
+        self.expect(twice <= told or self.kind == "kill", say(f"{twice} arrived twice, {told} were told to be so at most"))
+        if self.kind in ("survive", "kill"):
+            self.expect(not letters and len(arrived) == self.amount, say("not all was delivered"))
+        if self.kind == "survive":
+            self.expect(generated == self.amount, say("not all was generated"))
             sent = ledger.sent[to.name]
             self.expect(retried >= sent - generated, say(f"{sent} records came in all; {retried} retried are told"))
             throttled, told_so = number(THROTTLED.search(self.lines(to))), ledger.throttled[to.name]
