@@ -1,10 +1,11 @@
 /* kinessis.core.aggregate: aggregated records, for kinessis.aws.
  *
- *     aggregate.read(bytes)     -> { { data =, partition_key =, explicit_hash_key = }, ... },
- *                                  aggregated (a boolean)
- *     aggregate.write(records)  -> { data =, partition_key =, explicit_hash_key = }
- *     aggregate.place(partition_key [, explicit_hash_key]) -> where among all hash keys it is, from
- * 0 to less than 1: shard floor(place * n) of n equal ones
+ *     aggregate.read(bytes)    -> { { data =, partition_key =, explicit_hash_key = }, ... },
+ *                                 aggregated (a boolean)
+ *     aggregate.write(records) -> { data =, partition_key =, explicit_hash_key = }
+ *     aggregate.place(partition_key [, explicit_hash_key])
+ *         -> where among all hash keys it is, from 0 to less than 1: of n equal shards it is in
+ *            number floor(place * n)
  *
  * What is not aggregated is a list of one record that has only data. Records to write are tables as
  * those that are read; one alone comes back as it is. */

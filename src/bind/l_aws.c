@@ -1,14 +1,19 @@
 /* kinessis.core.aws: API clients, for lua/kinessis/aws, which gives them their methods.
  *
- *     core.apis()                 -> { { name =, protocol =, operations = { "PutRecord", ... } },
- * ... } core.open(api, config)      -> a client; or nil and an error client:call { operation =,
- * body =, bucket =, key =, query =, headers = { "Name: value" }, max_reply = } -> { status =, body
- * =, headers = { [lower case name] = value } }; or nil and an error client:describe()           ->
- * { url =, region =, region_from =, credentials = where they were found, access_key = its ends,
- * expires = seconds, or nil } client:close() core.base64(bytes),
- * core.unbase64(text), core.uri_encode(text [, keep_slash]), core.uri_decode(text), core.token()
- * (32 random hex digits) core.xml(text)              -> { name =, text =, child, child, ... }; or
- * nil and an error */
+ *     core.apis() -> { { name =, protocol =, operations = { "PutRecord", ... } }, ... }
+ *     core.open(api, config) -> a client; or nil and an error
+ *
+ *     client:call { operation =, body =, bucket =, key =, query =, headers = { "Name: value" },
+ *         max_reply = } -> { status =, body =, headers = { [lower case name] = value } };
+ *         or nil and an error
+ *     client:describe() -> { url =, region =, region_from =, credentials = where they were found,
+ *         access_key = its ends, expires = seconds, or nil }
+ *     client:close()
+ *
+ *     core.base64(bytes), core.unbase64(text)
+ *     core.uri_encode(text [, keep_slash]), core.uri_decode(text)
+ *     core.token() -> 32 random hexadecimal digits
+ *     core.xml(text) -> { name =, text =, child, child, ... }; or nil and an error */
 #include "aws/call.h"
 #include "base/base64.h"
 #include "bind/aws.h"

@@ -1,7 +1,8 @@
 /* kinessis.core.convert: what Firehose's conversion makes of a record, for `kinessis schema check`.
  *
- *     convert.new({ { name = "phone", type = "int", key = nil }, ... }, rules) -> converter; nil,
- * err converter:record(json) -> true; or false, error code, message
+ *     convert.new({ { name = "phone", type = "int", key = nil }, ... }, rules)
+ *         -> converter; or nil and an error
+ *     converter:record(json) -> true; or false, error code, message
  *
  * rules: { hive =, case_sensitive =, dots_to_underscores = } (lake/firehose/convert.h). It is the
  * code that the lake's Firehose runs, so that a prediction is what happens there. */

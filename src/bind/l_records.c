@@ -1,12 +1,14 @@
-/* kinessis.core.records: replies of GetRecords, for kinessis.tail.
+/* kinessis.core.records: replies of GetRecords, for kinessis.tail and kinessis.verify.
  *
  *     local page = records.page()
  *     page:read(body, deaggregate) -> how many records, { next = iterator (nil: the shard has
- * ended), behind = milliseconds, sequence = of the last (nil: there was none) }; or nil and an
- * error page:record(i)               -> data, partition key, sequence, arrival in seconds
- *     page:lines(from, to)         -> their data, a line each
- *     page:envelopes(from, to, shard [, data]) -> lines of JSON about them; data (JSON) instead of
- * theirs records.reader_gone()        -> whether nobody reads stdout any more */
+ *         ended), behind = milliseconds, sequence = of the last (nil: there was none) };
+ *         or nil and an error
+ *     page:record(i)        -> data, partition key, sequence, arrival in seconds
+ *     page:lines(from, to)  -> their data, a line each
+ *     page:envelopes(from, to, shard [, data])
+ *         -> lines of JSON about them; data (JSON) instead of theirs
+ *     records.reader_gone() -> whether nobody reads stdout any more */
 #include "bind/records.h"
 
 #include "bind/host.h"

@@ -1,8 +1,8 @@
 /* kinessis.core.repl: what the REPL needs from the terminal and from signals; kinessis.repl is the
  * rest.
  *
- *     local editor = repl.editor(history_file_or_nil, complete)  -- close it, or let it be
- * collected editor:read("> ")     -> a line without its newline; nil and "end" or "interrupt"
+ *     local editor = repl.editor(history_file_or_nil, complete)
+ *     editor:read("> ")     -> a line without its newline; nil and "end" or "interrupt"
  *     editor:add(line)      -> true, or nil and an error: it is in the history file
  *     repl.call(f, ...)     -> true and the results; false and an error: Ctrl-C interrupts f
  *     repl.while_idle(f)    -- f is called 100 times a second while a key is awaited; nil: no more
