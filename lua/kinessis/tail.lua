@@ -47,6 +47,7 @@ function follower:discover()
       local shard = {
         id = found.ShardId,
         parents = { found.ParentShardId, found.AdjacentParentShardId },
+        closed = closed,
         position = first and position(self.from, sys.now()) or position "trim_horizon",
         due = 0,
         failures = 0,
@@ -128,7 +129,9 @@ function follower:read(shard)
     shard.position = { ShardIteratorType = "AFTER_SEQUENCE_NUMBER", StartingSequenceNumber = rest.sequence }
   end
   local go_on = count == 0 or self.visit(self.page, shard.id, count) ~= false
-  if go_on and not rest.next then return self:finish(shard) end
+  -- A closed shard that is read to its end has no next iterator; some servers take a moment to say so.
+  local ended = not rest.next or self.once and shard.closed and shard.current
+  if go_on and ended then return self:finish(shard) end
   return go_on
 end
 
