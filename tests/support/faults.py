@@ -369,13 +369,13 @@ class Upstream:
     def send(self, request, body):
         if time.monotonic() - self.used > self.PAUSE:
             self.close()
-        if not self.connection:
-            self.connection = http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=60)
-            self.connection.connect()
-            self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         headers = {name: value for name, value in request.headers.items()
                    if name.lower() not in ("content-length", "connection", "host")}
         try:
+            if not self.connection:
+                self.connection = http.client.HTTPConnection(self.address.hostname, self.address.port, timeout=60)
+                self.connection.connect()
+                self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connection.request("POST", request.target, body, headers)
             reply = self.connection.getresponse()
             data = reply.read()

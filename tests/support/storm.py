@@ -22,6 +22,7 @@ import re
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.parse
 
@@ -95,6 +96,8 @@ class Storm:
         self.weather = weather.Weather(seed, dice, self.kind)
         self.environment = self.choose_environment(dice)
         self.table = dice.random() < 0.3
+        self.file = dice.random() < 0.15  # beside the others
+        self.reshards = self.data is not None and dice.random() < 0.15
         self.problems = []
         self.admitted = {to.name: collections.Counter() for to in self.destinations}  # by index, what may come twice
         self.said = 0
@@ -128,7 +131,8 @@ class Storm:
     @property
     def about(self):
         parts = [f"{'aggregated ' * ('aggregate' in d.options)}{d.kind} x{d.shards}" for d in self.destinations]
-        return f"{self.kind}: {' + '.join(parts)}, {self.amount} records, {self.workers} workers"
+        parts += ["file"] * self.file
+        return f"{self.kind}{', resharded' * self.reshards}: {' + '.join(parts)}, {self.amount} records, {self.workers} workers"
 
     def problem(self, text, *details):
         self.problems.append("\n".join([text, *map(str, details)]))
@@ -156,20 +160,21 @@ class Storm:
 
     def make(self, to):
         if to.kind == "delivery_stream":
-            self.command("run", self.scenario([to]), "-n", "0", "-q", "--data", self.data, check=True)
+            self.command("run", self.scenario(to.name, [to]), "-n", "0", "-q", "--data", self.data, check=True)
             return
         self.call("CreateStream", {"StreamName": to.name, "ShardCount": to.shards})
         while self.call("DescribeStreamSummary", {"StreamName": to.name})["StreamDescriptionSummary"][
                 "StreamStatus"] != "ACTIVE":
             time.sleep(0.01)
 
-    def scenario(self, destinations):
-        name = "storm" if len(destinations) == len(self.destinations) else destinations[0].name
+    def scenario(self, name, destinations):
         path = os.path.join(self.folder, name + ".lua")
-        to = ", ".join(d.lua() for d in destinations)
         stack = "delivery_stream = false" if destinations[0].kind == "stream" else ""
+        to = [d.lua() for d in destinations]
+        if name == "storm" and self.file:
+            to.append(f'kinessis.file {{ path = "{self.folder}/lines" }}')
         with open(path, "w") as file:
-            file.write(SCENARIO % (self.amount, self.seed, "{ %s }" % to if len(destinations) > 1 else to, stack))
+            file.write(SCENARIO % (self.amount, self.seed, "{ %s }" % ", ".join(to) if len(to) > 1 else to[0], stack))
         return path
 
     def credentials(self):
@@ -215,6 +220,22 @@ class Storm:
         self.expect(said == self.said, f"{said} are said to arrive twice at most, the state has {self.said}", self.log)
         self.said = 0
         return process.returncode
+
+    def reshard(self):
+        """Twice as many shards, or half, at some time; and once more."""
+        dice = random.Random(f"reshard {self.seed}")
+        server = self.server
+        for to in self.destinations:
+            for _ in range(2 if to.kind == "stream" else 0):
+                at = server.requests + dice.randint(1, 10)
+                while server.requests < at and not server.over.wait(0.01):
+                    pass
+                if server.over.is_set():
+                    return
+                to.shards = dice.choice([2 * to.shards, (to.shards + 1) // 2])
+                self.call("UpdateShardCount", {"StreamName": to.name, "TargetShardCount": to.shards,
+                                               "ScalingType": "UNIFORM_SCALING"})
+                server.ledger.faults["reshard"] += 1
 
     def kill(self, process):
         requests = self.server.requests
@@ -282,7 +303,9 @@ class Storm:
         return report
 
     def go(self):
-        path = self.scenario(self.destinations)
+        path = self.scenario("storm", self.destinations)
+        if self.reshards:
+            threading.Thread(target=self.reshard, daemon=True).start()
         more = []
         if self.kind == "signal":
             more = ["--rate", "1000", "--drain", f"{self.dice.choice([50, 500, 10000])}ms"]
@@ -325,7 +348,7 @@ class Storm:
 
     def lines(self, to):
         """Of the summary, those of this destination."""
-        prefix = f"{to.title}: " if len(self.destinations) > 1 else ""
+        prefix = f"{to.title}: " if len(self.destinations) + self.file > 1 else ""
         return "\n".join(line for line in self.log.splitlines() if f" - {prefix}" in line)
 
     def check(self, code):
@@ -346,6 +369,7 @@ class Storm:
             figures = [int(text.replace(",", "")) for text in found.groups()]
             self.check_destination(to, *figures)
             any_lost = any_lost or figures[3] > 0
+        self.check_file()
         self.expect(code == any_lost, f"exit code {code}")
         told = number(IN_FILE.search(self.log))
         self.expect(told == sum(map(len, self.letters.values())), f"{told} dead letters are told of")
@@ -374,9 +398,22 @@ class Storm:
             throttled, told_so = number(THROTTLED.search(self.lines(to))), ledger.throttled[to.name]
             self.expect(throttled == told_so, say(f"{throttled} throttles are told, and there were {told_so}"))
         # Requests that met a closed connection are in no ledger.
-        if not ledger.faults["reset at once"] and not ledger.faults["then closed"]:
+        if not ledger.faults["reset at once"] and not ledger.faults["then closed"] and self.weather.gone_at is None:
             most = ledger.doubtful[to.name]
             self.expect(told <= most, say(f"{told} are called doubtful, of no more than {most}"))
+
+    def check_file(self):
+        """It is right here, and no weather reaches it: what was generated, in order, once."""
+        if not self.file:
+            return
+        with open(os.path.join(self.folder, "lines")) as file:
+            numbers = [json.loads(line)["n"] for line in file]
+        found = re.search(r" - file [^ ]*: ([\d,]+) generated, ([\d,]+) delivered", self.log)
+        self.expect(found and (self.kind == "kill" or number(found) == len(numbers)),
+                    f"the file has {len(numbers)} records")
+        self.expect(numbers == sorted(set(numbers)), "the file's records are out of order, or repeated")
+        if self.kind in ("survive", "kill"):
+            self.expect(numbers == list(range(self.amount)), f"the file has {len(numbers)} records")
 
     def redrive(self):
         """What failed is sent again, in better weather."""
@@ -398,7 +435,7 @@ class Storm:
         if to.kind == "delivery_stream" and not self.table:
             return
         where = ["--data", self.data] if self.data else ["--target", self.url]
-        result = self.command("verify", self.scenario([to]), "--place",
+        result = self.command("verify", self.scenario(to.name, [to]), "--place",
                               "stream" if to.kind == "stream" else "table", "--json", "--limit", "1000000", *where)
         arrived = self.arrivals(to)
         lost = [n for n in range(self.amount) if n not in arrived]
