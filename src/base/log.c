@@ -1,6 +1,7 @@
 /* See log.h. */
 #include "base/log.h"
 
+#include "base/json.h"
 #include "base/time.h"
 
 #include <pthread.h>
@@ -8,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -73,6 +75,20 @@ void kn_log_set_level(kn_log_level lowest) {
     lowest_level = lowest;
 }
 
+/* A message may hold what a server said: it does not draw on the terminal, and is UTF-8. */
+static void clean(char *p, size_t n) {
+    for (size_t i = 0, length; i < n; i += length) {
+        unsigned char c = (unsigned char)p[i];
+        length = kn_utf8_length(p + i, n - i);
+        bool control = (c < ' ' && c != '\n' && c != '\t') || c == 0x7F ||
+                       (c == 0xC2 && length == 2 && (unsigned char)p[i + 1] < 0xA0);
+        if (length && !control)
+            continue;
+        length = length ? length : 1;
+        memset(p + i, '?', length);
+    }
+}
+
 void kn_log(kn_log_level level, const char *fmt, ...) {
     static const char *const names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
     if ((int)level < lowest_level || level >= KN_LOG_NONE)
@@ -85,8 +101,10 @@ void kn_log(kn_log_level level, const char *fmt, ...) {
     va_start(args, fmt);
     int m = vsnprintf(line + n, room - n, fmt, args);
     va_end(args);
+    size_t head = n;
     if (m > 0)
         n += (size_t)m < room - n ? (size_t)m : room - n - 1;
+    clean(line + head, n - head);
     line[n++] = '\n';
     pthread_mutex_lock(&live_mutex);
     write_above(line, n);

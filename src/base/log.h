@@ -1,6 +1,7 @@
 /* Log lines on stderr, as the tutorial prints them:
  *     2022-02-02T15:17:07 - INFO - Started data generation.
- * One write per line, so lines of several threads do not mix. Local time is not used: times are
+ * One write per line, so lines of several threads do not mix. Control characters (but for ends of
+ * lines and tabs) and what is no UTF-8 become '?'. Local time is not used: times are
  * UTC. Library code does not log; it returns errors. The run, the lake's server and scripts log.
  *
  * On a terminal one live text may stand below them. */
