@@ -49,7 +49,7 @@ class Fault:
     name: str
     refuse: dict = dataclasses.field(default_factory=dict)  # index of a record: its error code
     status: int = 0  # the whole request is refused...
-    body: object = None  # ...with this: a str, or what the protocol's error is made of
+    body: object = None  # ...with this: bytes, a str, or what the protocol's error is made of
     acted: bool = False  # ...though it was acted upon
     raw: bytes = None  # in place of any answer
     wait: float = 0.0  # before it is acted upon
@@ -324,6 +324,8 @@ class Server:
     def encode(request, value):
         if value is None:
             return b""
+        if isinstance(value, bytes):
+            return value
         if isinstance(value, str):
             return value.encode()
         return cbor.dumps(value) if request.wire == "cbor" else json.dumps(value).encode()

@@ -15,6 +15,7 @@ QUIET = {  # nothing was acted upon
     "500": lambda dice, r: faults.refusal("InternalFailure", 500),
     "502": lambda dice, r: faults.page(502),
     "503": lambda dice, r: faults.refusal("ServiceUnavailableException", 503),
+    "500 binary": lambda dice, r: faults.Fault("500 binary", status=500, body=dice.randbytes(80)),
     "504": lambda dice, r: faults.page(504),
     "reset before": lambda dice, r: faults.RESET(),
     "close before": lambda dice, r: faults.CLOSE(),
