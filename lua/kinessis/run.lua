@@ -195,7 +195,7 @@ end
 
 --- Runs the scenario.
 --- @param with of run.prepare, and quiet_terminal = records are printed on stdout: nothing is drawn where that is a
----   terminal, thresholds = to be shown (kinessis.thresholds)
+---   terminal, thresholds = to be shown (kinessis.thresholds), metrics = who asks for them (kinessis.metrics)
 --- @return the summary of kinessis.core.run, and its seed, first and amount; or nil and an error
 function run.go(scenario, values, with)
   if values.quiet then sys.log_level "error" end
@@ -204,7 +204,11 @@ function run.go(scenario, values, with)
   local shown = progress.open(values.progress, { amount = config.amount, sinks = with.sinks,
     thresholds = with.thresholds, printed = with.quiet_terminal, quiet = values.quiet })
   local _ <close> = setmetatable({}, { __close = function() if shown then shown.clear() end end })
-  config.progress = shown and shown.draw or nil
+  local about = { scenario = scenario.path, sinks = with.sinks }
+  config.progress = (shown or with.metrics) and function(status)
+    if shown then shown.draw(status) end
+    if with.metrics then with.metrics.watch(status, about) end
+  end or nil
   local summary
   summary, err = require("kinessis.core.run").go(config)
   if summary then summary.seed, summary.first, summary.amount = config.seed, config.first, config.amount end

@@ -102,6 +102,21 @@ double kn_histogram_quantile(const kn_histogram *h, double q) {
     return all ? quantile_of(h, q, all) : 0;
 }
 
+const double kn_latency_bounds[KN_LATENCY_BOUNDS] = {
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+    0.25,   0.5,     1,      2.5,   5,      10,    30,   60,    300,  1800,
+};
+
+static void count_within(const kn_histogram *h, uint64_t *within) {
+    uint64_t n = 0;
+    unsigned b = 0;
+    for (unsigned i = 0; i < KN_LATENCY_BOUNDS; i++) {
+        for (; bucket_middle(b) <= kn_latency_bounds[i] * 1e9; b++)
+            n += read_number(&h->buckets[b]);
+        within[i] = n;
+    }
+}
+
 kn_latency kn_histogram_latency(const kn_histogram *h) {
     kn_latency out = {.count = total(h)};
     if (out.count == 0)
@@ -112,5 +127,6 @@ kn_latency kn_histogram_latency(const kn_histogram *h) {
     out.p90 = quantile_of(h, 0.9, out.count);
     out.p99 = quantile_of(h, 0.99, out.count);
     out.p999 = quantile_of(h, 0.999, out.count);
+    count_within(h, out.within);
     return out;
 }

@@ -34,10 +34,16 @@ void kn_histogram_spread(kn_histogram *h, uint64_t shortest, uint64_t longest, u
 /* Adds all of `from`. */
 void kn_histogram_merge(kn_histogram *h, const kn_histogram *from);
 
+/* Seconds that durations are counted up to, for those who draw distributions. */
+enum { KN_LATENCY_BOUNDS = 20 };
+extern const double kn_latency_bounds[KN_LATENCY_BOUNDS];
+
 /* What is told of a histogram, in seconds; all 0 when it is empty. */
 typedef struct kn_latency {
     uint64_t count;
     double mean, p50, p90, p99, p999, max;
+    uint64_t
+        within[KN_LATENCY_BOUNDS]; /* how many took at most so long, by the middles of buckets */
 } kn_latency;
 
 kn_latency kn_histogram_latency(const kn_histogram *h);

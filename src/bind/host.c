@@ -21,6 +21,7 @@ static const luaL_Reg libraries[] = {
     {"kinessis.core.aws", kn_open_aws},
     {"kinessis.core.convert", kn_open_convert},
     {"kinessis.core.lake", kn_open_lake},
+    {"kinessis.core.page", kn_open_page},
     {"kinessis.core.plan", kn_open_plan},
     {"kinessis.core.redrive", kn_open_redrive},
     {"kinessis.core.records", kn_open_records},

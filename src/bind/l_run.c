@@ -272,5 +272,11 @@ int kn_open_run(lua_State *L) {
     static const luaL_Reg functions[] = {{"go", l_run_go}, {"start", l_run_start}, {NULL, NULL}};
     kn_host_new_type(L, KN_RUN_TYPE, kn_run_methods, binding_close);
     luaL_newlib(L, functions);
+    lua_createtable(L, KN_LATENCY_BOUNDS, 0);
+    for (int i = 0; i < KN_LATENCY_BOUNDS; i++) {
+        lua_pushnumber(L, kn_latency_bounds[i]);
+        lua_seti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "latency_bounds");
     return 1;
 }

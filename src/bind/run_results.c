@@ -17,7 +17,8 @@
  *                  rate = its limit now, where 1 is a shard's 1,000 records/s or 1 MiB/s } },
  *              of a Kinesis stream: what its answers told; after many of them, what a sample of
  *              them tells of all
- *       latency = { count, mean, p50, p90, p99, p999, max },     seconds, of delivered records
+ *       latency = { count, mean, p50, p90, p99, p999, max,       seconds, of delivered records
+ *                   within = { how many took at most latency_bounds[i] } },
  *       first_error = why a record failed                        at the end
  *     } },
  *     workers, stopped, abandoned, error = what ended the run,    at the end
@@ -42,7 +43,7 @@ static void set_boolean(lua_State *L, const char *key, bool value) {
 }
 
 static void set_latency(lua_State *L, const kn_latency *latency) {
-    lua_createtable(L, 0, 7);
+    lua_createtable(L, 0, 8);
     set_integer(L, "count", latency->count);
     set_number(L, "mean", latency->mean);
     set_number(L, "p50", latency->p50);
@@ -50,6 +51,12 @@ static void set_latency(lua_State *L, const kn_latency *latency) {
     set_number(L, "p99", latency->p99);
     set_number(L, "p999", latency->p999);
     set_number(L, "max", latency->max);
+    lua_createtable(L, KN_LATENCY_BOUNDS, 0);
+    for (int i = 0; i < KN_LATENCY_BOUNDS; i++) {
+        lua_pushinteger(L, (lua_Integer)latency->within[i]);
+        lua_seti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, "within");
     lua_setfield(L, -2, "latency");
 }
 

@@ -1,4 +1,5 @@
 --- kinessis run FILE: records to where the scenario sends them, and the truth about what arrived.
+local metrics = require "kinessis.metrics"
 local options = require "kinessis.options"
 local outcome = require "kinessis.outcome"
 local runner = require "kinessis.run"
@@ -78,6 +79,7 @@ local function go(scenario, values, where, about)
     where = where,
     quiet_terminal = sinks.print(list),
     thresholds = wanted,
+    metrics = about.metrics,
     dead_letters = where and (values.dead_letter or state.path(scenario.path, values, ".dead.jsonl")),
     state = not values.dry_run and #scenario.destinations > 0 and state_path or nil,
     resume = last,
@@ -87,16 +89,24 @@ local function go(scenario, values, where, about)
   return conclude(result, list, about.judged, where)
 end
 
+local function reach(scenario, values, about)
+  if values.dry_run or not sinks.need_target(scenario) then return go(scenario, values, nil, about) end
+  local where, err = target.from(values)
+  if not where then return nil, err end
+  local _ <close> = where
+  return go(scenario, values, where, about)
+end
+
 local function run(path, values, about)
   local scenario, err = require("kinessis.scenario").load(path)
   if not scenario then return nil, err end
   if values.quiet then sys.log_level "error" end
-  if values.dry_run or not sinks.need_target(scenario) then return go(scenario, values, nil, about) end
-  local where
-  where, err = target.from(values)
-  if not where then return nil, err end
-  local _ <close> = where
-  return go(scenario, values, where, about)
+  if values.metrics then
+    about.metrics, err = metrics.open(values.metrics)
+    if not about.metrics then return nil, err end
+  end
+  local _ <close> = about.metrics
+  return reach(scenario, values, about)
 end
 
 return {
@@ -126,6 +136,8 @@ return {
       parse = thresholds.option, many = true },
     { "--json-summary", "FILE", "how the run went and ended, as one JSON document (- for stdout)",
       parse = options.text },
+    { "--metrics", "ADDR", "serve them to Prometheus while it runs, at ADDR (127.0.0.1:9464, or :9464) /metrics",
+      parse = metrics.parse },
     { "--provision", nil, "make what the scenario's stack lacks, on AWS too" },
     table.unpack(table.move(target.options, 1, #target.options, #runner.options + 1,
       table.move(runner.options, 1, #runner.options, 1, {}))),

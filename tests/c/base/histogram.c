@@ -127,11 +127,31 @@ static void test_edges(void) {
     free(other);
 }
 
+static void test_within(void) {
+    kn_histogram *h = calloc(1, sizeof *h);
+    kn_latency l = kn_histogram_latency(h);
+    int wrong = 0;
+    for (int i = 0; i < KN_LATENCY_BOUNDS; i++)
+        wrong += l.within[i] != 0 || (i && kn_latency_bounds[i] <= kn_latency_bounds[i - 1]);
+    tap_is_int(wrong, 0, "nothing is within any bound of an empty one; bounds rise");
+    for (int i = 0; i < KN_LATENCY_BOUNDS; i++) /* 2 % below each bound, and 2 % above it */
+        for (int k = -1; k <= 1; k += 2)
+            kn_histogram_add(h, (uint64_t)(kn_latency_bounds[i] * (1 + 0.02 * k) * 1e9), 1);
+    kn_histogram_add(h, UINT64_C(1) << 50, 5);
+    l = kn_histogram_latency(h);
+    for (int i = 0; i < KN_LATENCY_BOUNDS; i++)
+        wrong += l.within[i] != 2 * (uint64_t)i + 1;
+    tap_is_int(wrong, 0, "each bound counts what is below it");
+    tap_is_int(l.count, 2 * KN_LATENCY_BOUNDS + 5, "what is above all is in the count");
+    free(h);
+}
+
 int main(void) {
     uint64_t seed = (uint64_t)time(NULL);
     printf("# seed %llu\n", (unsigned long long)seed);
     test_quantiles(seed);
     test_spread(seed);
     test_edges();
+    test_within();
     return tap_done();
 }
