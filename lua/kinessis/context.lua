@@ -86,12 +86,7 @@ function context.maker(captures)
       index = 0, random = script.random, now = script.now, record = new_view(captures, script, ""),
     }
     scripts[ctx] = { core = script, blocks = {}, names = names_below(captures, "") }
-    return function(fn)
-      return function(index)
-        ctx.index = index
-        return fn(ctx)
-      end
-    end
+    return ctx
   end
 end
 

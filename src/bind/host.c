@@ -135,12 +135,16 @@ static int message_handler(lua_State *L) {
     return 1;
 }
 
-void kn_host_push_handler(lua_State *L) {
+bool kn_host_call(lua_State *L, int nargs, int nresults, kn_err *err) {
+    int base = lua_gettop(L) - nargs;
+    if (!lua_checkstack(L, LUA_MINSTACK)) {
+        lua_settop(L, base - 1);
+        return kn_fail(err, KN_ENOMEM, "the Lua stack is full");
+    }
     lua_pushcfunction(L, message_handler);
-}
-
-bool kn_host_call_handled(lua_State *L, int nargs, int nresults, kn_err *err) {
-    int status = lua_pcall(L, nargs, nresults, lua_gettop(L) - nargs - 1);
+    lua_insert(L, base);
+    int status = lua_pcall(L, nargs, nresults, base);
+    lua_remove(L, base);
     if (status == LUA_OK)
         return true;
     bool text = lua_type(L, -1) == LUA_TSTRING;
@@ -148,19 +152,6 @@ bool kn_host_call_handled(lua_State *L, int nargs, int nresults, kn_err *err) {
             text ? lua_tostring(L, -1) : "error in error handling");
     lua_pop(L, 1);
     return false;
-}
-
-bool kn_host_call(lua_State *L, int nargs, int nresults, kn_err *err) {
-    int base = lua_gettop(L) - nargs;
-    if (!lua_checkstack(L, LUA_MINSTACK)) {
-        lua_settop(L, base - 1);
-        return kn_fail(err, KN_ENOMEM, "the Lua stack is full");
-    }
-    kn_host_push_handler(L);
-    lua_insert(L, base);
-    bool ok = kn_host_call_handled(L, nargs, nresults, err);
-    lua_remove(L, base);
-    return ok;
 }
 
 /* ---- modules ---- */

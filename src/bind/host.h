@@ -24,11 +24,6 @@ lua_State *kn_host_new(kn_err *err);
  * traceback; an error object gives its message alone. */
 KN_MUST_CHECK bool kn_host_call(lua_State *L, int nargs, int nresults, kn_err *err);
 
-/* The same for calls by the million: the message handler is pushed once, the function and its
- * arguments are above it, and it stays there. The caller has checked that the stack has room. */
-void kn_host_push_handler(lua_State *L);
-KN_MUST_CHECK bool kn_host_call_handled(lua_State *L, int nargs, int nresults, kn_err *err);
-
 /* The message handler for xpcall in Lua: what tells for itself (a table or userdata with
  * __tostring) passes; anything else becomes text with a traceback that starts and ends in the
  * user's files. */

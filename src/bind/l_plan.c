@@ -326,6 +326,7 @@ static bool open_cursor(lua_State *L, int plan_index, kn_cursor_config *config, 
                         kn_err *err) {
     plan_box *box = lua_touserdata(L, plan_index);
     config->call = NULL;
+    config->guard = NULL;
     config->call_context = NULL;
     config->release = NULL;
     if (kn_plan_calls_scripts(box->plan)) {

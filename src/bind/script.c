@@ -6,12 +6,14 @@
 #include "bind/host.h"
 #include "bind/script_value.h"
 
-enum { FUNCTIONS = 1, PATHS, USER_VALUES = PATHS };
+enum { FUNCTIONS = 1, PATHS, CONTEXT, USER_VALUES = CONTEXT };
+
+/* The stack while records are made: ctx, "index", and from FIRST on the functions. */
+enum { CTX = 1, INDEX, FIRST };
 
 typedef struct script_field {
     uint64_t key; /* of its stream, under the seed */
     const char *path;
-    int driver; /* a reference in the registry */
     bool empty_array;
 } script_field;
 
@@ -23,6 +25,7 @@ typedef struct script {
     uint64_t seed_key;
     int64_t moment; /* of another record, for now; -1: the record's own */
     uint32_t function;
+    uint64_t index;
     kn_rng rng;
     size_t field_count;
     script_field fields[];
@@ -192,12 +195,10 @@ static int l_script_at(lua_State *L) {
 
 /* ---- calling ---- */
 
-static int unsupported(lua_State *L, const char *problem) {
-    script *s = lua_touserdata(L, 1);
+static int unsupported(script *s, const char *problem) {
+    lua_State *L = s->L;
     lua_Debug where;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, s);
-    lua_getiuservalue(L, -1, FUNCTIONS);
-    lua_rawgeti(L, -1, (lua_Integer)s->function + 1);
+    lua_pushvalue(L, FIRST + (int)s->function);
     lua_getinfo(L, ">S", &where);
     return luaL_error(L,
                       "%s:%d: the function returned %s; it may return a string, a number, "
@@ -205,50 +206,83 @@ static int unsupported(lua_State *L, const char *problem) {
                       where.short_src, where.linedefined, problem);
 }
 
-/* (script, value): appends a value that takes more than kn_script_value_write_plain */
-static int write_answer(lua_State *L) {
-    script *s = lua_touserdata(L, 1);
+/* Appends the value at index, which takes more than kn_script_value_put. */
+static void write_answer(script *s, int index) {
     const script_field *field = &s->fields[s->function];
-    const char *problem = kn_script_value_write(L, 2, field->empty_array, s->out);
+    const char *problem = kn_script_value_write(s->L, index, field->empty_array, s->out);
     if (!problem && !kn_buf_ok(s->out))
-        problem = lua_pushfstring(L, "a value of more than %d bytes", (int)s->out->max);
-    return problem ? unsupported(L, problem) : 0;
+        problem = lua_pushfstring(s->L, "a value of more than %d bytes", (int)s->out->max);
+    if (problem)
+        unsupported(s, problem);
 }
 
-/* Calls the driver of the function (context.maker) and writes its value. */
-static char *run_function(script *s, uint64_t index, char *p, kn_err *err) {
-    lua_State *L = s->L;
-    kn_host_push_handler(L);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->fields[s->function].driver);
-    lua_pushinteger(L, (lua_Integer)index);
-    if (!kn_host_call_handled(L, 1, 1, err)) {
-        lua_pop(L, 1);
-        return NULL;
-    }
-    char *end = kn_script_value_put(L, -1, p);
-    if (!end) { /* protected, since tables and mistakes may raise */
-        lua_pushcfunction(L, write_answer);
-        lua_pushlightuserdata(L, s);
-        lua_pushvalue(L, -3);
-        end = kn_host_call(L, 2, 0, err) ? p : NULL;
-    }
-    lua_pop(L, 2);
-    return end;
-}
-
+/* Under the guard: errors go there. */
 static char *call(void *context, uint32_t function, uint64_t index, char *p, kn_buf *out,
                   kn_err *err) {
+    (void)err;
     script *s = context;
+    lua_State *L = s->L;
+    int answer = FIRST + (int)s->field_count;
     s->function = function;
+    s->index = index;
     s->moment = -1;
     s->out = out;
     s->rng = kn_rng_at(kn_cursor_draw_key(s->cursor), s->fields[function].key);
-    p = run_function(s, index, p, err);
+    lua_pushvalue(L, INDEX);
+    lua_pushinteger(L, (lua_Integer)index);
+    lua_rawset(L, CTX);
+    lua_pushvalue(L, FIRST + (int)function);
+    lua_pushvalue(L, CTX);
+    lua_call(L, 1, 1);
+    char *end = kn_script_value_put(L, answer, p);
+    if (!end) {
+        write_answer(s, answer);
+        end = p;
+    }
+    lua_settop(L, answer - 1);
     s->out = NULL;
-    if (!p)
-        kn_fail_within(err, "schema %s, record %llu", s->fields[function].path,
-                       (unsigned long long)index);
-    return p;
+    return end;
+}
+
+typedef struct guarding {
+    script *script;
+    kn_guarded *body;
+    void *argument;
+    kn_err *err;
+    bool ok;
+} guarding;
+
+static int run_guarded(lua_State *L) {
+    guarding *g = lua_touserdata(L, 1);
+    int n = (int)g->script->field_count;
+    luaL_checkstack(L, n + 2 * LUA_MINSTACK, "too many functions");
+    lua_settop(L, 0);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, g->script);
+    lua_getiuservalue(L, 1, FUNCTIONS);
+    lua_getiuservalue(L, 1, CONTEXT);
+    lua_replace(L, CTX);
+    lua_pushliteral(L, "index");
+    lua_insert(L, INDEX);
+    for (int i = 0; i < n; i++)
+        lua_rawgeti(L, FIRST, i + 1);
+    lua_remove(L, FIRST);
+    g->ok = g->body(g->argument, g->err);
+    return 0;
+}
+
+static bool guard(void *context, kn_guarded *body, void *argument, kn_err *err) {
+    script *s = context;
+    guarding g = {s, body, argument, err, false};
+    s->out = NULL;
+    lua_pushcfunction(s->L, run_guarded);
+    lua_pushlightuserdata(s->L, &g);
+    if (kn_host_call(s->L, 1, 0, err))
+        return g.ok;
+    if (s->out)
+        kn_fail_within(err, "schema %s, record %llu", s->fields[s->function].path,
+                       (unsigned long long)s->index);
+    s->out = NULL;
+    return false;
 }
 
 static void release(void *context) {
@@ -257,8 +291,6 @@ static void release(void *context) {
     s->cursor = NULL;
     if (!lua_checkstack(L, 4))
         return; /* its functions stay referenced */
-    for (size_t i = 0; i < s->field_count; i++)
-        luaL_unref(L, LUA_REGISTRYINDEX, s->fields[i].driver);
     lua_pushnil(L);
     lua_rawsetp(L, LUA_REGISTRYINDEX, s);
 }
@@ -283,23 +315,6 @@ static void read_fields(lua_State *L, int list, script *s, lua_Integer n) {
         field->path = luaL_checkstring(L, -1);
         lua_seti(L, paths, i);
         lua_pop(L, 3);
-    }
-}
-
-/* Makes a driver of each function; the function that makes them is on top of the stack. */
-static void make_drivers(lua_State *L, int self, script *s) {
-    int maker = lua_gettop(L), list = maker + 1;
-    lua_getiuservalue(L, self, FUNCTIONS);
-    lua_Integer n = luaL_len(L, list);
-    luaL_checkstack(L, (int)n + LUA_MINSTACK, "too many functions");
-    for (lua_Integer i = 1; i <= n; i++) {
-        lua_pushvalue(L, maker);
-        lua_geti(L, list, i);
-        lua_call(L, 1, 1);
-    }
-    for (; n > 0; n--) {
-        s->fields[n - 1].driver = luaL_ref(L, LUA_REGISTRYINDEX);
-        s->field_count++;
     }
 }
 
@@ -330,12 +345,12 @@ void kn_script_open(lua_State *L, int functions_index, int context_index,
     lua_pushvalue(L, self);
     luaL_setfuncs(L, core, 1);
     lua_call(L, 1, 1);
-    make_drivers(L, self, s);
-
-    lua_settop(L, self);
+    lua_setiuservalue(L, self, CONTEXT);
+    s->field_count = (size_t)n;
     lua_rawsetp(L, LUA_REGISTRYINDEX, s);
     lua_settop(L, top);
     config->call = call;
+    config->guard = guard;
     config->call_context = s;
     config->release = release;
 }

@@ -6,11 +6,11 @@
 
 #include <lua.h>
 
-/* Sets call, call_context and release of config, so that a cursor reaches the operations in the
- * list at functions_index ({ fn =, path =, stream =, empty_array = }, ...) in L. make_context at
- * context_index is called once: make_context(core) -> drive, where core has the functions at the
- * end of script.c; then drive(fn) -> driver for each function, and for each record driver(index) ->
- * the value of fn. May raise. After it kn_cursor_destroy, or config->release, must be called. */
+/* Sets call, guard, call_context and release of config, so that a cursor reaches the operations in
+ * the list at functions_index ({ fn =, path =, stream =, empty_array = }, ...) in L. make_context
+ * at context_index is called once: make_context(core) -> ctx, where core has the functions at the
+ * end of script.c; then for each record fn(ctx), with the record's number as ctx.index. May raise.
+ * After it kn_cursor_destroy, or config->release, must be called. */
 void kn_script_open(lua_State *L, int functions_index, int context_index, kn_cursor_config *config);
 
 /* Tells the functions which cursor they serve. */

@@ -99,9 +99,7 @@ static const char *write_table(lua_State *L, int index, bool empty_array, kn_buf
     return array ? write_array(L, index, out, depth + 1) : write_object(L, index, out, depth + 1);
 }
 
-static char *put_number(lua_State *L, int index, char *p) {
-    if (lua_isinteger(L, index))
-        return kn_put_int(p, lua_tointeger(L, index));
+static char *put_double(lua_State *L, int index, char *p) {
     double v = lua_tonumber(L, index);
     return isfinite(v) ? p + kn_json_format_double(p, v) : NULL;
 }
@@ -123,11 +121,13 @@ static char *put_word(char *p, const char *word, size_t n) {
 }
 
 char *kn_script_value_put(lua_State *L, int index, char *p) {
+    if (lua_isinteger(L, index))
+        return kn_put_int(p, lua_tointegerx(L, index, NULL));
     switch (lua_type(L, index)) {
     case LUA_TSTRING:
         return put_string(L, index, p);
     case LUA_TNUMBER:
-        return put_number(L, index, p);
+        return put_double(L, index, p);
     case LUA_TBOOLEAN:
         return lua_toboolean(L, index) ? put_word(p, "true", 4) : put_word(p, "false", 5);
     case LUA_TNIL:

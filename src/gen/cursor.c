@@ -98,6 +98,15 @@ static bool keep(const kn_cursor *c, uint32_t slot, const kn_buf *out, kn_buf *k
     return true;
 }
 
+/* The record that is being made is not: the buffer is as it was before. */
+static void give_up(kn_cursor *c) {
+    c->out->failed = false;
+    c->out->p[c->out->len] = '\0';
+    c->out = NULL;
+    c->err = NULL;
+    c->mapping = false;
+}
+
 static bool make_json(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
     const kn_plan *plan = c->plan;
     if (!kn_buf_reserve(out, plan->max_length + KN_PLAN_SLACK)) {
@@ -113,20 +122,17 @@ static bool make_json(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
     c->now_known = false;
     c->out = out;
     c->err = err;
-    if (plan->scripts) {
+    if (plan->forgets)
         memset(c->spans, 0, plan->slots * sizeof *c->spans);
-        memset(c->marks, 0, plan->op_count * sizeof *c->marks);
-    }
     const kn_op *last = c->ops + plan->op_count;
     char *end = out->p + out->len;
     end = plan->marks ? kn_ops_run_marks(c, c->ops, last, end) : kn_ops_run(c, c->ops, last, end);
-    c->out = NULL;
-    c->err = NULL;
     if (!end) {
-        out->failed = false;
-        out->p[out->len] = '\0';
+        give_up(c);
         return false;
     }
+    c->out = NULL;
+    c->err = NULL;
     for (uint32_t i = 0; i < plan->kept_count; i++)
         if (!keep(c, plan->kept[i], out, &c->kept[i], err))
             return false;
@@ -135,7 +141,7 @@ static bool make_json(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
     return true;
 }
 
-bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
+static bool make_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
     const kn_disorder *disorder = &c->config.disorder;
     uint64_t position = index;
     size_t start = out->len;
@@ -154,6 +160,34 @@ bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
     return true;
 }
 
+bool kn_cursor_guard(kn_cursor *c, kn_guarded *body, void *argument, kn_err *err) {
+    if (!c->config.guard || c->guarded)
+        return body(argument, err);
+    c->guarded = true;
+    bool ok = c->config.guard(c->config.call_context, body, argument, err);
+    c->guarded = false;
+    if (c->out) /* a function ended it in the midst of a record */
+        give_up(c);
+    return ok;
+}
+
+typedef struct one_record {
+    kn_cursor *cursor;
+    uint64_t index;
+    kn_buf *out;
+} one_record;
+
+static bool make_one(void *argument, kn_err *err) {
+    const one_record *one = argument;
+    return make_record(one->cursor, one->index, one->out, err);
+}
+
+bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
+    if (!c->config.guard || c->guarded)
+        return make_record(c, index, out, err);
+    return kn_cursor_guard(c, make_one, &(one_record){c, index, out}, err);
+}
+
 kn_slice kn_cursor_kept(const kn_cursor *c, uint32_t n) {
     return n < KN_PLAN_KEPT ? kn_buf_view(&c->kept[n]) : (kn_slice){"", 0};
 }
@@ -162,9 +196,10 @@ bool kn_cursor_captured(const kn_cursor *c, uint32_t slot, kn_slice *json, bool 
     if (!c->out || slot >= c->plan->slots)
         return false;
     bool changed = c->mapping && c->changes[slot].end;
-    kn_span span = changed ? c->changes[slot] : kn_ops_span(c, slot);
-    if (!span.end)
+    const kn_field *field = &c->plan->fields[slot];
+    if (field->next ? field->next > c->reached : !c->spans[slot].end)
         return false;
+    kn_span span = changed ? c->changes[slot] : kn_ops_span(c, slot);
     *json = (kn_slice){(changed ? c->changed.p : c->out->p) + span.start, span.end - span.start};
     *text = span.text;
     return true;

@@ -203,13 +203,17 @@ char *kn_ops_room(kn_cursor *c, char *p, size_t n) {
 char *kn_ops_call(kn_cursor *c, const kn_op *op, char *p) {
     kn_buf *answer = &c->scratch;
     kn_buf_clear(answer);
+    c->reached = (size_t)(op - c->ops) + op->span - 1;
     if (__builtin_expect(!c->config.call, 0)) {
         kn_fail(c->err, KN_ESTATE, "the plan calls a script, and no way to call it was given");
         return NULL;
     }
     p = c->config.call(c->config.call_context, (uint32_t)op->args[0].i, c->index, p, answer,
                        c->err);
-    return p && kn_buf_check(answer, "the value of a script's function", c->err) ? p : NULL;
+    return p && (kn_buf_ok(answer) ||
+                 kn_buf_check(answer, "the value of a script's function", c->err))
+               ? p
+               : NULL;
 }
 
 /* args: the function. The answer may have any length. */

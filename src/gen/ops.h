@@ -112,6 +112,7 @@ struct kn_plan {
     size_t column_count;
     bool csv; /* records are rows of the columns */
     bool scripts;
+    bool forgets; /* spans are of one record only: before a capture has run there is none */
 };
 
 struct kn_cursor {
@@ -124,9 +125,10 @@ struct kn_cursor {
     kn_op *ops; /* the plan's, with keys of this seed */
     kn_span *spans;
     /* Of each operation of the outermost level, in plans with fields: where its text starts, as an
-     * offset in the buffer; 0: it has not been reached. */
-    size_t *marks;
+     * offset in the buffer; of this record up to the operation `reached`, while a script runs. */
+    size_t *marks, reached;
     kn_err *err;
+    bool guarded; /* kn_cursor_guard runs */
     uint64_t seed_key;
     kn_cursor_config config;
     int64_t iso_second; /* what iso holds */
@@ -203,14 +205,14 @@ static inline char *kn_ops_run_marks(kn_cursor *c, const kn_op *op, const kn_op 
     return p;
 }
 
-/* Where the text of a slot lies. A field that a map changed has a span, as captures do. */
+/* Where the text of a slot lies that has been made. A field that a map changed has a span, as
+ * captures do. */
 static inline kn_span kn_ops_span(const kn_cursor *c, size_t slot) {
     const kn_field *field = &c->plan->fields[slot];
     if (!field->next || c->spans[slot].end)
         return c->spans[slot];
-    size_t end = c->marks[field->next];
-    return (kn_span){c->marks[field->first], end ? end - c->ops[field->next].prefix_length : 0,
-                     field->text};
+    return (kn_span){c->marks[field->first],
+                     c->marks[field->next] - c->ops[field->next].prefix_length, field->text};
 }
 
 /* words.c */

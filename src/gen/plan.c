@@ -14,7 +14,7 @@ struct kn_plan_builder {
     size_t max_length, aside;             /* aside: of it, what is not part of the record */
     uint32_t slots;
     uint32_t kept[KN_PLAN_KEPT], kept_count;
-    bool scripts, csv, marks;
+    bool scripts, csv, marks, forgets;
     bool begun;   /* a field, of which nothing is written yet */
     size_t after; /* the operation after the last field */
     int depth;
@@ -205,6 +205,7 @@ bool kn_plan_op(kn_plan_builder *b, const kn_op_request *request, kn_err *err) {
     if (type->takes == KN_OP_MARKS)
         return begin_field(b, request, err);
     b->scripts = b->scripts || is(type, "script") || is(type, "rewrite");
+    b->forgets = b->forgets || is(type, "capture") || is(type, "rewrite");
     if (type->takes & KN_OP_BODY && b->depth == KN_OP_DEPTH)
         return kn_fail(err, KN_ELIMIT, "nested deeper than %d", KN_OP_DEPTH);
     if (op[0].words)
@@ -309,7 +310,8 @@ bool kn_plan_finish(kn_plan_builder *b, kn_plan **out, kn_err *err) {
                       .column_count = b->columns.len / sizeof(uint32_t),
                       .csv = b->csv,
                       .marks = b->marks,
-                      .scripts = b->scripts};
+                      .scripts = b->scripts,
+                      .forgets = b->scripts && b->forgets};
     memcpy(plan->kept, b->kept, sizeof plan->kept);
     plan->ops = (kn_op *)(void *)kn_buf_take(&b->ops, NULL);
     plan->literals = kn_buf_take(&b->literals, NULL);

@@ -20,6 +20,8 @@ typedef struct kn_disorder {
     uint64_t shuffle; /* order is lost within windows of so many places */
 } kn_disorder;
 
+typedef bool kn_guarded(void *argument, kn_err *err);
+
 typedef struct kn_cursor_config {
     uint64_t seed;
     /* The simulated clock: record i happens at clock_start_ms + i * clock_step_us / 1000. When
@@ -32,6 +34,9 @@ typedef struct kn_cursor_config {
      * returns p. NULL: it failed. NULL when there are no functions. */
     char *(*call)(void *context, uint32_t function, uint64_t index, char *p, kn_buf *out,
                   kn_err *err);
+    /* Runs body in a way that `call` may end it instead of returning (a Lua error, which jumps over
+     * what is in between): false then, with err filled. NULL when `call` does not. */
+    bool (*guard)(void *context, kn_guarded *body, void *argument, kn_err *err);
     void *call_context;
     void (*release)(void *context); /* called by kn_cursor_destroy; may be NULL */
 } kn_cursor_config;
@@ -44,6 +49,13 @@ void kn_cursor_destroy(kn_cursor *cursor);
 /* Appends record `index` as JSON (or as a row of CSV, where the plan says so), without a newline.
  * On failure out is as it was. */
 KN_MUST_CHECK bool kn_cursor_record(kn_cursor *cursor, uint64_t index, kn_buf *out, kn_err *err);
+
+/* Runs body, in which records of the cursor are made as by kn_cursor_record, where there are script
+ * functions at less cost: under one guard for all, not under one each. When a function fails, body
+ * does not return from kn_cursor_record but ends there; so it owns nothing meanwhile that it would
+ * have to give back. */
+KN_MUST_CHECK bool kn_cursor_guard(kn_cursor *cursor, kn_guarded *body, void *argument,
+                                   kn_err *err);
 
 /* The text of value number `n` of those that the plan was told to keep (partition keys, ...), of
  * the last record: strings without quotes and escapes, other values as their JSON. Empty when there

@@ -110,18 +110,27 @@ static bool has_waited(kn_worker *w) {
     return waited;
 }
 
-/* *index: the record that failed. */
-static bool make_records(kn_worker *w, const kn_block *b, uint64_t *index, kn_err *err) {
+typedef struct block_run {
+    kn_worker *worker;
+    const kn_block *block;
+    uint64_t *index; /* of the record that is made */
+} block_run;
+
+/* Under the cursor's guard: a script's function that fails ends it from within. */
+static bool make_records(void *argument, kn_err *err) {
+    const block_run *run = argument;
+    kn_worker *w = run->worker;
+    const kn_block *b = run->block;
     uint64_t due_ns = b->due_ns;
     for (uint64_t i = 0; i < b->count; i++) {
-        *index = b->first + i;
+        uint64_t index = *run->index = b->first + i;
         if (w->crew->abandon)
             return kn_fail(err, KN_ECANCEL, "the run was stopped");
         if (b->due_ns)
             due_ns = b->due_ns + (uint64_t)((double)i * b->step_ns);
         else if (i % CLOCK_EVERY == 0 || has_waited(w))
             due_ns = kn_time_monotonic_ns();
-        if (!make_record(w, *index, due_ns, err))
+        if (!make_record(w, index, due_ns, err))
             return false;
     }
     return true;
@@ -136,7 +145,7 @@ static bool run_block(kn_worker *w, const kn_block *b, uint64_t *index, kn_err *
         kn_sink *sink = w->sinks[begun];
         ok = !sink->type->begin_block || sink->type->begin_block(sink, b->number, err);
     }
-    ok = ok && make_records(w, b, index, err);
+    ok = ok && kn_cursor_guard(w->cursor, make_records, &(block_run){w, b, index}, err);
     bool broken = !ok;
     for (size_t i = 0; i < begun; i++) {
         kn_sink *sink = w->sinks[i];

@@ -21,6 +21,23 @@ static double cpu_ns(void) {
     return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
+typedef struct records_run {
+    kn_cursor *cursor;
+    kn_buf *block;
+    uint64_t records;
+} records_run;
+
+static bool make_records(void *argument, kn_err *err) {
+    const records_run *run = argument;
+    for (uint64_t i = 0; i < run->records; i++) {
+        if (!kn_cursor_record(run->cursor, i, run->block, err))
+            return false;
+        if (run->block->len > BLOCK)
+            kn_buf_clear(run->block);
+    }
+    return true;
+}
+
 static bool run_plan(lua_State *L, int plan, uint64_t records, kn_err *err) {
     kn_cursor_config config = {.seed = 1, .clock_start_ms = 0, .clock_step_us = 100};
     kn_cursor *cursor = NULL;
@@ -30,13 +47,7 @@ static bool run_plan(lua_State *L, int plan, uint64_t records, kn_err *err) {
     kn_buf_init(&block, 2 * BLOCK);
     if (!kn_open_cursor(L, plan, &config, &cursor, &thread, err))
         goto out;
-    for (uint64_t i = 0; i < records; i++) {
-        if (!kn_cursor_record(cursor, i, &block, err))
-            goto out;
-        if (block.len > BLOCK)
-            kn_buf_clear(&block);
-    }
-    ok = true;
+    ok = kn_cursor_guard(cursor, make_records, &(records_run){cursor, &block, records}, err);
 out:
     kn_cursor_destroy(cursor);
     kn_buf_free(&block);

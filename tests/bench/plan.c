@@ -62,6 +62,26 @@ static bool load_plan(lua_State *L, const char *file, kn_err *err) {
     return kn_host_call(L, 1, 1, err);
 }
 
+typedef struct records_run {
+    kn_cursor *cursor;
+    kn_buf *block;
+    uint64_t records, bytes;
+} records_run;
+
+static bool make_records(void *argument, kn_err *err) {
+    records_run *run = argument;
+    for (uint64_t i = 0; i < run->records; i++) {
+        if (!kn_cursor_record(run->cursor, i, run->block, err))
+            return false;
+        if (run->block->len > BLOCK) {
+            run->bytes += run->block->len;
+            kn_buf_clear(run->block);
+        }
+    }
+    run->bytes += run->block->len;
+    return true;
+}
+
 static bool run_plan(lua_State *L, int64_t clock_start_ms, uint64_t records, uint64_t *bytes,
                      kn_err *err) {
     kn_cursor_config config = {.seed = 1, .clock_start_ms = clock_start_ms, .clock_step_us = 100};
@@ -72,17 +92,9 @@ static bool run_plan(lua_State *L, int64_t clock_start_ms, uint64_t records, uin
     kn_buf_init(&block, 64u << 20);
     if (!kn_open_cursor(L, -1, &config, &cursor, &thread, err))
         goto out;
-    *bytes = 0;
-    for (uint64_t i = 0; i < records; i++) {
-        if (!kn_cursor_record(cursor, i, &block, err))
-            goto out;
-        if (block.len > BLOCK) {
-            *bytes += block.len;
-            kn_buf_clear(&block);
-        }
-    }
-    *bytes += block.len;
-    ok = true;
+    records_run run = {cursor, &block, records, 0};
+    ok = kn_cursor_guard(cursor, make_records, &run, err);
+    *bytes = run.bytes;
 out:
     kn_cursor_destroy(cursor);
     kn_buf_free(&block);

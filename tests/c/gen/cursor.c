@@ -1,6 +1,8 @@
 /* Running plans: the same bytes in any order, appending, what is kept, the clock, scripts. */
 #include "make_plan.h"
 
+#include <setjmp.h>
+
 static kn_plan *make_sample(bool script) {
     static const char *const words[] = {"Active", "In\\\"active\\u001f\\n", "é"};
     make_begin();
@@ -82,7 +84,9 @@ typedef struct answers {
     kn_cursor *cursor;
     size_t length;
     int calls, released;
-    bool fail, read_earlier, read_later;
+    bool fail, jump, read_earlier, read_later;
+    int guards;
+    jmp_buf back;
     char earlier[64];
 } answers;
 
@@ -96,6 +100,8 @@ static char *answer(void *context, uint32_t function, uint64_t index, char *p, k
     if (a->read_earlier)
         snprintf(a->earlier, sizeof a->earlier, "%.*s", (int)json.n, json.p);
     a->read_later = kn_cursor_captured(a->cursor, 2, &json, &text);
+    if (a->jump && index == 3)
+        longjmp(a->back, 1);
     if (a->fail) {
         kn_fail(err, KN_ESCRIPT, "on purpose");
         return NULL;
@@ -111,6 +117,31 @@ static char *answer(void *context, uint32_t function, uint64_t index, char *p, k
         kn_buf_char(out, 'x');
     kn_buf_char(out, '"');
     return p;
+}
+
+/* As Lua's protected call. */
+static bool guard(void *context, kn_guarded *body, void *argument, kn_err *err) {
+    answers *a = context;
+    a->guards++;
+    if (setjmp(a->back))
+        return kn_fail(err, KN_ESCRIPT, "it jumped");
+    return body(argument, err);
+}
+
+typedef struct guarded_run {
+    answers *a;
+    kn_buf *out;
+    uint64_t n, made;
+} guarded_run;
+
+static bool make_guarded(void *argument, kn_err *err) {
+    guarded_run *run = argument;
+    for (uint64_t i = 0; i < run->n; i++) {
+        if (!kn_cursor_record(run->a->cursor, i, run->out, err))
+            return false;
+        run->made = i + 1;
+    }
+    return true;
 }
 
 static void release(void *context) {
@@ -161,6 +192,39 @@ static void test_scripts(void) {
     tap_is_str(make_record(deaf, 0), "the plan calls a script, and no way to call it was given",
                "a cursor that cannot call");
     kn_cursor_destroy(deaf);
+    kn_plan_destroy(plan);
+}
+
+/* A function that does not return, as one that raises a Lua error. */
+static void test_guard(void) {
+    kn_plan *plan = make_sample(true);
+    answers a = {.length = 5, .jump = true};
+    kn_cursor_config config = {
+        .seed = 1, .call = answer, .guard = guard, .call_context = &a, .release = release};
+    kn_buf out;
+    kn_buf_init(&out, 1 << 16);
+    guarded_run run = {&a, &out, 3, 0};
+    tap_ok(kn_cursor_new(plan, &config, &a.cursor, &make_err), "a cursor under a guard");
+    tap_ok(kn_cursor_guard(a.cursor, make_guarded, &run, &make_err) && run.made == 3,
+           "three records under a guard");
+    tap_is_int(a.guards, 1, "which is one for all");
+    size_t length = out.len;
+    run.n = 6;
+    kn_buf_clear(&out);
+    tap_ok(!kn_cursor_guard(a.cursor, make_guarded, &run, &make_err) && run.made == 3,
+           "a function that jumps out of the fourth ends them");
+    tap_is_str(make_err.message, "it jumped", "and the guard says why");
+    tap_ok(out.len == length && out.p[length] == '\0' && kn_buf_ok(&out),
+           "the records before it are whole");
+    kn_slice json;
+    bool text;
+    tap_ok(!kn_cursor_captured(a.cursor, 0, &json, &text), "no record is being made");
+    tap_ok(!kn_cursor_record(a.cursor, 3, &out, &make_err) && out.len == length,
+           "a record without a guard around it has one of its own");
+    tap_is_int(a.guards, 3, "which is the third");
+    tap_ok(kn_cursor_record(a.cursor, 4, &out, &make_err), "and the next one is made");
+    kn_buf_free(&out);
+    kn_cursor_destroy(a.cursor);
     kn_plan_destroy(plan);
 }
 
@@ -244,6 +308,7 @@ int main(void) {
     test_order();
     test_room();
     test_scripts();
+    test_guard();
     test_aside();
     test_clock();
     test_unescape();

@@ -19,6 +19,11 @@ bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
     return kn_buf_check(out, "a record", err);
 }
 
+bool kn_cursor_guard(kn_cursor *c, kn_guarded *body, void *argument, kn_err *err) {
+    (void)c;
+    return body(argument, err);
+}
+
 kn_slice kn_cursor_kept(const kn_cursor *c, uint32_t n) {
     (void)c, (void)n;
     return KN_SLICE("key");

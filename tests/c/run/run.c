@@ -29,6 +29,11 @@ bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
     return kn_buf_check(out, "a record", err);
 }
 
+bool kn_cursor_guard(kn_cursor *c, kn_guarded *body, void *argument, kn_err *err) {
+    (void)c;
+    return body(argument, err);
+}
+
 kn_slice kn_cursor_kept(const kn_cursor *c, uint32_t n) {
     (void)c;
     return n == 0 ? KN_SLICE("key") : n == 1 ? KN_SLICE("17") : KN_SLICE("?");
