@@ -137,6 +137,81 @@ out, code = command "scripts/quickstart.lua --table bad_to_s3.none"
 tap.is(code, 1, "no such table is exit code 1")
 tap.like(out, "the table bad_to_s3.none: ", "and is named")
 
+-- ---- partitions that were added before the table changed ----
+
+local function columns(...)
+  local list = {}
+  for name, kind in table.concat({ ... }, " "):gmatch "(%S+) (%S+)" do
+    list[#list + 1] = { Name = name, Type = kind }
+  end
+  return list
+end
+
+local function partition(day, list)
+  local path = "s3://bad-to-s3/parts/day=" .. day .. "/"
+  return { Values = { day }, StorageDescriptor = { Location = path, Columns = list } }
+end
+
+local parts = kinessis.scenario {
+  records = kinessis.schema("parts", {
+    { "id", fake.uuid() }, { "n", fake.integer(1, 9) }, { "big", fake.sequence(0) }, { "note", fake.word() },
+  }),
+  to = kinessis.delivery_stream { name = "parts" },
+}
+local same = columns("id string", "n int", "big bigint", "note string")
+local function make_table(name, parameters)
+  assert(api.glue:create_table { DatabaseName = "bad_to_s3", TableInput = {
+    Name = name, Parameters = parameters, PartitionKeys = columns "day string",
+    StorageDescriptor = { Location = "s3://bad-to-s3/parts/", Columns = same },
+  } })
+  local list = {
+    partition("2022-01-01", columns("ID STRING", "n string", "big int", "note string")),
+    partition("2022-01-02", columns("id string", "n string", "big bigint")),
+  }
+  for day = 3, 31 do list[#list + 1] = partition(("2022-01-%02d"):format(day), same) end
+  local reply = assert(api.glue:batch_create_partition {
+    DatabaseName = "bad_to_s3", TableName = name, PartitionInputList = list,
+  })
+  assert(#(reply.Errors or {}) == 0)
+end
+
+local function of_partitions(name)
+  local found = {}
+  local checked = assert(check.run(parts, { samples = 10, table = "bad_to_s3." .. name, target = lake }))
+  for _, finding in ipairs(checked.findings) do
+    if finding.rule == "partition schema" then found[#found + 1] = finding end
+  end
+  return found, checked.about
+end
+
+make_table("parts", {})
+local found, of = of_partitions "parts"
+tap.is(of.partition_count, 31, "every partition is looked at")
+local levels = {}
+for _, finding in ipairs(found) do levels[#levels + 1] = finding.level .. " " .. finding.field end
+table.sort(levels)
+tap.is(table.concat(levels, ", "), "note big, note note, problem n",
+  "another type is a problem; a narrower or no column a note")
+for _, finding in ipairs(found) do
+  if finding.field == "n" then
+    tap.like(finding.reason, "2 of 31 partitions declare it string (such as 2022-01-01), the table int",
+      "n is counted")
+    tap.like(finding.reason, "HIVE_PARTITION_SCHEMA_MISMATCH", "and named as Athena does")
+  elseif finding.field == "big" then
+    tap.like(finding.reason, "1 of 31 partitions declare it int (such as 2022-01-01), the table bigint",
+      "big is widened")
+  else
+    tap.like(finding.reason, "1 of 31 partitions were added without it (such as 2022-01-02)", "note is absent")
+  end
+end
+
+-- Partitions that a projection hides are not read by Athena.
+make_table("projected", {
+  ["projection.enabled"] = "true", ["projection.day.type"] = "date", ["projection.day.format"] = "yyyy-MM-dd",
+  ["projection.day.range"] = "2022-01-01,NOW",
+})
+tap.is(#of_partitions "projected", 0, "a table that projects its partitions has none to compare")
+
 -- The delivery stream that exists reads keys by case.
 local camel = kinessis.scenario {
   records = kinessis.schema("camel", { { "userId", fake.uuid() }, { "plain", fake.integer(1, 9) } }),

@@ -9,7 +9,8 @@
 --- about: scenario, schema, samples (kinessis.schema.samples), columns ({ name, type, key }), rules (of the
 --- JSON reader: hive, case_sensitive, dots_to_underscores), and where it is known: stack, table (a name),
 --- partition_keys, parameters, location, prefix, error_prefix (s3://), buffer ({ size, interval }),
---- time_zone. The rule "conversion" adds failed: how many samples do not arrive.
+--- time_zone, differences and partition_count
+--- (kinessis.schema.partitions). The rule "conversion" adds failed: how many samples do not arrive.
 local provision = require "kinessis.provision"
 local samples = require "kinessis.schema.samples"
 local stack = require "kinessis.stack"
@@ -104,6 +105,11 @@ local function from_target(about, name, target)
   end
   about.table = name
   take_table(about, reply.Table, mappings)
+  if #about.partition_keys > 0 and tostring(about.parameters["projection.enabled"]):lower() ~= "true" then
+    about.differences, about.partition_count = require("kinessis.schema.partitions").differences(
+      aws.glue(target.config), database, table_name, about.columns)
+    if not about.differences then return nil, about.partition_count end
+  end
   return true
 end
 

@@ -144,6 +144,29 @@ rule("other type", function(about, add)
   end
 end)
 
+rule("partition schema", function(about, add)
+  for _, difference in ipairs(about.differences or {}) do
+    local of = ("%d of %d partitions"):format(difference.count, about.partition_count)
+    local which = table.concat(difference.first, "/")
+    if not difference.type then
+      add { level = "note", field = difference.column,
+        reason = ("%s were added without it (such as %s): it is NULL there, whatever the files hold"):format(of, which),
+        remedy = "give these partitions the table's columns (Glue UpdatePartition), or drop and add them again" }
+    elseif difference.widened then
+      add { level = "note", field = difference.column,
+        reason = ("%s declare it %s (such as %s), the table %s: Athena widens it, other readers may not"):format(of,
+          difference.type, which, difference.table_type),
+        remedy = "give these partitions the table's columns (Glue UpdatePartition), or drop and add them again" }
+    else
+      add { level = "problem", field = difference.column,
+        reason = ("%s declare it %s (such as %s), the table %s: Athena refuses a query that reads them "
+          .. "(HIVE_PARTITION_SCHEMA_MISMATCH)"):format(of, difference.type, which, difference.table_type),
+        remedy = "give these partitions the table's columns (Glue UpdatePartition), or drop and add them again; "
+          .. "files already written keep their type" }
+    end
+  end
+end)
+
 rule("type", function(about, add)
   local convert = require "kinessis.core.convert"
   for _, column in ipairs(about.columns) do
