@@ -41,7 +41,7 @@ while read -r line; do
     expected=0
     case $line in *'# exits 1'*) expected=1 ;; esac
     case $line in export*) eval "$line"; continue ;; esac
-    (cd "$work" && PATH=$work:$PATH sh -c "$line") >"$work/out" 2>&1 </dev/null
+    (cd "$work" && unset KINESSIS_DATA && PATH=$work:$PATH sh -c "$line") >"$work/out" 2>&1 </dev/null
     ok "delivery: ${line%%#*}" eval "same $? $expected || { cat '$work/out'; false; }"
 done <"$work/commands"
 ok "delivery: nothing is left of the dead letters" test ! -e "$work/.kinessis/runs/people.dead.jsonl"
