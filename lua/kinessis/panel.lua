@@ -166,7 +166,8 @@ end
 local function heat(sink, room, glyph)
   local lines, rows = {}, sink.heat or {}
   if #rows < 2 or room < 1 then return lines end
-  local most = math.max(rows[1].share, 1e-9)
+  local most = 1e-9
+  for _, row in ipairs(rows) do most = math.max(most, row.share) end
   local shown = #rows <= room and #rows or room - 1
   for i = 1, shown do
     local row = rows[i]
