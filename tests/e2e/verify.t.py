@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -154,6 +155,44 @@ return kinessis.scenario {
     code, places = verify(pond, path, "--place", "stream")
     tap.equal((code, indices(places["stream"], "lost")), (1, [598, 599]), "those that were never sent")
     tap.equal(places["stream"]["duplicated"], 1, "and the one that was sent twice")
+
+
+
+def catches_interrupts(process):
+    with open(f"/proc/{process.pid}/status") as status:
+        caught = next(line for line in status if line.startswith("SigCgt")).split()[1]
+    return int(caught, 16) >> (signal.SIGINT - 1) & 1
+
+
+# Half a sum proves nothing.
+with lake.Lake() as pond, tempfile.TemporaryDirectory(prefix="kinessis-test.") as folder:
+    path = os.path.join(folder, "orders.lua")
+    with open(path, "w") as file:
+        file.write(SCENARIO.replace("amount = 3000", "seed = 5, amount = 3000"))
+    pond.run("run", path, "-n", "200", "-q")
+    process = subprocess.Popen([KINESSIS, "verify", path, "--data", pond.folder, "-n", "1000000000"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    while process.poll() is None and not catches_interrupts(process):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    said, complaint = process.communicate()
+    tap.equal((process.returncode, said), (130, ""), "Ctrl-C: nothing is said to have arrived")
+    tap.ok("nothing is proven" in complaint, "... and why", complaint)
+
+    # A seed in the scenario: still it is the last run that is meant.
+    last = subprocess.run([KINESSIS, "verify", path, "--data", pond.folder], capture_output=True, text=True)
+    tap.ok(last.returncode == 0 and "Expected: 200 records of seed 5." in last.stdout, "a scenario with a seed: the last run",
+           last.stderr, last.stdout)
+    whole = subprocess.run([KINESSIS, "verify", path, "--data", pond.folder, "--seed", "5"], capture_output=True, text=True)
+    tap.ok(whole.returncode == 1 and "2,800 lost" in whole.stdout, "--seed: the scenario's amount", whole.stdout)
+    path = os.path.join(folder, "seedless.lua")
+    with open(path, "w") as file:
+        file.write(SCENARIO)
+    pond.run("run", path, "-n", "5", "-q")
+    away = subprocess.run([KINESSIS, "verify", path, "--data", pond.folder, "--target", pond.url],
+                          capture_output=True, text=True)
+    tap.ok(away.returncode == 2 and "went elsewhere: give --target lake" in away.stderr, "a run that went elsewhere", away.stderr)
 
 for arguments, fragment in (
     (["scripts/quickstart.lua"], "it left no state"),

@@ -140,18 +140,20 @@ local function places_of(job, wanted)
   return list
 end
 
+local interrupted = 130 -- the exit code of a command that Ctrl-C stopped
+
 local function prove(job, values)
   local makers = places_of(job, values.place)
-  if #makers == 0 then
-    return nil, sys.error("script", ("%s: there is no %s to look at"):format(job.scenario.path,
-      values.place or "stream or table"))
-  end
   local flushed, err = job.target:flush()
   if not flushed then return nil, err end
   local places, ok = {}, true
   for i, make in ipairs(makers) do
     places[i], err = make()
-    if not places[i] then return nil, err end
+    if not places[i] then
+      if err.code ~= "cancelled" then return nil, err end
+      sys.log("error", tostring(err))
+      return interrupted
+    end
     local counts = places[i].counts
     ok = ok and counts.lost + counts.duplicated + counts.altered == 0
     if not values.json then
@@ -169,20 +171,18 @@ end
 
 local clock_slack = 300 -- seconds by which the stream's clock may be behind ours
 
--- Which run it is: what the options and the scenario say; without a seed, what the last run has noted.
--- Returns the index of its first record.
-local function settle_run(scenario, values)
-  values.seed = values.seed or scenario.seed
-  if values.seed then
-    if not (values.amount or scenario.amount) then options.usage "--amount is missing: the scenario has none" end
-    return 0
-  end
-  local path = values.state or state.path(scenario.path, values)
-  local last, err = state.read(path)
+-- The last run of the scenario, by the state that it left, in place of what the options leave out. Returns the index
+-- of its first record; or nil and why it cannot be told.
+local function last_run(scenario, values)
+  local last, err = state.read(values.state or state.path(scenario.path, values))
   if not last then
-    return nil, sys.error("usage", ("%s: without --seed the last run is looked for, and it left no state"):format(
-      tostring(err)))
+    return nil, ("%s: without --seed the last run is looked for, and it left no state"):format(tostring(err))
   end
+  if last.target ~= values.target then
+    return nil, ("the last run of this scenario went elsewhere: give --target %s, or the --seed of the run that is "
+      .. "meant"):format(last.target)
+  end
+  if scenario.seed and last.seed ~= scenario.seed then return nil, "the last run had another seed" end
   values.seed, values.start, values.step, values.part = last.seed, last.clock_start, last.clock_step, nil
   values.amount = values.amount or last.finished and last.amount or last.claimed - last.first
   values.since = values.since or sys.parse_iso(last.started) - clock_slack
@@ -194,13 +194,27 @@ local function settle_run(scenario, values)
   return last.first
 end
 
+-- Which run it is: what the options say, else the last one, else what the scenario says. Returns the index of its
+-- first record.
+local function settle_run(scenario, values)
+  local asked = values.seed or scenario.seed and (values.amount or values.start or values.step)
+  if not asked then
+    local first, wrong = last_run(scenario, values)
+    if first then return first end
+    if not scenario.seed then return nil, sys.error("usage", wrong) end
+  end
+  values.seed = values.seed or scenario.seed
+  if not (values.amount or scenario.amount) then options.usage "--amount is missing: the scenario has none" end
+  return 0
+end
+
 return {
   description = [[
 What should have arrived is made again from the seed, and compared with what is in the stream (all shards from
 their beginning, de-aggregated) and in the table (SQL): count, distinct keys and an order-independent checksum.
 Where they differ, it finds which records are lost, duplicated or altered, and exits 1. Records of other
-runs are counted, and are no fault. Without a seed it is the last run of the scenario that is looked at, by the
-state that it left; else give the seed, amount, clock and part that the run had.
+runs are counted, and are no fault. It is the last run of the scenario that is looked at, by the state that it
+left; for another give the seed, amount, clock and part that it had.
 ]],
   arguments = { { "FILE", "the scenario" } },
   options = {
@@ -219,6 +233,10 @@ state that it left; else give the seed, amount, clock and part that the run had.
   run = function(arguments, values)
     local scenario, err = require("kinessis.scenario").load(arguments[1])
     if not scenario then return nil, err end
+    if #places_of({ scenario = scenario }, values.place) == 0 then
+      return nil, sys.error("script", ("%s: there is no %s to look at: verify compares what a stream and a table hold")
+        :format(scenario.path, values.place or "stream or table"))
+    end
     local first
     first, err = settle_run(scenario, values)
     if not first then return nil, err end

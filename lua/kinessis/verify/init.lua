@@ -6,6 +6,7 @@ local core = require "kinessis.core.verify"
 local fields = require "kinessis.verify.fields"
 local runner = require "kinessis.run"
 local stream = require "kinessis.verify.stream"
+local sys = require "kinessis.core.sys"
 local verify_table = require "kinessis.verify.table"
 
 local verify = {}
@@ -23,6 +24,8 @@ local function expect(job, row, options)
   })
   if not summary then return nil, err end
   if summary.error then return nil, summary.error end
+  -- Sums of a part would prove the part only, and say so of the whole.
+  if summary.stopped then return nil, sys.error("cancelled", "stopped: nothing is proven") end
   return digest, summary
 end
 
@@ -140,7 +143,7 @@ function verify.table(job, stack)
   end
   key = key or columns[1]
   if not key then
-    return nil, require("kinessis.core.sys").error("script", "no column of the table can be compared")
+    return nil, sys.error("script", "no column of the table can be compared")
   end
   local source = verify_table.new(job.target, stack, columns, key, job.since)
   local report, err = check_place(job, {
