@@ -52,14 +52,17 @@ static int l_lock_close(lua_State *L) {
 
 static bool take(const char *path, int *fd, kn_err *err) {
     struct stat by_name, by_fd;
-    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe would wait for its writer */
     if (*fd < 0)
         return kn_fail_errno(err, "cannot read %s", path);
+    /* What is empty is removed in the end: never a device or a pipe. */
+    if (fstat(*fd, &by_fd) != 0 || !S_ISREG(by_fd.st_mode))
+        return kn_fail(err, KN_EINVAL, "%s is no regular file", path);
     if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
         return kn_fail(err, KN_ESTATE,
                        "%s is being written or sent: wait until that run or redrive has ended",
                        path);
-    if (stat(path, &by_name) != 0 || fstat(*fd, &by_fd) != 0 || by_name.st_ino != by_fd.st_ino)
+    if (stat(path, &by_name) != 0 || by_name.st_ino != by_fd.st_ino)
         return kn_fail(err, KN_ESTATE, "%s was just replaced by another redrive", path);
     return true;
 }

@@ -267,5 +267,13 @@ tap.equal(server.hash_keys, {None, "170141183460469231731687303715884105728"}, "
 tap.equal((result.returncode, sorted(server.taken)),
           (0, [("people", "k", b"text"), ("people", "k", b"\xff\x00")]), "bytes come back as they were")
 
+# What is no file of records stays where it is: an empty dead-letter file is removed, a device never.
+pipe = os.path.join(folder.name, "pipe")
+os.mkfifo(pipe)
+for path in (pipe, folder.name):
+    result = run("redrive", path)
+    tap.ok(result.returncode == 1 and "is no regular file" in result.stderr and os.path.exists(path),
+           f"a {'pipe' if path == pipe else 'folder'} is not redriven", result.stderr)
+
 folder.cleanup()
 tap.done()

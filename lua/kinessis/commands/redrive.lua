@@ -13,6 +13,8 @@ local told = require "kinessis.summary"
 
 local most_destinations = 4 -- KN_RUN_SINKS of the core
 
+local drain = 10 -- seconds
+
 local labels = { kinesis = "Kinesis", firehose = "Firehose" }
 
 --- @return the letter: service, name, target, index, data, ...; or nil for a line that is none
@@ -136,7 +138,7 @@ local function redrive(path, found, values, where)
   if not sender then return nil, err end
   local _ <close> = sender
   local not_sent = send(path, found, sender)
-  local summary = sender:finish(values.drain)
+  local summary = sender:finish(values.drain or drain)
   local letters = summary.dead_letters
   summary.dead_letters = nil
   local all = told.tell(summary, list)
@@ -153,7 +155,8 @@ return {
     .. "when nothing is left, FILE is removed. Ctrl-C delivers what was read and keeps the rest in FILE.\n",
   arguments = { { "FILE", "the dead-letter file" } },
   options = {
-    { "--drain", "TIME", "how long Ctrl-C lets deliver what is on its way", parse = options.duration, default = 10 },
+    { "--drain", "TIME", "how long Ctrl-C lets deliver what is on its way (default: 10s)",
+      parse = options.duration },
     { "--target", "WHERE", "instead of the target that FILE names: lake, aws, or a URL", parse = aws_target.parse },
     table.unpack(aws_target.options, 2),
   },
@@ -164,7 +167,10 @@ return {
     local _ <close> = lock
     local found = survey(path)
     if found.letters == 0 then
-      if found.lines == 0 then return os.remove(path) and 0 end
+      if found.lines == 0 and os.remove(path) then
+        sys.log("info", ("%s was empty: nothing to send. It is removed."):format(path))
+        return 0
+      end
       return nil, sys.error("parse", path .. ": holds no record that could not be delivered")
     end
     if not values.target then
