@@ -82,7 +82,7 @@ bool kn_file_write(const char *path, kn_slice bytes, kn_err *err) {
     int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
         return kn_fail_errno(err, "cannot write %s", path);
-    bool ok = kn_file_write_all(fd, bytes.p, bytes.n, err);
+    bool ok = kn_file_write_all(fd, bytes.p, bytes.n, err) || kn_fail_within(err, "%s", path);
     if (close(fd) != 0 && ok)
         ok = kn_fail_errno(err, "cannot write %s", path);
     if (ok && rename(temporary, path) != 0)
