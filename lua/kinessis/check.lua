@@ -11,7 +11,7 @@ local check = {}
 
 local function show(value)
   if type(value) == "string" then return ("'%s'"):format(value) end
-  return type(value) == "number" and tostring(value) or "a " .. type(value)
+  return (type(value) == "number" or value == nil) and tostring(value) or "a " .. type(value)
 end
 
 check.show = show
@@ -63,7 +63,7 @@ local function find_mistake(path, given, rules)
     local rule = rules[key]
     if not rule then
       local hint = require("kinessis.options").did_you_mean(key, names)
-      if hint == "" then hint = ": there are " .. table.concat(names, ", ") end
+      if hint == "" then hint = #names > 0 and ": there are " .. table.concat(names, ", ") or ": there are none" end
       return ("%s.%s: no such field%s"):format(path, key, hint)
     end
     local wrong, below = rule[1](given[key])

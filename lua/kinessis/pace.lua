@@ -136,7 +136,7 @@ local ramp_rules = {
 }
 
 --- From one rate (default 0) to another, evenly, over a time; then that rate on (after = "hold", the default)
---- or nothing more (after = "end").
+--- or nothing more (after = "end"). At a rate of 0 nothing more would come: that is an end, too.
 function pace.ramp(given)
   check("pace.ramp", given, ramp_rules, 3)
   local from, to = unit.read(given.from or 0), unit.read(given.to)
@@ -144,13 +144,13 @@ function pace.ramp(given)
   return new(("from %s to %s over %g s"):format(unit.show(from), unit.show(to), over), function(context)
     local low, high = unit.resolve(from, context), unit.resolve(to, context)
     local legs = { { start = function() return curve.linear(low, high, over) end, duration = over } }
-    if given.after ~= "end" then legs[2] = even(to, context) end
+    if given.after ~= "end" and high > 0 then legs[2] = even(to, context) end
     return curve.sequence(legs, 1)
   end)
 end
 
 --- Rates for a time each: { { rate, duration }, ... }; the last may go without a duration. after = "hold" (the
---- default) keeps the last rate, "end" ends the run.
+--- default) keeps the last rate, unless it is 0; "end" ends the run.
 function pace.steps(given)
   if type(given) ~= "table" or #given == 0 then complain("pace.steps: a list of { rate, duration } is expected") end
   local rows, hold = {}, given.after ~= "end"
@@ -159,13 +159,17 @@ function pace.steps(given)
   end
   if given.after ~= nil and is_after(given.after) then complain("pace.steps.after: %s", is_after(given.after)) end
   for i, row in ipairs(given) do
-    local rate = type(row) == "table" and (row.rate or row[1])
-    local duration = type(row) == "table" and (row.duration or row[2])
+    if type(row) ~= "table" then complain("pace.steps[%d]: { rate, duration } is expected, not %s", i, show(row)) end
+    local rate, duration = row.rate or row[1], row.duration or row[2]
     if not unit.read(rate) then complain("pace.steps[%d]: %s", i, unit.is_rate(rate)) end
     if unit.is_duration(duration) and (i < #given or duration ~= nil) then
       complain("pace.steps[%d]: %s", i, unit.is_duration(duration))
     end
     rows[i] = { unit.read(rate), unit.duration(duration) }
+    if i == #given and rows[i][1].amount == 0 then
+      if not rows[i][2] then complain("pace.steps[%d]: a pause without an end: how long is it?", i) end
+      hold = false
+    end
   end
   return new(#rows .. " steps", function(context)
     local legs = {}
@@ -231,12 +235,12 @@ local function key_of(seed, context)
   return mix(mix((context.seed or 0) + 1) + context.random_paces)
 end
 
+local seed_rules = { seed = { check.integer(math.mininteger, math.maxinteger) } }
+
 local function seed_in(what, given)
-  local seed = given and given.seed
-  if given ~= nil and type(given) ~= "table" or seed ~= nil and math.type(seed) ~= "integer" then
-    complain("%s: { seed = a whole number } is expected, not %s", what, show(given))
-  end
-  return seed
+  if given == nil then return nil end
+  check(what, given, seed_rules, 4)
+  return math.tointeger(given.seed)
 end
 
 --- Records at random moments: a Poisson process of that rate, which may be any pace. The run's seed, or

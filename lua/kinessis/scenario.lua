@@ -117,10 +117,21 @@ function Scenario:format()
   end
 end
 
+-- Where records are written over what another destination wrote there.
+local function place_of(to)
+  if to.service == "file" then return "file " .. to.path end
+  return to.service == "s3" and ("place, s3://%s/%s,"):format(to.bucket, to.prefix or "") or nil
+end
+
 -- What is wrong with the destinations together, and where.
 local function find_conflict(self)
-  local csv = self:format()
+  local csv, places = self:format(), {}
   for i, to in ipairs(self.destinations) do
+    local place = place_of(to)
+    if place and places[place] then
+      return ("scenario.to[%d]: writes to the same %s as [%d]"):format(i, place, places[place])
+    end
+    places[place or i] = i
     local path = self.destinations == self.to and ("scenario.to[%d]"):format(i) or "scenario.to"
     if csv and to.format ~= csv and to.service ~= "null" then
       return ("%s: gets JSON, and another destination CSV: records are made once, in one format"):format(path)

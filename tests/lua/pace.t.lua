@@ -148,6 +148,8 @@ is_curve(pace.ramp { to = 50, over = 5 }, 10, ramp(0, 50, 5), "a ramp from 0", 0
 is_curve(pace.ramp { from = 400, to = 0, over = 5, after = "end" }, 9, ramp(400, 0, 5), "a ramp down", 0.01)
 near(select(2, draw(pace.ramp { to = 10, over = 3, after = "end" }.start, 9)), 3, 2e-4, "which is over when it ends")
 tap.is(select(2, draw(pace.ramp { to = 10, over = 3 }.start, 9)), nil, "one that holds is never over")
+near(select(2, draw(pace.ramp { from = 5, to = 0, over = 3 }.start, 9)), 3, 2e-4, "but not at 0")
+near(select(2, draw(pace.steps { { 5, 2 }, { 0, 1 } }.start, 9)), 3, 2e-4, "nor do steps that end in a pause")
 
 local function steps(t)
   return 100 * math.min(t, 2) + 500 * math.max(0, math.min(t - 2, 1)) + 50 * math.max(0, t - 3)
@@ -202,13 +204,14 @@ write 'id,"the time",x\r\n1,100,a\r\n"2,3",100.5,"b ""c"""\r\n'
 trace_is(pace.trace { file = name, column = "the time" }, "0.000 0.500", "a column of CSV")
 write '{"a":{"t":5}}\n\n{"a":{"t":6.5}}\n'
 trace_is(pace.trace { file = name, column = "a.t" }, "0.000 1.500", "a member of JSON lines")
-tap.raises(function() pace.trace({ file = name, column = "b" }).start() end, "line 1: 'b' is no time: nil",
+tap.raises(function() pace.trace({ file = name, column = "b" }).start() end, "line 1: has no 'b'",
   "a missing member")
 write "a,b\n1,2\n"
 tap.raises(function() pace.trace({ file = name, column = "c" }).start() end, "there is no column 'c'",
   "a missing column")
 write "a,b\n"
 tap.raises(function() pace.trace({ file = name, column = "a" }).start() end, "holds no times", "an empty file")
+tap.raises(function() pace.trace({ file = "tests", column = "a" }).start() end, "tests: Is a directory", "a folder")
 os.remove(name)
 tap.raises(function() pace.trace({ file = name, column = "a" }).start() end, name, "no file")
 
@@ -328,6 +331,11 @@ for what, wrong in pairs {
   ["pace.steps: a list"] = function() pace.steps {} end,
   ["pace.steps[1]: a duration"] = function() pace.steps { { 1 }, { 2, 3 } } end,
   ["pace.steps[2]: records per second"] = function() pace.steps { { 1, 1 }, { "x", 3 } } end,
+  ["pace.steps[1]: { rate, duration } is expected, not 5"] = function() pace.steps { 5 } end,
+  ["pace.steps[2]: a pause without an end"] = function() pace.steps { { 1, 1 }, { 0 } } end,
+  ["pace.poisson.sed: no such field (did you mean seed?)"] = function() pace.poisson(5, { sed = 7 }) end,
+  ["pace.poisson: a table is expected, not 7"] = function() pace.poisson(5, 7) end,
+  ["pace:jitter: a share from 0 to 1 is expected, not nil"] = function() pace.rate(1):jitter() end,
   ["pace.burst.lasts: a burst"] = function() pace.burst { peak = 1, every = 2, lasts = 2 } end,
   ["pace.diurnal.trough: a share"] = function() pace.diurnal { peak = 1, trough = 2 } end,
   ["pace.diurnal.paek: no such field (did you mean peak?)"] = function() pace.diurnal { paek = 1 } end,

@@ -91,6 +91,10 @@ local cases = {
     "scenario.to: at most 4 destinations are possible, not 5", "five destinations" },
   { "return kinessis.scenario { records = person, to = { kinessis.file { path = 'a', format = 'csv' }, "
     .. "kinessis.stdout {} } }", "scenario.to[2]: gets JSON, and another destination CSV", "two formats" },
+  { "return kinessis.scenario { records = person, to = { kinessis.file { path = 'a' }, kinessis.null {}, "
+    .. "kinessis.file { path = 'a' } } }", "scenario.to[3]: writes to the same file a as [1]", "one file twice" },
+  { "return kinessis.scenario { records = person, to = { kinessis.s3 { bucket = 'people' }, "
+    .. "kinessis.s3 { bucket = 'people' } } }", "scenario.to[2]: writes to the same place", "one prefix twice" },
   { "local s = kinessis.s3 { bucket = 'people', size = '1GB' }", "s3.size: a size from 64KiB to 256MiB is expected",
     "objects that are too large" },
   { "local s = kinessis.s3 { bucket = 'people', prefix = '!{firehose:random-string}/' }",

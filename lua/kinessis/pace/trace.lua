@@ -75,6 +75,8 @@ local function read_file(path, column)
   local file, why = io.open(path)
   if not file then error(sys.error("script", "pace.trace: " .. why), 0) end
   local _ <close> = file
+  local readable, problem = file:read(0)
+  if not readable and problem then fail(path, "%s", problem) end
   local times, read, number = {}, nil, 0
   for line in file:lines() do
     number = number + 1
@@ -88,7 +90,8 @@ local function read_file(path, column)
     end
     if line ~= "" then
       local value = read(line)
-      times[#times + 1] = moment(value) or fail(path, "line %d: '%s' is no time: %s", number, column, tostring(value))
+      times[#times + 1] = moment(value) or value == nil and fail(path, "line %d: has no '%s'", number, column)
+        or fail(path, "line %d: '%s' is no time: %s", number, column, tostring(value))
     end
   end
   if #times == 0 then fail(path, "holds no times") end
