@@ -248,7 +248,8 @@ class Server:
     def handle(self, connection, request, upstream):
         with self.lock:
             fault = self.guard(request) or self.decide(request) or Fault("")
-            self.ledger.faults[fault.name] += bool(fault.name)
+            if fault.name:
+                self.ledger.faults[fault.name] += 1
         if fault.wait:
             self.over.wait(fault.wait)
         with self.turn:

@@ -126,7 +126,9 @@ class Storm:
             out["AWS_CBOR_DISABLE"] = "1"
         if self.kind == "limited":
             out["AWS_MAX_ATTEMPTS"] = str(dice.choice([1, 2, 3]))
-        out["AWS_RETRY_MODE"] = dice.choice(["standard", "standard", "adaptive", "legacy"])
+        out["AWS_RETRY_MODE"] = dice.choice(["standard"] * 5 + ["adaptive", "legacy", "legacy"])
+        if out["AWS_RETRY_MODE"] == "adaptive":  # a throttle can slow it to a request in two seconds
+            self.amount = min(self.amount, 100)
         return out
 
     @property
