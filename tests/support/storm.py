@@ -442,7 +442,8 @@ class Storm:
             return
         where = ["--data", self.data] if self.data else ["--target", self.url]
         result = self.command("verify", self.scenario(to.name, [to]), "--place",
-                              "stream" if to.kind == "stream" else "table", "--json", "--limit", "1000000", *where)
+                              "stream" if to.kind == "stream" else "table", "--json", "--limit", "1000000",
+                              "--seed", str(self.seed), "--amount", str(self.amount), *where)
         arrived = self.arrivals(to)
         lost = [n for n in range(self.amount) if n not in arrived]
         twice = sorted(n for n, times in arrived.items() for _ in range(times - 1))
