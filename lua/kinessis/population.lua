@@ -17,12 +17,14 @@
 ---     local device = devices:pick { order = "rounds" }  -- each once, in another order every round
 ---     device:count()                                    -- how many records it had, with this one
 ---     device:counter { start = 0, step = 10 }           -- a meter of its own that never falls
+---     device:walk { start = 20, step = 0.5 }            -- a temperature of its own that wanders
 ---
 --- options: locale, as a schema's; every = 100, lives = { 5000, 20000 }: a new entity with every 100
 --- records, which is picked for 5,000 to 20,000 records; without `lives` they stay. `size` are there at
 --- the start. The time (fake.now) of an attribute is when the entity appeared.
 local blame = require "kinessis.blame"
 local entity = require "kinessis.entity"
+local fake = require "kinessis.fake"
 local schema = require "kinessis.schema"
 
 local population = {}
@@ -72,6 +74,22 @@ function Pick:counter(options)
     op = "entity_counter", pick = self.spec, type = "bigint",
     start = entity.integer(label(self) .. ": counter", "start", options.start or 0, -LONGEST, LONGEST),
     step = entity.integer(label(self) .. ": counter", "step", options.step or 1, 0, MOST),
+  })
+end
+
+--- walk { start = 0, step = 1, scale = 2, min =, max = }: a random walk of the entity's own (fake.walk): in each of
+--- its records the value of its record before, and a bell-shaped step.
+function Pick:walk(options)
+  need_rounds(self, "walk")
+  local names = { "start", "step", "scale", "min", "max" }
+  options = entity.check_keys(label(self) .. ": walk", options, names)
+  local made = fake.walk(options.start or 0, options.step or 1, options.scale or 2, options.min, options.max)
+  if made.problem then entity.fail(label(self) .. ": walk", "%s", made.problem) end
+  self.walks = (self.walks or 0) + 1
+  local step = { op = made.op, stream = ("walk %d of %s"):format(self.walks, self.spec.stream) }
+  for _, name in ipairs { "a", "b", "scale", "min", "max" } do step[name] = made[name] end
+  return entity.seal(self.population.name .. ":walk()", {
+    code = { { op = "entity_round", pick = self.spec, body = { step } } }, type = made.type,
   })
 end
 

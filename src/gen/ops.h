@@ -117,6 +117,7 @@ struct kn_plan {
 
 struct kn_cursor {
     uint64_t record_key, index;
+    uint64_t whose; /* the entity in whose own rounds operations run; 0: no one's */
     int64_t moment; /* the index whose time it is; before the first record it is negative */
     kn_buf *out;    /* while a record is made */
     int64_t now_ms, late_ms;

@@ -34,6 +34,21 @@ static char *run_entity(kn_cursor *c, const kn_op *op, char *p) {
     return p;
 }
 
+/* The body, as of the entity's own record number `round`: what depends on the index follows the
+ * entity. */
+static char *run_entity_round(kn_cursor *c, const kn_op *op, char *p) {
+    const kn_pick_state *s = choice(c, op);
+    uint64_t record_key = c->record_key, index = c->index, whose = c->whose;
+    c->whose = kn_rng_record_key(s->population_key, s->number);
+    c->record_key = kn_rng_record_key(c->whose, s->round);
+    c->index = s->round;
+    p = kn_ops_run(c, op + 1, op + op->span, p);
+    c->record_key = record_key;
+    c->index = index;
+    c->whose = whose;
+    return p;
+}
+
 /* From 1. */
 static char *run_entity_number(kn_cursor *c, const kn_op *op, char *p) {
     return kn_put_uint(p, choice(c, op)->number + 1);
@@ -107,6 +122,7 @@ static bool prepare_number(kn_op *op, size_t *length, kn_err *err) {
 const kn_op_type kn_ops_entity[] = {
     /* name             arguments                             takes        length prepare         run */
     {"entity",          {PICK},                               KN_OP_BODY,  0,     NULL,           run_entity},
+    {"entity_round",    {PICK},                               KN_OP_BODY,  0,     NULL,           run_entity_round},
     {"entity_number",   {PICK},                               0,           20,    NULL,           run_entity_number},
     {"entity_count",    {PICK},                               0,           20,    NULL,           run_entity_count},
     {"entity_counter",  {PICK, INT("start"), INT("step")},    0,           20,    NULL,           run_entity_counter},

@@ -226,7 +226,8 @@ static double walk_at(uint64_t key, uint64_t i) {
  * reflect */
 static char *run_walk(kn_cursor *c, const kn_op *op, char *p) {
     double min = kn_op_more(op, 3).d, max = kn_op_more(op, 4).d, range = max - min;
-    double v = op->args[0].d + op->args[1].d * walk_at(op->key, c->index & (UINT64_MAX >> 2));
+    double v =
+        op->args[0].d + op->args[1].d * walk_at(op->key ^ c->whose, c->index & (UINT64_MAX >> 2));
     if ((v < min || v > max) && range > 0) {
         v = fmod(v - min, 2 * range);
         v = v < 0 ? v + 2 * range : v;

@@ -100,6 +100,40 @@ end
 tap.ok(counted, "in rounds each record knows how many came before")
 tap.ok(monotone, "and a counter never falls")
 
+local thermometers = kinessis.population("thermometers", 20)
+local look = thermometers:pick { order = "rounds" }
+local temperature = schema("temperature", {
+  { "id", look:id() }, { "k", look:count() },
+  { "celsius", look:walk { start = 20, step = 0.5, scale = 3, min = 0, max = 40 } },
+  { "other", look:walk { start = 20, step = 0.5, scale = 3, min = 0, max = 40 } },
+})
+local before_it, first, steps, squares, bounded, twins = {}, true, 0, 0, true, 0
+local rounds = 500
+local walked = sample(temperature, 20 * rounds)
+for _, record in ipairs(walked) do
+  local previous = before_it[record.id]
+  first = first and (previous ~= nil or record.celsius == 20)
+  if previous then
+    steps, squares = steps + 1, squares + (record.celsius - previous) ^ 2
+  end
+  if record.celsius == record.other and record.k > 1 then twins = twins + 1 end
+  bounded = bounded and record.celsius >= 0 and record.celsius <= 40
+  before_it[record.id] = record.celsius
+end
+local ends = {}
+for _, value in pairs(before_it) do ends[value] = true end
+local different = 0
+for _ in pairs(ends) do different = different + 1 end
+tap.ok(first, "each entity's walk begins at its start")
+tap.ok(bounded, "and stays within its bounds")
+local size = math.sqrt(squares / steps)
+tap.ok(math.abs(size - 0.5) < 0.05, "its steps have the size asked for", size)
+tap.ok(different >= 18, "entities walk ways of their own", different)
+tap.ok(twins < steps / 50, "and so do two walks of one entity", twins)
+tap.raises(function() kinessis.population("p", 5):pick():walk {} end, 'walk needs pick { order = "rounds" }',
+  "in rounds")
+tap.raises(function() look:walk { step = -1 } end, "step", "a step is not negative")
+
 -- ---- sessions ----
 
 local shop = kinessis.sessions("visit", {
