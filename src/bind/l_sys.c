@@ -151,7 +151,7 @@ static bool write_special(const char *path, kn_slice text, kn_err *err) {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return kn_fail_errno(err, "cannot write %s", path);
-    bool ok = kn_file_write_all(fd, text.p, text.n, err);
+    bool ok = kn_file_write_all(fd, text.p, text.n, err) || kn_fail_within(err, "%s", path);
     close(fd);
     return ok;
 }
