@@ -218,8 +218,11 @@ end
 --- The file of --rate-file, where there is one already.
 --- @return its pace, or nil; raises what is wrong with it
 function run.rate_of_file(path)
-  local file = io.open(path)
-  if not file then return nil end
+  local file, why = io.open(path)
+  if not file then
+    sys.log("warning", ("No rate yet: %s. The scenario's pace counts until SIGUSR2 reads the file."):format(why))
+    return nil
+  end
   file:close()
   local read, wrong = read_rate(path)
   if not read then error(sys.error("usage", wrong), 0) end

@@ -115,8 +115,9 @@ end
 --- @param result of kinessis.core.run
 --- @param list its sinks (kinessis.sinks); a copy on stdout beside them is not told of
 --- @param judged of kinessis.thresholds; nil: none
+--- @param amount how many records were to be made; nil: nobody said
 --- @return whether every destination got every record that was generated
-function summary.tell(result, list, judged)
+function summary.tell(result, list, judged, amount)
   local told, lost = {}, 0
   for i, sink in ipairs(list) do
     if not sink.copy then told[#told + 1] = i end
@@ -126,6 +127,9 @@ function summary.tell(result, list, judged)
     log("warning", "Stopped at once: %s messages were on their way and may or may not have arrived.", show.count(lost))
   elseif result.stopped and not result.error then
     log("info", "Stopped before the end.")
+  elseif amount and result.asked and result.generated < amount and not result.error then
+    log("warning", "The pace was over before the amount was made: %s of %s records.", show.count(result.generated),
+      show.count(amount))
   end
   local all = true
   for _, i in ipairs(told) do

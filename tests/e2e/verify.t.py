@@ -186,6 +186,23 @@ with lake.Lake() as pond, tempfile.TemporaryDirectory(prefix="kinessis-test.") a
            last.stderr, last.stdout)
     whole = subprocess.run([KINESSIS, "verify", path, "--data", pond.folder, "--seed", "5"], capture_output=True, text=True)
     tap.ok(whole.returncode == 1 and "2,800 lost" in whole.stdout, "--seed: the scenario's amount", whole.stdout)
+    # A pace that is over before the amount is made.
+    path = os.path.join(folder, "short.lua")
+    with open(path, "w") as file:
+        file.write(SCENARIO.replace("amount = 3000", 'amount = 3000, pace = kinessis.pace.trace { times = { 0, 0, 0.1 } }')
+                   .replace('"orders"', '"short"'))
+    told = subprocess.run([KINESSIS, "run", path, "--data", pond.folder, "--rate-file", os.path.join(folder, "none")],
+                          capture_output=True, text=True).stderr
+    tap.ok("was over before the amount was made: 3 of 3,000 records" in told, "a pace that is over early is said", told)
+    tap.ok("No rate yet" in told, "... and a file of rates that is not there", told)
+    short = subprocess.run([KINESSIS, "verify", path, "--data", pond.folder], capture_output=True, text=True)
+    tap.ok(short.returncode == 0 and "Expected: 3 records" in short.stdout, "what it had begun is expected", short.stdout)
+    keys = {"AWS_ACCESS_KEY_ID": "lake", "AWS_SECRET_ACCESS_KEY": "lake", "AWS_REGION": "us-east-1"}
+    away = subprocess.run([KINESSIS, "verify", path, "--target", pond.url, "--seed", "1"], capture_output=True, text=True,
+                          env={**os.environ, **keys})
+    tap.ok(away.returncode == 1 and "until its buffering interval" in away.stdout, "elsewhere Firehose may hold them",
+           away.stdout, away.stderr)
+
     path = os.path.join(folder, "seedless.lua")
     with open(path, "w") as file:
         file.write(SCENARIO)

@@ -34,7 +34,7 @@ end
 
 --- How the run ended: told to people, and as the exit code or an error.
 local function conclude(result, list, judged, where)
-  local all = told.tell(result, list, judged)
+  local all = told.tell(result, list, judged, result.amount)
   if result.state_error then log("error", "The run's state could not be kept: %s", tostring(result.state_error)) end
   local flushed, flush_error = true, nil
   if where then flushed, flush_error = where:flush() end

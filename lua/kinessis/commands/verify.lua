@@ -60,6 +60,9 @@ local function show_place(job, place, limit)
     if n > 0 then parts[#parts + 1] = ("%s %s"):format(count(n), word[2]) end
   end
   print_line("  %s", #parts > 0 and table.concat(parts, ", ") or "the sums differ, but no record does")
+  if place.columns and place.counts.lost > 0 and job.target.kind ~= "lake" then
+    print_line("  Firehose holds records until its buffering interval is over: look again before you call them lost.")
+  end
   if place.cut_short then
     print_line("  All of these are missing or strange; the rest was not looked at. Was it seed %d?", job.values.seed)
   end
@@ -184,7 +187,7 @@ local function last_run(scenario, values)
   end
   if scenario.seed and last.seed ~= scenario.seed then return nil, "the last run had another seed" end
   values.seed, values.start, values.step, values.part = last.seed, last.clock_start, last.clock_step, nil
-  values.amount = values.amount or last.finished and last.amount or last.claimed - last.first
+  values.amount = values.amount or last.claimed - last.first -- less than its amount when its pace was over before
   values.since = values.since or sys.parse_iso(last.started) - clock_slack
   sys.log("info", ("The last run of this scenario began at %s, with seed %d."):format(last.started, last.seed))
   if not last.finished then
