@@ -10,8 +10,8 @@
  *
  * Attempts (AWS_MAX_ATTEMPTS, the profile's max_attempts) are sends of one request, the first
  * included. When nobody says how many: 4 for a call. The sender of records has its own patience
- * then, which the quota does not touch (run/sink_stream.h: ten attempts and many rounds for records
- * that are throttled); a number that the user gives bounds that, too.
+ * then, which the quota does not touch (run/stream/sink_stream.h: ten attempts and many rounds for
+ * records that are throttled); a number that the user gives bounds that, too.
  *
  * Pure but for the settings: time is a parameter. One thread's.
  *

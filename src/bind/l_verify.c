@@ -1,8 +1,8 @@
-/* kinessis.core.verify: digests of what was expected and of what was found (run/digest.h).
+/* kinessis.core.verify: digests of what was expected and of what was found (run/verify/digest.h).
  *
  *   row(fields, whole [, key]) -> row
  *       fields: a list of { path = { "address", "city" }, kind = "text", scale = }; key: one more.
- *       Kinds as of run/row.h: text integer boolean double float decimal date timestamp
+ *       Kinds as of run/verify/row.h: text integer boolean double float decimal date timestamp
  *   row:text(record) -> text, key (nil: the row has none)
  *
  *   digest(row [, { choice =, limit = }]) -> digest

@@ -5,11 +5,11 @@
 
 #include "run/destination.h"
 #include "run/run.h"
-#include "run/sink_digest.h"
-#include "run/sink_s3.h"
-#include "run/sink_stream.h"
-#include "run/sink_text.h"
+#include "run/sinks/s3.h"
+#include "run/sinks/text.h"
 #include "run/state.h"
+#include "run/stream/sink_stream.h"
+#include "run/verify/sink_digest.h"
 
 #include <lauxlib.h>
 #include <signal.h>

@@ -2,7 +2,7 @@
 #ifndef KN_BIND_VERIFY_H
 #define KN_BIND_VERIFY_H
 
-#include "run/sink_digest.h"
+#include "run/verify/sink_digest.h"
 
 #include <lua.h>
 

@@ -1,5 +1,5 @@
 --- What of a scenario's records can be compared: which fields can be made again, which one tells records
---- apart, and what the columns of a table are as text (src/run/row.h).
+--- apart, and what the columns of a table are as text (src/run/verify/row.h).
 ---
 --- That a field follows the wall clock is found by trying: a sample is made twice, a year apart.
 local json = require "kinessis.json"
@@ -102,7 +102,7 @@ end
 
 -- ---- columns ----
 
--- By Glue's type: the kind of src/run/row.h, and the column as text in SQL that Trino and the lake both read.
+-- By Glue's type: the kind of src/run/verify/row.h, and the column as text in SQL that Trino and the lake both read.
 local as_text = "CAST(%s AS varchar)"
 local cells = {
   string = { "text", "%s" },

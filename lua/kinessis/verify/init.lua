@@ -1,5 +1,5 @@
 --- Proof of delivery. Record i is a pure function of the seed and i, so what should have arrived is made again,
---- not remembered: both sides become sums over a multiset (src/run/digest.h), which are equal when every record
+--- not remembered: both sides become sums over a multiset (src/run/verify/digest.h), which are equal when every record
 --- is there, once and unaltered. Where they differ, ranges of keys are compared, and in those that differ the
 --- records themselves.
 local core = require "kinessis.core.verify"

@@ -1,5 +1,5 @@
 --- What a table holds, by SQL that Athena and the lake both run: sums first, then ranges of keys, then the rows
---- of the ranges that differ. The texts are those of src/run/row.h.
+--- of the ranges that differ. The texts are those of src/run/verify/row.h.
 local sql = require "kinessis.sql"
 
 local verify_table = {}

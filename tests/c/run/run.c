@@ -1,9 +1,9 @@
-/* run/run.c and run/sink_text.c: order, errors, stopping. The cursor is a stand-in that can fail at
- * a record and be slow; the plan's own tests are gen's. */
+/* run/run.c and run/sinks/text.c: order, errors, stopping. The cursor is a stand-in that can fail
+ * at a record and be slow; the plan's own tests are gen's. */
 #include "run/run.h"
 
 #include "base/time.h"
-#include "run/sink_text.h"
+#include "run/sinks/text.h"
 #include "tap.h"
 
 #include <fcntl.h>

@@ -1,0 +1,50 @@
+/* See turn.h. */
+#include "run/sinks/turn.h"
+
+#include <time.h>
+
+enum { WAIT_MS = 5 };
+
+void kn_turn_init(kn_turn *t, const char *name) {
+    *t = (kn_turn){.name = name};
+    pthread_mutex_init(&t->mutex, NULL);
+    pthread_cond_init(&t->turned, NULL);
+}
+
+void kn_turn_free(kn_turn *t) {
+    pthread_cond_destroy(&t->turned);
+    pthread_mutex_destroy(&t->mutex);
+}
+
+bool kn_turn_wait(kn_turn *t, uint64_t block, kn_sink *sink, kn_err *err) {
+    pthread_mutex_lock(&t->mutex);
+    while (t->block != block && !t->cut && !*sink->abandon) {
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += WAIT_MS * 1000000;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        pthread_cond_clockwait(&t->turned, &t->mutex, CLOCK_MONOTONIC, &until);
+        pthread_mutex_unlock(&t->mutex);
+        if (sink->idle && !sink->idle(sink->worker, err))
+            return false;
+        pthread_mutex_lock(&t->mutex);
+    }
+    bool mine = t->block == block && !t->cut;
+    pthread_mutex_unlock(&t->mutex);
+    return mine ? true : kn_fail(err, KN_ECANCEL, "%s takes no more records", t->name);
+}
+
+void kn_turn_pass(kn_turn *t) {
+    pthread_mutex_lock(&t->mutex);
+    t->block++;
+    pthread_cond_broadcast(&t->turned);
+    pthread_mutex_unlock(&t->mutex);
+}
+
+void kn_turn_cut(kn_turn *t) {
+    pthread_mutex_lock(&t->mutex);
+    t->cut = true;
+    pthread_cond_broadcast(&t->turned);
+    pthread_mutex_unlock(&t->mutex);
+}

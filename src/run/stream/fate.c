@@ -1,0 +1,138 @@
+/* See sender.h: what became of records. An aggregate's records are counted one by one. */
+#include "base/time.h"
+#include "run/stream/sender.h"
+
+#include <stdlib.h>
+
+/* ---- delivered ---- */
+
+static void count_latency(kn_sender *s, uint64_t due_ns, uint64_t now) {
+    kn_histogram_add(&s->sink.stats->latency, now > due_ns ? now - due_ns : 0, 1);
+}
+
+void kn_sender_delivered(kn_sender *s, const kn_batch_entry *e, uint64_t now) {
+    kn_stats *stats = s->sink.stats;
+    const kn_riders *riders = e->riders;
+    kn_count(&stats->delivered, riders ? riders->count : 1);
+    kn_count(&stats->bytes, e->user_bytes);
+    if (!riders) {
+        count_latency(s, e->due_ns, now);
+        kn_pending_settle(&s->pending, e->number);
+        return;
+    }
+    for (uint32_t i = 0; i < riders->count; i++) {
+        count_latency(s, riders->list[i].due_ns, now);
+        kn_pending_settle(&s->pending, riders->list[i].number);
+    }
+}
+
+/* ---- given up ---- */
+
+static void give_up_record(kn_sender *s, const kn_record *record, const kn_err *why,
+                           bool uncertain) {
+    if (kn_sink_give_up(&s->sink, record, why, uncertain))
+        kn_pending_settle(&s->pending, record->index);
+}
+
+/* What cannot be read back is counted all the same, and reported by its index alone. */
+static void give_up_riders(kn_sender *s, const kn_piece *p, const kn_err *why, bool uncertain) {
+    kn_err err;
+    kn_user_record user;
+    bool readable = kn_deaggregate(&s->deaggregator, p->data, &err) &&
+                    s->deaggregator.count == p->riders->count;
+    for (uint32_t i = 0; i < p->riders->count; i++) {
+        kn_record record = {.index = p->riders->list[i].number};
+        if (readable && kn_deaggregator_next(&s->deaggregator, &user)) {
+            record.data = user.data;
+            record.partition_key = user.key;
+            record.explicit_hash_key = user.hash.p ? user.hash : (kn_slice){"", 0};
+        }
+        give_up_record(s, &record, why, uncertain);
+    }
+}
+
+void kn_sender_give_up(kn_sender *s, const kn_piece *p, const kn_err *why, bool uncertain) {
+    uncertain = uncertain || p->doubtful;
+    if (p->riders) {
+        give_up_riders(s, p, why, uncertain);
+        free(p->riders);
+        return;
+    }
+    kn_record record = {
+        .index = p->number, .data = p->data, .partition_key = p->key, .explicit_hash_key = p->hash};
+    give_up_record(s, &record, why, uncertain);
+}
+
+bool kn_sender_read_entry(kn_sender *s, const kn_batch *b, const kn_batch_entry *e,
+                          kn_piece *piece) {
+    kn_batch_record content = {{"", 0}, {"", 0}, {"", 0}};
+    kn_err err;
+    bool ok = kn_batch_read(b, e, &s->scratch, &content, &err);
+    *piece = (kn_piece){.data = content.data,
+                        .key = content.key,
+                        .hash = content.explicit_hash_key,
+                        .number = e->number,
+                        .due_ns = e->due_ns,
+                        .riders = e->riders,
+                        .user_bytes = e->user_bytes,
+                        .shard = e->shard,
+                        .sends = e->sends,
+                        .map_version = e->map_version,
+                        .doubtful = e->doubtful};
+    return ok;
+}
+
+/* ---- by shard ---- */
+
+uint32_t kn_sender_shard_number(kn_sender *s, kn_slice name) {
+    if (name.n == 0 || name.n >= KN_SHARD_NAME)
+        return KN_SHARD_ANY;
+    unsigned place = (unsigned char)name.p[name.n - 1];
+    if (name.n > 1)
+        place += 10u * (unsigned char)name.p[name.n - 2];
+    place %= KN_SHARD_CACHE;
+    if (!kn_slice_eq_cstr(name, s->tally.cache[place].name)) {
+        memcpy(s->tally.cache[place].name, name.p, name.n);
+        s->tally.cache[place].name[name.n] = '\0';
+        s->tally.cache[place].number = kn_shards_number(s->shards, name);
+    }
+    return s->tally.cache[place].number;
+}
+
+static bool make_room(kn_tally *t, uint32_t shard) {
+    if (shard < t->capacity)
+        return true;
+    uint32_t capacity = t->capacity ? t->capacity : 16;
+    while (capacity <= shard)
+        capacity *= 2;
+    kn_shard_answer *list = realloc(t->list, capacity * sizeof *list);
+    if (!list)
+        return false; /* heat is lost, no record is */
+    memset(list + t->capacity, 0, (capacity - t->capacity) * sizeof *list);
+    t->list = list;
+    t->capacity = capacity;
+    return true;
+}
+
+void kn_sender_tally(kn_sender *s, uint32_t shard, const kn_shard_answer *answer) {
+    kn_tally *t = &s->tally;
+    if (!make_room(t, shard))
+        return;
+    kn_shard_answer *of = &t->list[shard];
+    if (of->records == 0 && of->throttled == 0)
+        t->touched[t->count++] = shard;
+    of->records += answer->records;
+    of->bytes += answer->bytes;
+    of->cost += answer->cost;
+    of->throttled += answer->throttled;
+}
+
+void kn_sender_tell_tally(kn_sender *s, uint64_t now) {
+    kn_tally *t = &s->tally;
+    for (uint32_t i = 0; i < t->count; i++) {
+        kn_shard_answer *of = &t->list[t->touched[i]];
+        kn_shards_answered(s->shards, t->touched[i], of, now);
+        *of = (kn_shard_answer){0};
+    }
+    t->count = 0;
+}
