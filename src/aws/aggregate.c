@@ -3,6 +3,7 @@
 #include "aws/aggregate.h"
 
 #include "base/crc32c.h"
+#include "base/md5_lanes.h"
 
 #include <stdlib.h>
 
@@ -115,7 +116,7 @@ static uint32_t table_add(kn_aggregate_table *t, uint32_t round, char tag, kn_sl
 /* ---- the aggregate ---- */
 
 bool kn_aggregate_init(kn_aggregate *a, uint32_t max_bytes, kn_err *err) {
-    const size_t most = KN_AGGREGATE_MOST + 64;
+    const size_t most = KN_AGGREGATE_ROOM;
     *a = (kn_aggregate){.max_bytes = max_bytes, .round = 1};
     kn_buf_init(&a->keys.fields, most);
     kn_buf_init(&a->hashes.fields, most);
@@ -250,8 +251,7 @@ static bool outer_hash(kn_aggregate *a, kn_err *err) {
     return true;
 }
 
-bool kn_aggregate_finish(kn_aggregate *a, kn_user_record *out, kn_err *err) {
-    unsigned char digest[16];
+bool kn_aggregate_finish_unsealed(kn_aggregate *a, kn_user_record *out, kn_err *err) {
     if (a->count == 0)
         return kn_fail(err, KN_ESTATE, "an aggregate without records");
     if (a->count == 1) { /* its data is the end of its message */
@@ -268,14 +268,38 @@ bool kn_aggregate_finish(kn_aggregate *a, kn_user_record *out, kn_err *err) {
     kn_buf_slice(&a->blob, kn_buf_view(&a->keys.fields));
     kn_buf_slice(&a->blob, kn_buf_view(&a->hashes.fields));
     kn_buf_slice(&a->blob, kn_buf_view(&a->records));
-    if (!kn_buf_check(&a->blob, "an aggregated record", err) || !outer_hash(a, err) ||
-        !kn_md5_digest(&a->md5, (kn_slice){a->blob.p + MAGIC, a->blob.len - MAGIC}, digest, err))
+    if (!kn_buf_check(&a->blob, "an aggregated record", err) || !outer_hash(a, err))
         return false;
-    kn_buf_append(&a->blob, digest, sizeof digest);
     *out = (kn_user_record){
         .data = kn_buf_view(&a->blob),
         .key = KN_SLICE(KN_AGGREGATE_KEY),
         .hash = kn_slice_cstr(a->hash),
     };
-    return kn_buf_check(&a->blob, "an aggregated record", err);
+    return true;
+}
+
+bool kn_aggregate_seal(kn_md5 *md5, kn_buf *const *blobs, size_t count, kn_err *err) {
+    kn_slice messages[KN_AGGREGATE_SEALS] = {{NULL, 0}};
+    unsigned char digests[KN_AGGREGATE_SEALS][16];
+    for (size_t i = 0; i < count; i++)
+        messages[i] = (kn_slice){blobs[i]->p + MAGIC, blobs[i]->len - MAGIC};
+    if (!kn_md5_lanes(md5, messages, count, digests, err))
+        return false;
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        kn_buf_append(blobs[i], digests[i], sizeof digests[i]);
+        ok = kn_buf_check(blobs[i], "an aggregated record", err);
+    }
+    return ok;
+}
+
+bool kn_aggregate_finish(kn_aggregate *a, kn_user_record *out, kn_err *err) {
+    if (!kn_aggregate_finish_unsealed(a, out, err))
+        return false;
+    if (a->count == 1)
+        return true;
+    if (!kn_aggregate_seal(&a->md5, &(kn_buf *){&a->blob}, 1, err))
+        return false;
+    out->data = kn_buf_view(&a->blob);
+    return true;
 }

@@ -13,9 +13,11 @@
 #include "base/deaggregate.h"
 #include "base/hash_key.h"
 
-#define KN_AGGREGATE_KEY "a"           /* the partition key of an aggregated record */
-#define KN_AGGREGATE_BYTES (50u << 10) /* the Producer Library's usual size */
-#define KN_AGGREGATE_MOST (10u << 20)  /* a stream's largest record */
+#define KN_AGGREGATE_KEY "a"                       /* the partition key of an aggregated record */
+#define KN_AGGREGATE_BYTES (50u << 10)             /* the Producer Library's usual size */
+#define KN_AGGREGATE_MOST (10u << 20)              /* a stream's largest record */
+#define KN_AGGREGATE_ROOM (KN_AGGREGATE_MOST + 64) /* the most that a buffer of one needs */
+#define KN_AGGREGATE_SEALS 8                       /* that are sealed together */
 
 /* The place of a key in the hash table. */
 typedef struct kn_aggregate_slot {
@@ -70,5 +72,11 @@ kn_aggregate_answer kn_aggregate_add(kn_aggregate *a, const kn_user_record *reco
 /* What is to be sent: of one user record itself, of several the aggregate, whose hash key is the
  * first one's. Valid until the aggregate changes. KN_ESTATE when there is none. */
 KN_MUST_CHECK bool kn_aggregate_finish(kn_aggregate *a, kn_user_record *out, kn_err *err);
+
+/* The same in two steps, as the MD5 of several takes hardly longer than that of one: an aggregate
+ * of several records is left in a->blob, out->data without the MD5 that its end is. Sealing writes
+ * that to the ends of at most KN_AGGREGATE_SEALS such blobs. */
+KN_MUST_CHECK bool kn_aggregate_finish_unsealed(kn_aggregate *a, kn_user_record *out, kn_err *err);
+KN_MUST_CHECK bool kn_aggregate_seal(kn_md5 *md5, kn_buf *const *blobs, size_t count, kn_err *err);
 
 #endif

@@ -45,37 +45,87 @@ static bool close_lane(kn_sender *s, uint32_t shard, kn_piece *piece) {
     return false;
 }
 
-static void send_lane(kn_sender *s, uint32_t shard) {
+/* why NULL: it is sent. */
+static void dispose(kn_sender *s, kn_piece *piece, const kn_err *why) {
+    if (why)
+        kn_sender_give_up(s, piece, why, false);
+    else if (kn_sender_is_outdated(s, piece))
+        kn_sender_hold(s, piece, 0);
+    else
+        kn_sender_place(s, piece);
+}
+
+static void dispose_of_sealed(kn_sender *s, const kn_err *why) {
+    kn_seals *seals = &s->seals;
+    kn_buf *blobs[KN_AGGREGATE_SEALS];
+    kn_err err;
+    if (seals->count == 0)
+        return;
+    for (uint32_t i = 0; i < seals->count; i++)
+        blobs[i] = &seals->list[i].blob;
+    if (!kn_aggregate_seal(&s->md5, blobs, seals->count, &err))
+        why = &err;
+    for (uint32_t i = 0; i < seals->count; i++) {
+        struct kn_unsealed *one = &seals->list[i];
+        one->piece.data = kn_buf_view(&one->blob);
+        one->piece.hash = kn_slice_cstr(one->hash);
+        dispose(s, &one->piece, why);
+    }
+    seals->count = 0;
+    seals->bytes = 0;
+}
+
+/* The blob changes places with the one of an aggregate that was sealed before. */
+static void keep_unsealed(kn_sender *s, kn_lane *lane, const kn_piece *piece) {
+    kn_seals *seals = &s->seals;
+    if (seals->count == 0 || lane->since_ns < seals->since_ns)
+        seals->since_ns = lane->since_ns;
+    struct kn_unsealed *one = &seals->list[seals->count++];
+    kn_buf blob = one->blob;
+    one->blob = lane->aggregate.blob;
+    lane->aggregate.blob = blob;
+    one->piece = *piece;
+    memcpy(one->hash, lane->aggregate.hash, sizeof one->hash);
+    seals->bytes += one->blob.len;
+}
+
+static void dispose_of_lane(kn_sender *s, uint32_t shard, const kn_err *why) {
     kn_piece piece;
     if (!close_lane(s, shard, &piece))
         return;
-    if (kn_sender_is_outdated(s, &piece))
-        kn_sender_hold(s, &piece, 0);
+    if (piece.riders)
+        keep_unsealed(s, &s->lanes.list[shard], &piece);
     else
-        kn_sender_place(s, &piece);
+        dispose(s, &piece, why);
     kn_lanes_clear(&s->lanes, shard);
+    if (s->seals.count == KN_AGGREGATE_SEALS || s->seals.bytes >= KN_SEALS_BYTES)
+        dispose_of_sealed(s, why);
+}
+
+uint64_t kn_sender_gathered_ns(const kn_sender *s) {
+    uint64_t lanes = s->lanes.filled ? s->lanes.first_ns : UINT64_MAX;
+    uint64_t seals = s->seals.count ? s->seals.since_ns : UINT64_MAX;
+    return lanes < seals ? lanes : seals;
 }
 
 void kn_sender_close_lanes(kn_sender *s, uint64_t then) {
     kn_lanes *l = &s->lanes;
-    if (l->filled == 0 || l->first_ns > then)
+    if (kn_sender_gathered_ns(s) > then)
         return;
     for (uint32_t i = kn_lanes_due(l, 0, then); i < l->count; i = kn_lanes_due(l, i + 1, then))
-        send_lane(s, i);
+        dispose_of_lane(s, i, NULL);
     l->first_ns = UINT64_MAX;
     for (uint32_t i = 0; l->filled && i < l->count; i++)
         if (kn_lanes_holds(l, i) && l->list[i].since_ns < l->first_ns)
             l->first_ns = l->list[i].since_ns;
+    dispose_of_sealed(s, NULL);
 }
 
 void kn_sender_give_up_lanes(kn_sender *s, const kn_err *why) {
-    for (uint32_t i = 0; i < s->lanes.count; i++) {
-        kn_piece piece;
-        if (!kn_lanes_holds(&s->lanes, i) || !close_lane(s, i, &piece))
-            continue;
-        kn_sender_give_up(s, &piece, why, false);
-        kn_lanes_clear(&s->lanes, i);
-    }
+    for (uint32_t i = 0; i < s->lanes.count; i++)
+        if (kn_lanes_holds(&s->lanes, i))
+            dispose_of_lane(s, i, why);
+    dispose_of_sealed(s, why);
 }
 
 void kn_sender_gather(kn_sender *s, const kn_user_record *record, const kn_rider *rider) {
@@ -90,7 +140,7 @@ void kn_sender_gather(kn_sender *s, const kn_user_record *record, const kn_rider
         uint64_t now = kn_sender_coarse_ns();
         answer = kn_lanes_add(&s->lanes, shard, s->map->count, record, rider, now, &err);
         if (answer == KN_AGGREGATE_FULL) {
-            send_lane(s, shard);
+            dispose_of_lane(s, shard, NULL);
             answer = kn_lanes_add(&s->lanes, shard, s->map->count, record, rider, now, &err);
         }
     }

@@ -75,7 +75,7 @@ bool kn_lanes_holds(const kn_lanes *l, uint32_t shard) {
 bool kn_lanes_close(kn_lanes *l, uint32_t shard, kn_piece *piece, kn_err *err) {
     kn_lane *lane = &l->list[shard];
     kn_user_record whole;
-    if (!kn_aggregate_finish(&lane->aggregate, &whole, err))
+    if (!kn_aggregate_finish_unsealed(&lane->aggregate, &whole, err))
         return false;
     *piece = (kn_piece){.data = whole.data,
                         .key = whole.key,

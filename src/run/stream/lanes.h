@@ -32,7 +32,8 @@ kn_aggregate_answer kn_lanes_add(kn_lanes *lanes, uint32_t shard, uint32_t shard
                                  const kn_user_record *record, const kn_rider *rider,
                                  uint64_t now_ns, kn_err *err);
 
-/* What is to be sent for the shard's records. The slices are valid until kn_lanes_clear, which
+/* What is to be sent for the shard's records; an aggregate without its seal (aws/aggregate.h). The
+ * slices are valid until kn_lanes_clear, which
  * empties the lane and must follow; the riders (NULL for a single record) are the caller's. */
 KN_MUST_CHECK bool kn_lanes_close(kn_lanes *lanes, uint32_t shard, kn_piece *piece, kn_err *err);
 void kn_lanes_clear(kn_lanes *lanes, uint32_t shard);

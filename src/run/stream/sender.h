@@ -39,6 +39,21 @@ typedef struct kn_listing {
     kn_buf body;
 } kn_listing;
 
+/* Finished aggregates that wait for others, as their MD5s are computed together. */
+typedef struct kn_seals {
+    struct kn_unsealed {
+        kn_piece piece; /* its slices are set when it is sealed */
+        kn_buf blob;
+        char hash[KN_HASH_TEXT];
+    } list[KN_AGGREGATE_SEALS];
+    uint32_t count;
+    size_t bytes;
+    uint64_t since_ns; /* when the first record of any came; meaningless when there is none */
+} kn_seals;
+
+/* So much they may hold together; one may be larger. */
+#define KN_SEALS_BYTES (1u << 20)
+
 enum { KN_SHARD_CACHE = 64 };
 
 /* What the answer to one request says, by shard. */
@@ -80,6 +95,7 @@ struct kn_sender {
     kn_listing listing;
     kn_lanes lanes;
     uint32_t lanes_version; /* of the map by which they were begun */
+    kn_seals seals;
     kn_md5 md5;
     kn_deaggregator deaggregator, rerouting;
     kn_tally tally;
@@ -131,6 +147,8 @@ uint32_t kn_sender_shard_number(kn_sender *s, kn_slice name);
 
 /* Adds a record to the aggregate of its shard, by the map, which must be there. */
 void kn_sender_gather(kn_sender *s, const kn_user_record *record, const kn_rider *rider);
+/* When the oldest record came that is in an aggregate not yet placed; UINT64_MAX: there is none. */
+uint64_t kn_sender_gathered_ns(const kn_sender *s);
 /* Places the aggregates that were begun at or before then. */
 void kn_sender_close_lanes(kn_sender *s, uint64_t then_ns);
 void kn_sender_give_up_lanes(kn_sender *s, const kn_err *why);

@@ -89,18 +89,17 @@ static bool wait_for_map(kn_sender *s, kn_err *err) {
 
 /* Sends what has lingered; returns for how long what is there still may, at most most_ms. */
 static int look_at_linger(kn_sender *s, int most_ms) {
-    uint64_t now = kn_sender_coarse_ns(), since = UINT64_MAX;
+    uint64_t now = kn_sender_coarse_ns();
     uint64_t then = now > s->linger_ns ? now - s->linger_ns : 0;
-    bool closed = s->lanes.filled && s->lanes.first_ns <= then;
+    bool closed = kn_sender_gathered_ns(s) <= then;
     kn_sender_close_lanes(s, then);
+    uint64_t since = kn_sender_gathered_ns(s);
     if (s->filling && s->filling->batch.count) {
         if (closed || s->filling->since_ns <= then) /* its aggregates have waited before */
             kn_sender_send_filling(s);
-        else
+        else if (s->filling->since_ns < since)
             since = s->filling->since_ns;
     }
-    if (s->lanes.filled && s->lanes.first_ns < since)
-        since = s->lanes.first_ns;
     if (since == UINT64_MAX)
         return most_ms;
     uint64_t left = since > then ? (since - then) / 1000000u + 1 : 0;
@@ -192,7 +191,7 @@ static bool stream_poll(kn_sink *sink, int timeout_ms, kn_err *err) {
 }
 
 static bool has_records(const kn_sender *s) {
-    return s->in_flight || s->hold.count || s->lanes.filled ||
+    return s->in_flight || s->hold.count || s->lanes.filled || s->seals.count ||
            (s->filling && s->filling->batch.count);
 }
 
@@ -250,6 +249,8 @@ static void stream_destroy(kn_sink *sink) {
     for (uint32_t i = 0; i < s->parcel_count; i++)
         kn_batch_free(&s->parcels[i].batch);
     kn_lanes_free(&s->lanes);
+    for (int i = 0; i < KN_AGGREGATE_SEALS; i++)
+        kn_buf_free(&s->seals.list[i].blob);
     kn_md5_free(&s->md5);
     kn_deaggregator_free(&s->deaggregator);
     kn_deaggregator_free(&s->rerouting);
@@ -289,6 +290,8 @@ static bool open_aggregation(kn_sender *s, const kn_sink_stream_config *config,
     uint32_t most = limits->record_bytes - (uint32_t)strlen(KN_AGGREGATE_KEY);
     uint32_t bytes = config->aggregate_bytes ? config->aggregate_bytes : KN_AGGREGATE_BYTES;
     s->lanes.max_bytes = bytes < most ? bytes : most;
+    for (int i = 0; i < KN_AGGREGATE_SEALS; i++)
+        kn_buf_init(&s->seals.list[i].blob, KN_AGGREGATE_ROOM);
     if (config->service == KN_STREAM_FIREHOSE)
         return kn_fail(err, KN_EINVAL,
                        "records for Firehose cannot be aggregated: a delivery stream that is "

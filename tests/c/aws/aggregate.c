@@ -197,12 +197,53 @@ static void limits(void) {
     kn_aggregate_free(&a);
 }
 
+/* Of different lengths: aggregates of 2 to 2 + count - 1 records. */
+static void sealed_together(void) {
+    kn_aggregate a[KN_AGGREGATE_SEALS];
+    kn_buf *blobs[KN_AGGREGATE_SEALS], expected;
+    kn_md5 md5;
+    kn_user_record out;
+    static char text[2000];
+    size_t filled = 0, same_blobs = 0;
+    bool ok = true;
+    memset(text, 't', sizeof text);
+    kn_buf_init(&expected, 1 << 20);
+    if (!kn_md5_init(&md5, &err))
+        return;
+    for (; filled < KN_AGGREGATE_SEALS && kn_aggregate_init(&a[filled], 50000, &err); filled++) {
+        kn_user_record x = {{text, 1000 + 77 * filled}, KN_SLICE("k"), {NULL, 0}};
+        for (size_t k = 0; k < 2 + filled; k++)
+            ok = ok && kn_aggregate_add(&a[filled], &x, &err) == KN_AGGREGATE_ADDED;
+        blobs[filled] = &a[filled].blob;
+    }
+    for (size_t count = 1; count <= filled; count++) {
+        for (size_t i = 0; i < count; i++)
+            ok = ok && kn_aggregate_finish_unsealed(&a[i], &out, &err);
+        ok = ok && kn_aggregate_seal(&md5, blobs, count, &err);
+        for (size_t i = 0; i < count; i++) {
+            kn_buf_clear(&expected);
+            kn_buf_slice(&expected, kn_buf_view(blobs[i]));
+            same_blobs += kn_aggregate_finish(&a[i], &out, &err) &&
+                          kn_slice_eq(out.data, kn_buf_view(&expected)) &&
+                          out.data.n == kn_aggregate_size(&a[i]);
+        }
+    }
+    tap_ok(ok, "aggregates of different lengths");
+    tap_is_int((long long)same_blobs, KN_AGGREGATE_SEALS * (KN_AGGREGATE_SEALS + 1) / 2,
+               "sealed together, each is as sealed alone");
+    for (size_t i = 0; i < filled; i++)
+        kn_aggregate_free(&a[i]);
+    kn_md5_free(&md5);
+    kn_buf_free(&expected);
+}
+
 int main(void) {
     if (!kn_deaggregator_init(&d, &err))
         return 1;
     vectors();
     random_ones();
     limits();
+    sealed_together();
     kn_deaggregator_free(&d);
     return tap_done();
 }
