@@ -52,7 +52,9 @@ end
 ---   clock_step, target, started, updated, claimed, reserved, finished, destinations; or nil and an error
 function state.read(path)
   local file, err = io.open(path, "r")
-  if not file then return nil, sys.error("io", "cannot read the state of a run: " .. err) end
+  if not file then
+    return nil, sys.error("io", ("cannot read the state of a run: %s (a part's is found by its --part)"):format(err))
+  end
   local text = file:read "a"
   file:close()
   local value = json.read(text)

@@ -56,7 +56,7 @@ local function tell_sink(result, sink, sent, title)
   end
   if lost > 0 then
     log("error", "%s%s of %s messages were not delivered%s", prefix, show.count(lost), show.count(sent.generated),
-      sent.first_error and ": " .. tostring(sent.first_error) or ".")
+      sent.first_error and ": " .. tostring(sent.first_error) or ": the run ended before.")
     if sent.uncertain > 0 then
       log("warning", "%s%s of them were on their way without an answer: they may have arrived.", prefix,
         show.count(sent.uncertain))
