@@ -90,7 +90,7 @@ static bool is_break(const kn_cbor_item *item) {
 
 /* What is open: how many items are missing, or UINT64_MAX: until a break. */
 bool kn_cbor_skip(kn_slice *in) {
-    uint64_t missing[KN_CBOR_DEPTH] = {1};
+    uint64_t missing[KN_CBOR_DEPTH + 1] = {1}; /* the first is around the item itself */
     size_t depth = 1;
     while (depth) {
         uint64_t *left = &missing[depth - 1];
@@ -111,7 +111,7 @@ bool kn_cbor_skip(kn_slice *in) {
         bool nested = item.major == KN_CBOR_ARRAY || item.major == KN_CBOR_MAP;
         if (!nested && !item.indefinite && item.major != KN_CBOR_TAG)
             continue;
-        if (depth == KN_CBOR_DEPTH || (nested && !item.indefinite && item.value > in->n))
+        if (depth > KN_CBOR_DEPTH || (nested && !item.indefinite && item.value > in->n))
             return false;
         missing[depth++] = item.indefinite             ? UINT64_MAX
                            : item.major == KN_CBOR_TAG ? 1

@@ -108,6 +108,21 @@ static void reading(void) {
     kn_buf_free(&b);
 }
 
+/* The deepest item that is read is skipped as well: a number, and an array with nothing in it. */
+static void skipping_deep(void) {
+    for (int empty = 0; empty < 2; empty++) {
+        char deep[KN_CBOR_DEPTH + 1];
+        memset(deep, '\x81', sizeof deep);
+        deep[KN_CBOR_DEPTH - 1] = empty ? '\x80' : 0;
+        kn_slice rest = {deep, KN_CBOR_DEPTH};
+        tap_ok(kn_cbor_skip(&rest) && rest.n == 0, "%d levels are skipped", KN_CBOR_DEPTH);
+        deep[KN_CBOR_DEPTH - 1] = '\x81';
+        deep[KN_CBOR_DEPTH] = '\x80';
+        rest = (kn_slice){deep, KN_CBOR_DEPTH + 1};
+        tap_ok(!kn_cbor_skip(&rest), "one more is not");
+    }
+}
+
 static void skipping(void) {
     static const char *const items[] = {"00",       "1903e8", "f93c00",          "c11a514b67b0",
                                         "44010203", "6161",   "8301820203",      "9f018202039f04",
@@ -200,6 +215,7 @@ static void writing(void) {
 int main(void) {
     reading();
     skipping();
+    skipping_deep();
     writing();
     return tap_done();
 }
