@@ -1,6 +1,7 @@
 --- List prices that `kinessis preview` reckons with, in US dollars: us-east-1, without discounts, free tiers
---- and taxes. They change: `kinessis preview --print-prices > prices.lua`, edit, `--prices prices.lua`. A file
---- may hold only the figures that differ.
+--- and taxes; noted by hand, and held against no bill. They change:
+--- `kinessis preview --print-prices > prices.lua`, edit, `--prices prices.lua`. A file may hold only the
+--- figures that differ.
 --- https://aws.amazon.com/kinesis/data-streams/pricing/ https://aws.amazon.com/firehose/pricing/
 --- https://aws.amazon.com/s3/pricing/
 return {

@@ -32,6 +32,12 @@
 
 enum { TEXTS_MAX = 1 << 30, RECORD_MAX = 256 << 20, LIMIT = 200000 };
 
+/* The buffers are of row:text(), kept here across what may raise. */
+typedef struct l_row_box {
+    kn_row *row;
+    kn_buf text, key;
+} l_row_box;
+
 /* User values: 1 the row, 2 the choice. */
 typedef struct l_digest {
     kn_expected expected;
@@ -105,42 +111,46 @@ static int l_row(lua_State *L) {
         lua_pushvalue(L, 3);
         fields[n] = take_field(L);
     }
-    kn_row **row = lua_newuserdatauv(L, sizeof *row, 0);
+    l_row_box *box = lua_newuserdatauv(L, sizeof *box, 0);
     kn_err err;
-    *row = NULL;
+    *box = (l_row_box){.row = NULL};
+    kn_buf_init(&box->text, RECORD_MAX);
+    kn_buf_init(&box->key, RECORD_MAX);
     luaL_setmetatable(L, ROW_TYPE);
-    bool ok =
-        kn_row_new(fields, (size_t)n, lua_toboolean(L, 2), keyed ? &fields[n] : NULL, row, &err);
+    bool ok = kn_row_new(fields, (size_t)n, lua_toboolean(L, 2), keyed ? &fields[n] : NULL,
+                         &box->row, &err);
     return ok ? 1 : kn_host_error(L, &err);
 }
 
 static int row_close(lua_State *L) {
-    kn_row **row = luaL_checkudata(L, 1, ROW_TYPE);
-    kn_row_destroy(*row);
-    *row = NULL;
+    l_row_box *box = luaL_checkudata(L, 1, ROW_TYPE);
+    kn_row_destroy(box->row);
+    box->row = NULL;
+    kn_buf_free(&box->text);
+    kn_buf_free(&box->key);
     return 0;
 }
 
+static l_row_box *check_row(lua_State *L, int index) {
+    l_row_box *box = luaL_checkudata(L, index, ROW_TYPE);
+    luaL_argcheck(L, box->row, index, "the row is closed");
+    return box;
+}
+
 static int l_row_text(lua_State *L) {
-    kn_row **row = luaL_checkudata(L, 1, ROW_TYPE);
+    l_row_box *box = check_row(L, 1);
     kn_slice record;
     record.p = luaL_checklstring(L, 2, &record.n);
-    kn_buf text, key;
     bool is_json;
     kn_err err;
-    kn_buf_init(&text, RECORD_MAX);
-    kn_buf_init(&key, RECORD_MAX);
-    bool ok = kn_row_text(*row, record, &text, &key, &is_json, &err);
-    /* What is raised for want of memory here loses two buffers, and the process with them. */
-    if (ok)
-        lua_pushlstring(L, text.len ? text.p : "", text.len);
-    if (ok && kn_row_has_key(*row))
-        lua_pushlstring(L, key.len ? key.p : "", key.len);
-    else if (ok)
+    if (!kn_row_text(box->row, record, &box->text, &box->key, &is_json, &err))
+        return kn_host_error(L, &err);
+    lua_pushlstring(L, box->text.len ? box->text.p : "", box->text.len);
+    if (kn_row_has_key(box->row))
+        lua_pushlstring(L, box->key.len ? box->key.p : "", box->key.len);
+    else
         lua_pushnil(L);
-    kn_buf_free(&text);
-    kn_buf_free(&key);
-    return ok ? 2 : kn_host_error(L, &err);
+    return 2;
 }
 
 /* ---- digests ---- */
@@ -161,7 +171,7 @@ static int digest_close(lua_State *L) {
 }
 
 static int l_digest_new(lua_State *L) {
-    kn_row **row = luaL_checkudata(L, 1, ROW_TYPE);
+    kn_row *row = check_row(L, 1)->row;
     lua_settop(L, 2);
     if (lua_isnil(L, 2)) {
         lua_newtable(L);
@@ -183,7 +193,7 @@ static int l_digest_new(lua_State *L) {
     kn_buf_init(&d->text, RECORD_MAX);
     kn_buf_init(&d->key, RECORD_MAX);
     kn_buf_init(&d->texts, TEXTS_MAX);
-    d->expected.row = *row;
+    d->expected.row = row;
     d->expected.choice = choice;
     d->expected.limit = (size_t)limit;
     kn_err err;
