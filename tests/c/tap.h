@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static int tap_count, tap_failures;
 
@@ -67,6 +68,18 @@ __attribute__((format(printf, 5, 6), unused)) static bool tap_check_str(const ch
         putchar('\n');                                                                             \
         exit(0);                                                                                   \
     } while (0)
+
+/* The seed of a randomised test, printed: KINESSIS_TEST_SEED, else another one each time. */
+__attribute__((unused)) static unsigned long long tap_seed(void) {
+    const char *given = getenv("KINESSIS_TEST_SEED");
+    struct timespec now;
+    timespec_get(&now, TIME_UTC);
+    unsigned long long seed =
+        given ? strtoull(given, NULL, 10)
+              : (unsigned long long)now.tv_sec * 1000000 + (unsigned long long)now.tv_nsec / 1000;
+    printf("# KINESSIS_TEST_SEED=%llu\n", seed);
+    return seed;
+}
 
 __attribute__((unused)) static int tap_done(void) {
     printf("1..%d\n", tap_count);

@@ -5,7 +5,6 @@
 #include "tap.h"
 
 #include <math.h>
-#include <time.h>
 
 enum { MANY = 100000 };
 
@@ -147,8 +146,7 @@ static void test_within(void) {
 }
 
 int main(void) {
-    uint64_t seed = (uint64_t)time(NULL);
-    printf("# seed %llu\n", (unsigned long long)seed);
+    uint64_t seed = tap_seed();
     test_quantiles(seed);
     test_spread(seed);
     test_edges();

@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { BLOCKS = 8, N = BLOCKS * KN_SESSION_BLOCK };
 
@@ -133,8 +132,7 @@ static void test_refused(void) {
 }
 
 int main(void) {
-    uint64_t seed = (uint64_t)time(NULL);
-    printf("# seed %llu\n", (unsigned long long)seed);
+    uint64_t seed = tap_seed();
     key = kn_rng_seed_key(seed);
     test_order();
     test_seek();

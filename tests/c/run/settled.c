@@ -96,9 +96,7 @@ static void pending(void) {
 }
 
 int main(void) {
-    const char *given = getenv("KINESSIS_TEST_SEED");
-    seed = given ? (unsigned)strtoul(given, NULL, 10) : 20220202;
-    printf("# KINESSIS_TEST_SEED=%u\n", seed);
+    seed = (unsigned)tap_seed();
     ranges();
     pending();
     return tap_done();

@@ -64,10 +64,9 @@ static bool written_and_read(const kn_shard_list *list) {
 }
 
 static void random_changes(void) {
-    uint64_t seed = (uint64_t)kn_time_now_ms();
+    uint64_t seed = tap_seed();
     kn_rng rng = kn_rng_at(kn_rng_seed_key(seed), 1);
     unsigned wrong = 0, uneven = 0, lost = 0;
-    printf("# seed %llu\n", (unsigned long long)seed);
     for (int round = 0; round < 40; round++) {
         json_t *doc = json_integer((json_int_t)(1 + kn_rng_next(&rng) % 9));
         kn_shard_list list;

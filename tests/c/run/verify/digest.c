@@ -149,9 +149,7 @@ static void test_limit(void) {
 }
 
 int main(void) {
-    const char *given = getenv("KINESSIS_TEST_SEED");
-    seed = given ? strtoull(given, NULL, 10) : kn_time_monotonic_ns();
-    printf("# seed %llu\n", (unsigned long long)seed);
+    seed = tap_seed();
     test_sums();
     test_figures();
     test_limit();
