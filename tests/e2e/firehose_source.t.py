@@ -168,8 +168,8 @@ def killed(pond, world, dice):
     tap.equal(sorted(lines(world, "killed")), expected(numbers), "after kill -9 every record is delivered once")
 
 
-seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))
-print(f"# SEED={seed}")
+seed = int(os.environ.get("KINESSIS_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
+print(f"# KINESSIS_TEST_SEED={seed}")
 dice = random.Random(seed)
 with lake.Lake() as pond:
     world = World(pond)

@@ -17,7 +17,7 @@ except ImportError:
 import lake
 
 SHARDS = 3
-SEED = int(os.environ.get("SEED") or time.time_ns() % 1000000)
+SEED = int(os.environ.get("KINESSIS_TEST_SEED") or time.time_ns() % 1000000)
 
 
 def everything(kinesis, stream):
@@ -53,7 +53,7 @@ def put_until_it_dies(pond, stream, seed, acknowledged):
             acknowledged[result["ShardId"], result["SequenceNumber"]] = sent["PartitionKey"], sent["Data"]
 
 
-print(f"# SEED={SEED}")
+print(f"# KINESSIS_TEST_SEED={SEED}")
 with lake.Lake() as pond:
     client = pond.client("kinesis")
     client.create_stream(StreamName="kept", ShardCount=SHARDS, Tags={"a": "b"})

@@ -19,7 +19,7 @@ import lake
 
 ACCOUNT = "000000000000"
 TOP = 2**128 - 1
-SEED = int(os.environ.get("SEED") or time.time_ns() % 1000000)
+SEED = int(os.environ.get("KINESSIS_TEST_SEED") or time.time_ns() % 1000000)
 
 
 def shard_id(number):
@@ -278,7 +278,7 @@ def under_load(pond):
         sent.update({key: len(numbers) for key, numbers in found.items()})
 
 
-print(f"# SEED={SEED}")
+print(f"# KINESSIS_TEST_SEED={SEED}")
 with lake.Lake() as pond:
     client = pond.client("kinesis")
     between = split(client)

@@ -22,8 +22,8 @@ except ImportError:
 import lake
 from aggregate import aggregate
 
-seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))
-print(f"# SEED={seed}")
+seed = int(os.environ.get("KINESSIS_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
+print(f"# KINESSIS_TEST_SEED={seed}")
 dice = random.Random(seed)
 
 

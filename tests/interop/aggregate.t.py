@@ -18,8 +18,8 @@ try:
 except ImportError as error:
     tap.skip_all(f"aws_kinesis_agg is not installed: {error}")
 
-seed = int(os.environ.get("SEED", random.randrange(1 << 32)))
-print(f"# SEED={seed}")
+seed = int(os.environ.get("KINESSIS_TEST_SEED", random.randrange(1 << 32)))
+print(f"# KINESSIS_TEST_SEED={seed}")
 random.seed(seed)
 
 

@@ -5,8 +5,7 @@ local kinessis = require "kinessis"
 local locale = require "kinessis.locale"
 local fake = kinessis.fake
 
-local seed = os.time()
-print("# seed " .. seed)
+local seed = tap.seed()
 
 local function records(fields, n, options)
   local result = {}

@@ -6,8 +6,7 @@ local document = require "kinessis.fake.document"
 local fake = require "kinessis.fake"
 local types = require "kinessis.types"
 
-local seed = tonumber(os.getenv("KINESSIS_TEST_SEED")) or os.time()
-print("# seed " .. seed)
+local seed = tap.seed()
 local clock = { seed = seed, start = 1643814000, step = 0.25 }
 
 local function problem_of(entry)

@@ -4,8 +4,7 @@ local cjson = require "cjson"
 local kinessis = require "kinessis"
 local fake = kinessis.fake
 
-local seed = tonumber(os.getenv("KINESSIS_TEST_SEED")) or os.time()
-print("# seed " .. seed)
+local seed = tap.seed()
 
 local function records(fields, n, options)
   options = options or {}

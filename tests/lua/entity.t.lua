@@ -5,8 +5,7 @@ local kinessis = require "kinessis"
 local disorder = require "kinessis.disorder"
 local fake, schema = kinessis.fake, kinessis.schema
 
-local seed = os.time() % 100000
-print("# seed " .. seed)
+local seed = tap.seed()
 local clock = { seed = seed, start = 1643814000, step = 0.25 }
 
 local function sample(of, n, extra)

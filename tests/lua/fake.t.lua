@@ -4,8 +4,7 @@ local cjson = require "cjson"
 local kinessis = require "kinessis"
 local fake = kinessis.fake
 
-local seed = os.time()
-print("# seed " .. seed)
+local seed = tap.seed()
 
 -- n values of one provider, decoded; and the raw records.
 local function values(value, n, options)

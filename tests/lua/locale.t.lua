@@ -4,8 +4,7 @@ local cjson = require "cjson"
 local kinessis = require "kinessis"
 local fake = kinessis.fake
 
-local seed = os.time()
-print("# seed " .. seed)
+local seed = tap.seed()
 
 local function line() return debug.getinfo(2, "l").currentline end
 

@@ -4,8 +4,7 @@ local cjson = require "cjson"
 local kinessis = require "kinessis"
 local fake, schema = kinessis.fake, kinessis.schema
 
-local seed = os.time() % 100000
-print("# seed " .. seed)
+local seed = tap.seed()
 local clock = { seed = seed, start = 1643814000, step = 1 }
 
 local function sample(of, n, extra)

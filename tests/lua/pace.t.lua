@@ -254,8 +254,7 @@ near(due_at(shaken, 400) / 400, 1000, 40, "and has the mean")
 
 -- ---- Poisson: in simulated time, with a seed; the bounds are 4.5 standard deviations ----
 
-local seed = os.time()
-print("# seed " .. seed)
+local seed = tap.seed()
 
 --- The moments of the records of the pace in so many seconds.
 local function arrivals(p, seconds)

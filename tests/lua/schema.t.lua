@@ -297,8 +297,7 @@ end
 
 -- ---- random schemas: none crashes, each record is JSON, each sample repeats ----
 
-local seed = tonumber(os.getenv("KINESSIS_TEST_SEED")) or os.time()
-print("# seed " .. seed)
+local seed = tap.seed()
 math.randomseed(seed)
 
 local makers

@@ -8,8 +8,7 @@ local profile = require "kinessis.schema.profile"
 local readers = require "kinessis.schema.readers"
 local fake = kinessis.fake
 
-local seed = os.time()
-print("# seed " .. seed)
+local seed = tap.seed()
 local base = os.tmpname()
 
 -- Calls use(path) with a file that holds the text.

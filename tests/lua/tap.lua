@@ -39,6 +39,13 @@ function tap.skip_all(reason)
   os.exit(0)
 end
 
+--- The seed of a randomised test, printed: KINESSIS_TEST_SEED, else the time.
+function tap.seed()
+  local seed = math.tointeger(os.getenv "KINESSIS_TEST_SEED") or os.time()
+  print("# KINESSIS_TEST_SEED=" .. seed)
+  return seed
+end
+
 function tap.done()
   print("1.." .. tap.count)
   os.exit(tap.failures == 0 and 0 or 1, true)
