@@ -60,6 +60,7 @@ end
 --- How many records a second the pace asks for in its first hour (or until the amount is made).
 --- @return { mean =, peak = of any second, seconds = how long that lasts }; nil when it has no limit
 function preview.rates(pace, amount, context)
+  if amount == 0 then return { mean = 0, peak = 0, seconds = 0 } end
   local due = pace.start(context)
   if not due then return nil end
   local before, peak = 0, 0
@@ -151,7 +152,8 @@ function preview.bill(sample, rate, has, prices)
     local gb = records * rounded_up(sample.bytes, p.record_bytes) / GB
     lines[#lines + 1] = per_hour("Firehose: ingested, in steps of 5 KB", gb, "GB", p.gb)
     if has.conversion then lines[#lines + 1] = per_hour("Firehose: converted to Parquet", gb, "GB", p.conversion_gb) end
-    local objects = math.max(records * sample.bytes / (has.buffer_size << 20), 3600 / math.max(has.buffer_interval, 1))
+    local objects = records == 0 and 0
+      or math.max(records * sample.bytes / (has.buffer_size << 20), 3600 / math.max(has.buffer_interval, 1))
     lines[#lines + 1] = per_hour("S3: objects", objects / 1000, "thousand", prices.s3.thousand_puts)
   end
   return lines

@@ -21,7 +21,7 @@ end
 
 local function show_percent(share) return ("%.1f %%"):format(100 * share) end
 
--- Everything that is told, as data.
+-- Everything that is told, as data. asked.peak is 0: nothing would be sent.
 local function reckon(scenario, to, values, prices)
   local limits = to.service == "kinesis" and preview.shard_limits or preview.delivery_limits
   local sample, err = preview.sample(scenario, to, values)
@@ -95,11 +95,18 @@ local function show_bill(told, prices)
   if told.on_demand then print_line("The stream on demand instead of by shards: $%.4f an hour.", told.on_demand) end
 end
 
+local function show_nothing(told, prices)
+  print_line("Nothing would be sent: %s.", told.asked.seconds == 0 and "the amount is 0"
+    or "the pace asks for no record in its first hour")
+  show_bill(told, prices)
+end
+
 local function show(told, values, prices)
   local sample, to = told.sample, told.to
   print_line("%s %s%s: %s records sampled, %s each on average with their key, %s at most.", to.label, to.name,
     to.service == "kinesis" and (", %d shard%s"):format(values.shards, values.shards == 1 and "" or "s") or "",
     count(sample.records), show_bytes(sample.bytes), show_bytes(sample.largest))
+  if told.asked.peak == 0 then return show_nothing(told, prices) end
   if told.paced then
     print_line("Asked for: %s records/s on average, %s at the peak (%s/s).", show_rate(told.asked.mean),
       show_rate(told.asked.peak), show_bytes(told.asked.peak * sample.bytes))
@@ -145,7 +152,7 @@ throttle, how many requests there are, and what an hour costs. Nothing is sent, 
     { "--shards", "N", "the stream's shards, of equal size (default: the stack's)", parse = options.integer(1, 10000) },
     { "--rate", "R", "instead of the scenario's pace: records per second, 5MB/s, or 80% of what the stream takes",
       parse = runner.rate },
-    { "--amount", "N", "how many records (default: the scenario's)", short = "-n", parse = options.integer(1) },
+    { "--amount", "N", "how many records (default: the scenario's)", short = "-n", parse = options.count },
     { "--sample", "N", "how many records are made", parse = options.integer(1, 10000000), default = 20000 },
     { "--prices", "FILE", "prices of your own (see --print-prices)", parse = options.text },
     { "--print-prices", nil, "the table of prices, to be edited" },
