@@ -17,6 +17,10 @@
 --- A pace says when records are *due*, whatever the destination does. It is a table with start(context), which
 --- returns a fresh curve (kinessis.pace.curve), or nil when all are due at once. context, which only some need:
 --- { seed =, record_bytes = function() -> bytes, capacity = function() -> records/s }.
+---
+--- A multiple of a pace, and the part of it that one of several machines keeps, are made where its rates are: twice
+--- a Poisson process is one of twice the rate, not pairs of records. So the context also has the factor (scale) that
+--- is on its way there; what is made of no other pace is a shape and applies it.
 local blame = require "kinessis.blame"
 local check = require "kinessis.check"
 local curve = require "kinessis.pace.curve"
@@ -29,6 +33,22 @@ Pace.__index = Pace
 
 local function new(name, start)
   return setmetatable({ name = name, start = start }, Pace)
+end
+
+-- The context of a pace within another one: its rates are `scale` times as high.
+local function within(context, scale, part)
+  local root = context and context.root or context or {}
+  return setmetatable({ root = root, scale = scale, part = part or context and context.part }, { __index = root })
+end
+
+local function scale_of(context) return context and context.scale or 1 end
+
+-- A pace that is made of no other.
+local function shape(name, start)
+  return new(name, function(context)
+    local due, scale = start(context), scale_of(context)
+    return scale == 1 and due or curve.scaled(due, scale)
+  end)
 end
 
 function pace.is(value)
@@ -62,7 +82,7 @@ end
 --- @param rate records per second above 0, or as kinessis.pace.unit has it
 function pace.rate(rate)
   local read = rate_of("pace.rate", rate)
-  return new(unit.show(read), function(context) return curve.constant(unit.resolve(read, context)) end)
+  return shape(unit.show(read), function(context) return curve.constant(unit.resolve(read, context)) end)
 end
 
 --- A function of the seconds since the start that returns records per second: 0 pauses, math.huge
@@ -81,7 +101,7 @@ function pace.of_function(rate_at)
     end
     return rate
   end
-  return new("function at " .. where, function() return curve.of_function(checked) end)
+  return shape("function at " .. where, function() return curve.of_function(checked) end)
 end
 
 --- What a scenario may give: a pace, a rate (a number or a text such as "80%") or a function; nil is unlimited.
@@ -141,7 +161,7 @@ function pace.ramp(given)
   check("pace.ramp", given, ramp_rules, 3)
   local from, to = unit.read(given.from or 0), unit.read(given.to)
   local over = unit.duration(given.over)
-  return new(("from %s to %s over %g s"):format(unit.show(from), unit.show(to), over), function(context)
+  return shape(("from %s to %s over %g s"):format(unit.show(from), unit.show(to), over), function(context)
     local low, high = unit.resolve(from, context), unit.resolve(to, context)
     local legs = { { start = function() return curve.linear(low, high, over) end, duration = over } }
     if given.after ~= "end" and high > 0 then legs[2] = even(to, context) end
@@ -171,7 +191,7 @@ function pace.steps(given)
       hold = false
     end
   end
-  return new(#rows .. " steps", function(context)
+  return shape(#rows .. " steps", function(context)
     local legs = {}
     for i, row in ipairs(rows) do legs[i] = even(row[1], context, row[2]) end
     if hold then legs[#legs].duration = nil end
@@ -192,7 +212,7 @@ function pace.burst(given)
   local base, peak = unit.read(given.base or 0), unit.read(given.peak)
   local every, lasts = unit.duration(given.every), unit.duration(given.lasts)
   if lasts >= every then complain("pace.burst.lasts: a burst that lasts until the next is none") end
-  return new(("%s, %s for %g s every %g s"):format(unit.show(base), unit.show(peak), lasts, every), function(context)
+  return shape(("%s, %s for %g s every %g s"):format(unit.show(base), unit.show(peak), lasts, every), function(context)
     return curve.sequence({ even(base, context, every - lasts), even(peak, context, lasts) }, math.huge)
   end)
 end
@@ -211,7 +231,7 @@ function pace.diurnal(given)
   check("pace.diurnal", given, diurnal_rules, 3)
   local peak, day = unit.read(given.peak), unit.duration(given.day or "24h")
   local top = ((given.peak_hour or 20) - (given.start_hour or 0)) / 24 * day
-  return new(("a day of %g s with up to %s"):format(day, unit.show(peak)), function(context)
+  return shape(("a day of %g s with up to %s"):format(day, unit.show(peak)), function(context)
     local high = unit.resolve(peak, context)
     return curve.wave(high * (given.trough or 0.2), high, top, day)
   end)
@@ -231,8 +251,9 @@ local function unit_at(key, k) return (mix(key + k * 0x9E3779B97F4A7C15) >> 11) 
 local function key_of(seed, context)
   if seed then return mix(seed + 1) end
   if not context then return mix(1) end
-  context.random_paces = (context.random_paces or 0) + 1
-  return mix(mix((context.seed or 0) + 1) + context.random_paces)
+  local root = context.root or context
+  root.random_paces = (root.random_paces or 0) + 1
+  return mix(mix((root.seed or 0) + 1) + root.random_paces)
 end
 
 local seed_rules = { seed = { check.integer(math.mininteger, math.maxinteger) } }
@@ -244,11 +265,13 @@ local function seed_in(what, given)
 end
 
 --- Records at random moments: a Poisson process of that rate, which may be any pace. The run's seed, or
---- { seed = n }, repeats it.
+--- { seed = n }, repeats it. The parts of a run draw moments of their own: together they are such a process again,
+--- whenever each of them begins.
 function pace.poisson(rate, given)
   local mean, seed = part("pace.poisson", rate), seed_in("pace.poisson", given)
   return new("Poisson, " .. mean.name, function(context)
     local key, k = key_of(seed, context), 0
+    if context and context.part then key = mix(key + context.part) end
     return curve.poisson(mean.start(context), function()
       k = k + 1
       return unit_at(key, k)
@@ -288,7 +311,7 @@ function pace.trace(given)
   end
   if given.file and not given.column then complain("pace.trace.column: is missing: the file's column of times") end
   local copy = { file = given.file, column = given.column, times = given.times, speed = given.speed or 1 }
-  return new("the trace " .. (given.file or "of a list"), function()
+  return shape("the trace " .. (given.file or "of a list"), function()
     return curve.moments(require("kinessis.pace.trace").moments(copy))
   end)
 end
@@ -307,11 +330,13 @@ function Pace.__mul(a, b)
   if type(b) == "number" then
     if not (b > 0 and b < math.huge) then complain("pace *: %s is no factor: a number above 0", show(b)) end
     if a.name == "unlimited" then return a end
-    return new(("%g * (%s)"):format(b, a.name), function(context) return curve.scaled(a.start(context), b) end)
+    return new(("%g * (%s)"):format(b, a.name), function(context)
+      return a.start(within(context, b * scale_of(context)))
+    end)
   end
   local first, second = part("pace *", a), part("pace *", b)
   return new(("(%s) * (%s)"):format(first.name, second.name), function(context)
-    return curve.product(first.start(context), second.start(context))
+    return curve.product(first.start(context), second.start(within(context, 1)))
   end)
 end
 
@@ -319,11 +344,11 @@ end
 function Pace:limit(rate)
   local most, inner = rate_of("pace:limit", rate), part("pace:limit", self)
   return new(("%s, at most %s"):format(self.name, unit.show(most)), function(context)
-    return curve.limited(inner.start(context), unit.resolve(most, context))
+    return curve.limited(inner.start(context), unit.resolve(most, context) * scale_of(context))
   end)
 end
 
-local nothing = new("nothing", function() return curve.constant(0) end)
+local nothing = shape("nothing", function() return curve.constant(0) end)
 
 -- A leg of a sequence: { pace, duration }, or a pace that is over some time. 0 is a rest.
 local function leg_of(row, where)
@@ -358,6 +383,15 @@ end
 function Pace:lasting(duration)
   if unit.is_duration(duration) then complain("pace:lasting: %s", unit.is_duration(duration)) end
   return pace.sequence { { part("pace:lasting", self), duration } }
+end
+
+--- What the number-th of several machines keeps of this pace: its rate divided by them, and every so many-th record,
+--- from that number on, of those that come at known moments. All of them, begun together, make the whole.
+function Pace:part(number, of)
+  if of == 1 or self.name == "unlimited" then return self end
+  return new(("part %d/%d of %s"):format(number, of, self.name), function(context)
+    return curve.ahead(self.start(within(context, scale_of(context) / of, number)), (of - number) / of)
+  end)
 end
 
 return pace

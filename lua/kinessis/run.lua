@@ -49,12 +49,17 @@ local function part_end(amount, k, n)
   return amount // n * k + amount % n * k // n
 end
 
---- The index of the first record, how many, and the share of the pace: all three by --from, the amount
---- and --part.
+-- What the run keeps of a pace: all of it, or its part.
+local function share_of_pace(given, values)
+  local chosen = values.part
+  return chosen and given:part(chosen.number, chosen.of) or given
+end
+
+--- The index of the first record, and how many, by --from, the amount and --part.
 --- @return nil and an error when there is no amount to take a part of
-local function share_of(scenario, values, first)
+local function share_of_records(scenario, values, first)
   local amount, chosen = values.amount or scenario.amount, values.part
-  if not chosen then return first, amount, 1 end
+  if not chosen then return first, amount end
   if not amount then
     return nil, sys.error("usage", "--part needs an amount: the scenario has none, give --amount")
   end
@@ -62,7 +67,7 @@ local function share_of(scenario, values, first)
     return nil, sys.error("usage", "--part needs a seed: parts of different seeds are no whole, give --seed")
   end
   local before = part_end(amount, chosen.number - 1, chosen.of)
-  return first + before, part_end(amount, chosen.number, chosen.of) - before, 1 / chosen.of
+  return first + before, part_end(amount, chosen.number, chosen.of) - before
 end
 
 local function pick_seed(scenario, values)
@@ -116,12 +121,12 @@ local function read_rate(path)
 end
 
 --- What signals ask for: told, and done where it is not the run's.
-local function control_of(values, context, share)
+local function control_of(values, context)
   local function reload()
     if not values.rate_file then return nil, "there is no --rate-file to read" end
     local read, wrong = read_rate(values.rate_file)
     if not read then return nil, wrong end
-    local started, due = pcall((read * share).start, context)
+    local started, due = pcall(share_of_pace(read, values).start, context)
     if not started then return nil, tostring(due) end
     log("The pace is %s from now on.", read.name)
     return due
@@ -147,7 +152,7 @@ end
 --- @return the table, and the context of its pace (kinessis.pace); or nil and an error
 function run.prepare(scenario, values, with)
   if with.resume then values.seed = with.resume.seed end
-  local first, amount, share = share_of(scenario, values, with.first or 0)
+  local first, amount = share_of_records(scenario, values, with.first or 0)
   if not first then return nil, amount end
   local plan = scenario:plan(with.format, has_keys(with.sinks))
   local fingerprint = plan:fingerprint()
@@ -162,9 +167,8 @@ function run.prepare(scenario, values, with)
   for _, sink in ipairs(with.sinks) do
     if sink.stem then sink.stem = ("%s%d-"):format(sink.stem, seed) end
   end
-  -- The parts together keep the scenario's pace.
   local context = capacity.of(scenario, seed, with.where)
-  local due = with.pace and (with.pace * share).start(context)
+  local due = with.pace and share_of_pace(with.pace, values).start(context)
   if with.announce then sys.log("info", with.announce) end
   io.stdout:flush() -- what the script printed comes before the records
   return {
@@ -181,7 +185,7 @@ function run.prepare(scenario, values, with)
     disorder = scenario.disorder,
     due = due,
     closed = (values.closed or scenario.model == "closed") and with.pace ~= nil,
-    control = control_of(values, context, share),
+    control = control_of(values, context),
     drain = values.drain,
     state = state_of(with, {
       scenario = scenario.path, fingerprint = fingerprint, seed = seed, first = asked.first, amount = asked.amount,

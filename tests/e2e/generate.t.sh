@@ -59,6 +59,15 @@ generate scripts/quickstart.lua --part 1/2 2>"$folder/log"
 ok "and a seed" grep -q -- "--part needs a seed" "$folder/log"
 ok "run takes parts too" same "$("$KINESSIS" run scripts/quickstart.lua -q --dry-run --seed 1 --part 2/4 \
     --start 2022-02-02)" "$(generate scripts/quickstart.lua --seed 1 --from 2 -n 3 --start 2022-02-02)"
+cat >"$folder/trace.lua" <<'EOF'
+local kinessis = require "kinessis"
+return kinessis.scenario { records = kinessis.schema("t", { { "at", kinessis.fake.now() } }), to = kinessis.null {},
+  pace = kinessis.pace.trace { times = { 0, 0.1, 0.1, 0.2, 0.3 } }, amount = 100, seed = 1, start = "2022-02-02" }
+EOF
+for part in 1/3=2 2/3=2 3/3=1; do
+    ok "part ${part%=*} of a trace of five arrivals" same "$("$KINESSIS" run "$folder/trace.lua" -q --dry-run \
+        --json-summary "$folder/summary" --part "${part%=*}" && jq .generated "$folder/summary")" "${part#*=}"
+done
 ok "a header" same "$(generate scripts/quickstart.lua -n 0 --format csv)" \
     "uuid,event_date,status,name,last_name,email,phone"
 ok "no header" same "$(generate scripts/quickstart.lua -n 0 --format csv --no-header)" ""

@@ -321,6 +321,75 @@ for _, t in ipairs(varying) do early = early + (t < 10 and 1 or 0) end
 near(early, 1000, 4.5 * math.sqrt(1000), "a Poisson process whose rate changes: before")
 near(#varying - early, 10000, 4.5 * math.sqrt(10000), "and after")
 
+-- ---- parts: what each of several machines keeps ----
+
+--- When each record is due in so many seconds, by the curve: also where it is no whole number.
+local function moments(p, seconds)
+  local own = { seed = 3, record_bytes = context.record_bytes, capacity = context.capacity }
+  local points, times, n = draw(function() return p.start(own) end, seconds), {}, 0
+  for i, b in ipairs(points) do
+    local a = points[i - 1] or { 0, 0 }
+    while b[2] + 1e-6 >= n + 1 do
+      n = n + 1
+      times[n] = b[2] > a[2] and a[1] + (b[1] - a[1]) * math.max(0, math.min(1, (n - a[2]) / (b[2] - a[2]))) or b[1]
+    end
+  end
+  return times
+end
+
+local function parts_of(p, of, seconds)
+  local all, each = {}, {}
+  for k = 1, of do
+    each[k] = moments(p:part(k, of), seconds)
+    table.move(each[k], 1, #each[k], #all + 1, all)
+  end
+  table.sort(all)
+  return all, each
+end
+
+local trace = pace.trace { times = { 0, 0.2, 0.2, 0.9, 1, 1.4, 3, 3.5, 4, 4.1 } }
+for what, p in pairs {
+  ["a rate"] = pace.rate(50),
+  ["a share of the stream"] = pace.rate "1%",
+  ["bytes"] = pace.rate "10 kB/s",
+  ["a function"] = pace.of(function(t) return 20 + 10 * math.sin(t) end),
+  ["a ramp"] = pace.ramp { to = 50, over = 4 },
+  ["steps"] = pace.steps { { 10, 1 }, { 50, 2 }, { 5 } },
+  ["bursts"] = pace.burst { base = 5, peak = 100, every = 1, lasts = 0.2 },
+  ["a day"] = pace.diurnal { peak = 60, day = "4s" },
+  ["a trace"] = trace,
+  ["a sum"] = pace.rate(10) + trace,
+  ["a multiple"] = trace * 2,
+  ["a product"] = pace.rate(50) * function(t) return t < 2 and 1 or 0.5 end,
+  ["a limit"] = pace.rate(300):limit(40),
+  ["a jitter"] = pace.rate(50):jitter(0.5, "500ms"),
+  ["a sequence"] = pace.sequence { { 20, 1 }, { 0, 1 }, { trace, 5 } },
+} do
+  local whole, parts, worst = moments(p, 6), parts_of(p, 3, 6), 0
+  for i, t in ipairs(parts) do worst = math.max(worst, math.abs(t - (whole[i] or math.huge))) end
+  tap.is(#parts, #whole, "three parts of " .. what .. ": as many records")
+  near(worst, 0, 2e-3, "at the same moments")
+end
+tap.is(pace.unlimited():part(2, 3).start(), nil, "a part of no limit has none")
+tap.is(pace.rate(5):part(1, 1).start()(2), 10.0, "one part of one is the whole")
+
+local _, two_of_two = parts_of(trace, 2, 6)
+local texts = {}
+for i, t in ipairs(two_of_two[2]) do texts[i] = ("%.1f"):format(t) end
+tap.is(table.concat(texts, " "), "0.2 0.9 1.4 3.5 4.1", "the second of two keeps every second arrival of a trace")
+near(select(2, draw(trace:part(1, 2).start, 9)), 4.1, 1e-6, "and is over when the trace is")
+
+local function is_poisson(times, rate, seconds, what)
+  near(#times, rate * seconds, 4.5 * math.sqrt(rate * seconds), what .. ": the mean")
+  local index, bound = dispersion(times, seconds, 1)
+  near(index, 1, bound, "its dispersion")
+end
+local together, each = parts_of(pace.poisson(40, { seed = seed }), 4, 500)
+is_poisson(together, 40, 500, "four parts of a Poisson process")
+is_poisson(each[3], 10, 500, "one of them")
+tap.ok(each[1][1] ~= each[2][1], "each has moments of its own")
+is_poisson(moments(pace.poisson(20, { seed = seed }) * 2, 500), 40, 500, "twice a Poisson process")
+
 -- ---- what is refused, with the user's line ----
 
 for what, wrong in pairs {

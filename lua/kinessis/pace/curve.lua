@@ -110,6 +110,14 @@ function curve.scaled(due, factor)
   end
 end
 
+--- Less than a record more: the first is due that much sooner, and so are all.
+function curve.ahead(due, records)
+  return function(seconds)
+    local sum, bend, over, slope = due(seconds)
+    return sum + records, bend, over, slope
+  end
+end
+
 --- The curve with its rate multiplied by that of another, step by step.
 function curve.product(a, b)
   local at, due, last_a, last_b = 0.0, 0.0, a(0), b(0)
