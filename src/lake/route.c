@@ -193,7 +193,7 @@ static bool parse_body(const kn_http_request *request, json_t **input, kn_err *e
         return kn_fail_aws(err, 400, "SerializationException",
                            "the request has no body; it must be a JSON object");
     json_error_t why;
-    *input = json_loadb(request->body.p, request->body.n, 0, &why);
+    *input = json_loadb(request->body.p, request->body.n, JSON_ALLOW_NUL, &why); /* kn_validate */
     if (!*input)
         return kn_fail_aws(err, 400, "SerializationException",
                            "the body is not JSON: %s (line %d, column %d)", why.text, why.line,

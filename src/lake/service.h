@@ -24,8 +24,9 @@ typedef struct kn_member {
     const char *name; /* "StreamName" */
     kn_member_type type;
     bool required;
-    int64_t min, max; /* length (strings, blobs after base64, lists) or value; both 0: unchecked;
-                         a max below min: no upper bound */
+    bool any_character; /* of a string: NUL, too; others are taken as C strings */
+    int64_t min, max;   /* length (strings, blobs after base64, lists) or value; both 0: unchecked;
+                           a max below min: no upper bound */
     const char
         *characters; /* the pattern as the API model prints it, e.g. "[a-zA-Z0-9_.-]+"; NULL: any */
     const struct kn_member

@@ -198,6 +198,41 @@ static bool check_types(const kn_member *members, json_t *object, kn_err *err) {
     return true;
 }
 
+/* ---- NUL ---- */
+
+static const kn_member *find_member(const kn_member *members, const char *name) {
+    for (const kn_member *m = members; m && m->name; m++)
+        if (strcmp(m->name, name) == 0)
+            return m;
+    return NULL;
+}
+
+/* The name of the member below which a string holds a NUL that it must not; NULL when none does.
+ * Also where the table says nothing: documents are kept as they come. */
+static const char *find_nul(const kn_member *members, const char *name, json_t *value) {
+    const char *found = NULL, *key;
+    json_t *below;
+    size_t i;
+    if (json_is_string(value))
+        return strlen(json_string_value(value)) < json_string_length(value) ? name : NULL;
+    json_array_foreach(value, i, below) {
+        if (!found)
+            found = find_nul(members, name, below);
+    }
+    json_object_foreach(value, key, below) {
+        const kn_member *m = find_member(members, key);
+        if (!found && !(m && m->any_character && json_is_string(below)))
+            found = find_nul(m ? m->members : NULL, key, below);
+    }
+    return found;
+}
+
+static bool check_nul(const kn_member *members, json_t *input, kn_err *err) {
+    const char *name = find_nul(members, "", input);
+    return !name || kn_fail_aws(err, 400, "SerializationException",
+                                "%s must not contain the character \\u0000", name);
+}
+
 /* ---- constraints ---- */
 
 typedef struct checker {
@@ -212,10 +247,11 @@ static void complain(checker *c, const kn_member *m, const json_t *value, const 
 
 static void show_value(kn_buf *out, const json_t *value) {
     if (json_is_string(value)) {
-        size_t n = json_string_length(value);
+        size_t n = strlen(json_string_value(value)); /* a message ends at a NUL */
+        bool whole = n == json_string_length(value) && n < VALUE_SHOWN;
         kn_buf_char(out, '\'');
         kn_buf_append(out, json_string_value(value), n < VALUE_SHOWN ? n : VALUE_SHOWN);
-        kn_buf_cstr(out, n < VALUE_SHOWN ? "'" : "...'");
+        kn_buf_cstr(out, whole ? "'" : "...'");
     } else if (json_is_integer(value)) {
         kn_buf_printf(out, "'%lld'", (long long)json_integer_value(value));
     } else if (json_is_real(value)) {
@@ -333,6 +369,8 @@ static void check_members(checker *c, const kn_member *members, const json_t *ob
 
 bool kn_validate(kn_patterns *patterns, const kn_member *members, const char *code, json_t *input,
                  kn_err *err) {
+    if (!check_nul(members, input, err))
+        return false;
     if (!members)
         return true;
     if (!check_types(members, input, err))

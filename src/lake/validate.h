@@ -13,7 +13,8 @@ void kn_patterns_free(kn_patterns *patterns);
 KN_MUST_CHECK bool kn_patterns_compile(kn_patterns *patterns, const kn_member *members,
                                        kn_err *err);
 
-/* A null member goes, as if it were absent; an integer that came as 10.0 becomes 10. Types first
+/* No string may hold a NUL but those whose members say so (SerializationException). A null member
+ * goes, as if it were absent; an integer that came as 10.0 becomes 10. Types first
  * (SerializationException), then everything else, at most ten complaints in one message (code: the
  * service's own). */
 KN_MUST_CHECK bool kn_validate(kn_patterns *patterns, const kn_member *members, const char *code,

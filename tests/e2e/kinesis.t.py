@@ -121,7 +121,8 @@ def settings(kinesis):
 
 
 def routing(kinesis):
-    keys = [f"key-{i}" for i in range(300)] + ["abcd", "ключ", "鍵", "k" * 256]
+    keys = [f"key-{i}" for i in range(294)] + ["abcd", "ключ", "鍵", "k" * 256]
+    keys += ["\0", "a\0b", "a\0c", "𐍈" * 256, "ä\0" * 128, "\U0010ffff"]  # any Unicode characters, up to 256
     sent = [{"Data": os.urandom(i % 50), "PartitionKey": key} for i, key in enumerate(keys)]
     reply = kinesis.put_records(StreamName="first", Records=sent)
     tap.equal(reply["FailedRecordCount"], 0, "304 records put")
@@ -139,6 +140,8 @@ def routing(kinesis):
         wrong += paged != got
         wrong += any(abs(r["ApproximateArrivalTimestamp"].timestamp() - time.time()) > 60 for r in got)
         wrong += any("EncryptionType" in r for r in got)
+    one = kinesis.put_record(StreamName="first", Data=b"", PartitionKey="\0")
+    tap.equal(one["ShardId"], expected[keys.index("\0")], "a NUL, alone")
     tap.equal(wrong, 0, "every record comes back in its shard, in order, with its number; also by pages of 7")
     ends = {0: 0, width - 1: 0, width: 1, 2 * width - 1: 1, 2 * width: 2, 3 * width: 2, 2**128 - 1: 2}
     for key, number in ends.items():
@@ -260,6 +263,8 @@ def limits(kinesis):
     refused("InvalidArgumentException", "must not exceed 1048576", put, records=[record(1 << 20)])
     refused("ValidationException", "at 'records.2.member.data' failed", put, records=[record(1), record((1 << 20) + 1)])
     refused("ValidationException", "at 'records.1.member.partitionKey' failed", put, records=[record(1, "k" * 257)])
+    for key in ("𐍈" * 257, "\0" * 257):
+        refused("ValidationException", "less than or equal to 256", put, records=[record(1, key)])
     refused("ResourceNotFoundException", "Stream none under", put, records=[record(1)], stream="none")
     tap.equal(put([record((1 << 20) - 9, f"{i:09d}") for i in range(10)])["FailedRecordCount"], 0, "10 MiB at once")
     refused("InvalidArgumentException", "Records size exceeds 10 MB limit", put, records=[record(1 << 19, f"{i}") for i in range(21)])

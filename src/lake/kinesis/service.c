@@ -58,7 +58,13 @@ static const kn_member list_shards_members[] = {
 
 #define RECORD                                                                                     \
     {.name = "Data", .type = KN_BLOB, .required = true, .max = 1048576},                           \
-        {.name = "PartitionKey", .type = KN_STRING, .required = true, .min = 1, .max = 256}, {     \
+        {.name = "PartitionKey",                                                                   \
+         .type = KN_STRING,                                                                        \
+         .required = true,                                                                         \
+         .any_character = true,                                                                    \
+         .min = 1,                                                                                 \
+         .max = 256},                                                                              \
+    {                                                                                              \
         .name = "ExplicitHashKey", .type = KN_STRING, .characters = HASH_KEY                       \
     }
 
