@@ -12,13 +12,6 @@ end
 -- Records per second of the whole run.
 local function rate_of(records, result) return show.rate(records / math.max(result.seconds, 1e-3)) end
 
--- Records that were made for the sink and did not get there. Those that a closed stdout did not take
--- were not wanted.
-local function lost_of(sink, sent)
-  if sink.service == "stdout" then return sent.failed end
-  return sent.generated - sent.delivered
-end
-
 local most_hot = 3
 
 -- The shards that were throttled, the worst first.
@@ -37,7 +30,7 @@ local function tell_hot_shards(heat, prefix)
 end
 
 local function tell_sink(result, sink, sent, title)
-  local lost = lost_of(sink, sent)
+  local lost = sent.failed
   local prefix = title and title .. ": " or ""
   if not title then log("info", "%d messages delivered to %s.", sent.delivered, sink.label) end
   log("info", "%s%s generated, %s delivered, %s retried, %s failed in %.2f s (%s records/s).", prefix,
@@ -118,13 +111,16 @@ end
 --- @param amount how many records were to be made; nil: nobody said
 --- @return whether every destination got every record that was generated
 function summary.tell(result, list, judged, amount)
-  local told, lost = {}, 0
+  local told, uncertain = {}, 0
   for i, sink in ipairs(list) do
-    if not sink.copy then told[#told + 1] = i end
-    lost = lost + lost_of(sink, result.sinks[i])
+    if not sink.copy then
+      told[#told + 1] = i
+      uncertain = uncertain + result.sinks[i].uncertain
+    end
   end
   if result.abandoned then
-    log("warning", "Stopped at once: %s messages were on their way and may or may not have arrived.", show.count(lost))
+    log("warning", "Stopped at once: %s messages were on their way and may or may not have arrived.",
+      show.count(uncertain))
   elseif result.stopped and not result.error then
     log("info", "Stopped before the end.")
   elseif amount and result.asked and result.generated < amount and not result.error then

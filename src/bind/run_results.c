@@ -137,9 +137,21 @@ static void push_dead_letters(lua_State *L, const kn_run_binding *b) {
     }
 }
 
+/* No worker counts any more: what was neither delivered nor given up by then has failed, too; but
+ * what a closed stdout did not take, nobody wanted. */
+static void settle_totals(const kn_run_binding *b, kn_run_status *s) {
+    for (size_t i = 0; i < s->sink_count; i++) {
+        const kn_sink_spec *spec = &b->sinks[i];
+        if (spec->kind != KN_SINK_TEXT || spec->name)
+            s->sinks[i].failed = s->sinks[i].generated - s->sinks[i].delivered;
+    }
+}
+
 void kn_run_push_summary(lua_State *L, const kn_run_binding *b, const kn_run_summary *s,
                          const kn_err *err) {
-    kn_run_push_status(L, b, &s->status);
+    kn_run_status status = s->status;
+    settle_totals(b, &status);
+    kn_run_push_status(L, b, &status);
     set_integer(L, "workers", s->workers);
     set_boolean(L, "stopped", s->stopped);
     set_boolean(L, "abandoned", s->abandoned);
@@ -152,7 +164,7 @@ void kn_run_push_summary(lua_State *L, const kn_run_binding *b, const kn_run_sum
         lua_setfield(L, -2, "dead_letters");
     }
     lua_getfield(L, -1, "sinks");
-    for (size_t i = 0; i < s->status.sink_count; i++) {
+    for (size_t i = 0; i < status.sink_count; i++) {
         if (s->first_error[i].code == KN_OK)
             continue;
         lua_geti(L, -1, (lua_Integer)i + 1);

@@ -83,13 +83,31 @@ settled = {to["service"]: sum(to_ - from_ for from_, to_ in to["settled"]) for t
 tap.equal((settled["kinesis"], settled["s3"], settled["file"]), (len(letters), 0, len(numbers())),
           "dead letters are settled, objects that did not arrive are not")
 
-process = start()
+summary = os.path.join(folder.name, "summary.json")
+letters_before = len(letters)
+process = start("--json-summary", summary)
 process.send_signal(signal.SIGINT)
 time.sleep(0.3)
 tap.equal(process.poll(), None, "otherwise it waits")
 process.send_signal(signal.SIGINT)
 error = process.communicate(timeout=8)[1]
 tap.ok(process.returncode == 1 and "Stopped at once" in error, "a second one stops at once", error)
+with open(summary) as file:
+    told = json.load(file)
+counted = {to["service"]: to for to in told["destinations"]}
+tap.ok(all(to["generated"] == to["delivered"] + to["failed"] for to in counted.values()),
+       "generated is delivered and failed, for each destination", counted)
+match = re.search(r"Stopped at once: ([\d,]+) messages were on their way", error)
+tap.equal(int(match.group(1).replace(",", "")), sum(to["uncertain"] for to in counted.values()),
+          "what was on its way is what may have arrived, and no more")
+for service, name in (("kinesis", "Kinesis s"), ("s3", "S3 bbb"), ("file", "file " + lines)):
+    match = re.search(name + r": ([\d,]+) generated, ([\d,]+) delivered, [\d,]+ retried, ([\d,]+) failed", error)
+    tap.equal([int(count.replace(",", "")) for count in match.groups()],
+              [counted[service][count] for count in ("generated", "delivered", "failed")],
+              f"{name}: people and programs are told the same")
+with open(os.path.join(data, "runs/n.dead.jsonl")) as file:
+    tap.equal((len(file.readlines()) - letters_before, told["dead_letters"]["count"]), (counted["kinesis"]["failed"],) * 2,
+              "so many are dead letters")
 
 folder.cleanup()
 tap.done()
