@@ -199,7 +199,8 @@ end
 
 --- Runs the scenario.
 --- @param with of run.prepare, and quiet_terminal = records are printed on stdout: nothing is drawn where that is a
----   terminal, thresholds = to be shown (kinessis.thresholds), metrics = who asks for them (kinessis.metrics)
+---   terminal, thresholds = to be shown (kinessis.thresholds), metrics = who asks for them (kinessis.metrics),
+---   stay = signals are listened to until the program ends, so that none keeps it from telling the summary
 --- @return the summary of kinessis.core.run, and its seed, first and amount; or nil and an error
 function run.go(scenario, values, with)
   if values.quiet then sys.log_level "error" end
@@ -209,6 +210,7 @@ function run.go(scenario, values, with)
     thresholds = with.thresholds, printed = with.quiet_terminal, quiet = values.quiet })
   local _ <close> = setmetatable({}, { __close = function() if shown then shown.clear() end end })
   local about = { scenario = scenario.path, sinks = with.sinks }
+  config.stay = with.stay
   config.progress = (shown or with.metrics) and function(status)
     if shown then shown.draw(status) end
     if with.metrics then with.metrics.watch(status, about) end

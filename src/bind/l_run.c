@@ -5,7 +5,8 @@
  * that calls script functions is made anew in a state of its own for each worker; other plans are
  * shared. While a run lasts, SIGINT and SIGTERM stop it, a second time abandon it, and a third time
  * end the process as they do elsewhere; a signal that was ignored before stays so. SIGUSR1 and
- * SIGUSR2 change it (run_control.c). */
+ * SIGUSR2 change it (run_control.c). Who tells how the run ended lets go() stay: then none of them
+ * ends the process before that is told. */
 #include "bind/host.h"
 #include "bind/libraries.h"
 #include "bind/plan.h"
@@ -19,6 +20,7 @@
 /* Written by the signal handler; one run at a time listens. */
 static _Atomic int stop_requests;
 static _Atomic bool stop_now;            /* asked for twice */
+static _Atomic int deadly;               /* so many end the process */
 static lua_State *_Atomic interruptible; /* in a callback: a second stop breaks out of it */
 
 static void stop_script(lua_State *L, lua_Debug *frame) {
@@ -37,7 +39,7 @@ static void on_signal(int number) {
     stop_now = requests > 1;
     if (requests > 1 && L)
         interrupt_state(L);
-    if (requests > 2) {
+    if (requests >= deadly) {
         signal(number, SIG_DFL);
         raise(number);
     }
@@ -46,9 +48,10 @@ static void on_signal(int number) {
 static const int stop_signals[KN_STOP_SIGNALS] = {SIGINT, SIGTERM};
 
 void kn_run_listen(struct sigaction before[KN_STOP_SIGNALS]) {
-    struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     stop_requests = 0;
     stop_now = false;
+    deadly = 3;
     for (int i = 0; i < KN_STOP_SIGNALS; i++) {
         sigaction(stop_signals[i], NULL, &before[i]);
         if (before[i].sa_handler != SIG_IGN)
@@ -224,6 +227,7 @@ static bool open_run(lua_State *L, kn_run_binding *b, kn_err *err) {
  *   control(what)         "paused", "resumed", or "reload", which may return another due: after
  *                         SIGUSR1 or SIGUSR2
  *   drain                 seconds that a stopped run may take to deliver what it has
+ *   stay                  true: signals are listened to after the end, too; see told()
  *   state                 { path =, head = } (run/state.h; nil: none); then sinks may have
  *                         settled = { { from, to } ... } and position =, of the run that goes on
  *   dead_letters, target  the file for records that are given up (nil: none), and what it calls the
@@ -241,18 +245,30 @@ static int l_run_go(lua_State *L) {
         return kn_host_error(L, &err);
     if (b->state) /* before the first record is claimed */
         kn_state_look(b->state, b->run);
+    lua_getfield(L, KN_RUN_CONFIG, "stay");
+    bool stay = lua_toboolean(L, -1);
     struct sigaction before[KN_STOP_SIGNALS], control_before[KN_CONTROL_SIGNALS];
     kn_run_listen(before);
     kn_run_listen_control(control_before);
     bool ok = kn_run_go(b->run, &summary, &err);
-    kn_run_unlisten_control(control_before);
-    kn_run_unlisten(before);
+    if (!stay) {
+        kn_run_unlisten_control(control_before);
+        kn_run_unlisten(before);
+    }
     kn_run_push_summary(L, b, &summary, ok ? NULL : &err);
     if (b->state && !kn_state_end(b->state, b->run, ok && !summary.stopped, &err)) {
         kn_host_push_error(L, &err);
         lua_setfield(L, -2, "state_error");
     }
     return 1;
+}
+
+/* told(): the summary of a run that let go() stay is told; what is left to do (a file, a flush) is
+ * not stopped by the first SIGINT or SIGTERM of all, but the next ends the process. */
+static int l_run_told(lua_State *L) {
+    (void)L;
+    deadly = 2;
+    return 0;
 }
 
 /* start{...} -> a run in the background (run_control.c), or nil and an error. It listens to no
@@ -269,7 +285,8 @@ static int l_run_start(lua_State *L) {
 }
 
 int kn_open_run(lua_State *L) {
-    static const luaL_Reg functions[] = {{"go", l_run_go}, {"start", l_run_start}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"go", l_run_go}, {"told", l_run_told}, {"start", l_run_start}, {NULL, NULL}};
     kn_host_new_type(L, KN_RUN_TYPE, kn_run_methods, binding_close);
     luaL_newlib(L, functions);
     lua_createtable(L, KN_LATENCY_BOUNDS, 0);

@@ -13,7 +13,7 @@ static void on_signal(int number) {
 }
 
 void kn_run_listen_control(struct sigaction before[KN_CONTROL_SIGNALS]) {
-    struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     pause_requests = reload_requests = 0;
     for (int i = 0; i < KN_CONTROL_SIGNALS; i++)
         sigaction(signals[i], &action, &before[i]);

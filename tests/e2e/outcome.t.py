@@ -137,5 +137,85 @@ for name, number in (("SIGINT", signal.SIGINT), ("SIGKILL", signal.SIGKILL)):
 tap.equal([name for name in os.listdir(FOLDER) if name.startswith("summary.json.") and not name.endswith(".before")], [],
           "nothing is left beside it")
 
+# ---- interrupted when it is over: nothing of it can be seen, so it is held up where it tells ----
+
+
+def wait_until(happened, what):
+    for _ in range(6000):
+        if happened():
+            return
+        time.sleep(0.01)
+    raise TimeoutError(what)
+
+
+def state_of(process):
+    with open(f"/proc/{process.pid}/stat") as file:
+        return file.read().rpartition(")")[2].split()[0]
+
+
+def is_waiting(process):
+    """Asleep with no worker left: the run is over."""
+    return process.poll() is not None or state_of(process) == "S" and len(os.listdir(f"/proc/{process.pid}/task")) == 1
+
+
+# The summary does not fit stderr: nobody reads it, and it is full.
+path = scenario("ended", 'records = kinessis.schema("n", { { "n", 1 } }), amount = 50,\n'
+                         f'to = kinessis.file {{ path = "{FOLDER}/ended.jsonl" }}, thresholds = {{ "delivered > 50" }}')
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
+    stderr, full = os.pipe()
+    os.set_blocking(full, False)
+    written = 0
+    for size in (4096, 1):
+        try:
+            while True:
+                written += os.write(full, b"x" * size)
+        except BlockingIOError:
+            pass
+    os.set_blocking(full, True)
+    process = subprocess.Popen(["env", "--default-signal", *command(path, "--quiet", "--state", FOLDER + "/ended.json",
+                                                                    "--json-summary", FILE)], stderr=full)
+    os.close(full)
+    ended = FOLDER + "/ended.json"
+    wait_until(lambda: os.path.exists(ended) and json.load(open(ended))["finished"] and is_waiting(process), "its end")
+    for _ in range(2):
+        process.send_signal(number)
+        wait_until(lambda: is_waiting(process), "the handler")
+    with open(stderr, "rb") as file:
+        text = file.read()[written:]
+    tap.ok(process.wait() == 3 and b"Threshold NOT met" in text, f"{number.name} twice after the run: the summary is told",
+           process.returncode, text)
+    tap.equal((summary()["outcome"], summary()["stopped"]), ("threshold", False), "to programs, too")
+    os.remove(ended)
+
+# The document has no reader yet.
+os.remove(FILE)
+os.mkfifo(FILE)
+
+
+def begin():
+    process = subprocess.Popen(["env", "--default-signal", *command(*WAVE, "-n", "5", "--json-summary", FILE)],
+                               stderr=subprocess.PIPE, text=True)
+    with open(FILE) as file:
+        first = json.load(file)
+    tap.equal(first["outcome"], "running", "a pipe is told that it runs")
+    for line in process.stderr:
+        if "The pace was" in line:
+            break
+    wait_until(lambda: is_waiting(process), "its end")
+    process.send_signal(signal.SIGINT)
+    wait_until(lambda: is_waiting(process), "the handler")
+    return process
+
+
+process = begin()
+tap.equal(process.poll(), None, "one Ctrl-C while the document is written")
+if process.poll() is None:
+    tap.equal(summary()["outcome"], "done", "does not prevent it")
+tap.equal((process.stderr.read(), process.wait()), ("", 0), "and is all that it does")
+process = begin()
+process.send_signal(signal.SIGINT)
+process.stderr.read()
+tap.equal(process.wait(), -signal.SIGINT, "a second one ends it at once")
+
 shutil.rmtree(FOLDER)
 tap.done()

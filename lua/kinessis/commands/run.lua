@@ -1,4 +1,5 @@
 --- kinessis run FILE: records to where the scenario sends them, and the truth about what arrived.
+local core = require "kinessis.core.run"
 local metrics = require "kinessis.metrics"
 local options = require "kinessis.options"
 local outcome = require "kinessis.outcome"
@@ -35,6 +36,7 @@ end
 --- How the run ended: told to people, and as the exit code or an error.
 local function conclude(result, list, judged, where)
   local all = told.tell(result, list, judged, result.amount)
+  core.told()
   if result.state_error then log("error", "The run's state could not be kept: %s", tostring(result.state_error)) end
   local flushed, flush_error = true, nil
   if where then flushed, flush_error = where:flush() end
@@ -83,6 +85,7 @@ local function go(scenario, values, where, about)
     dead_letters = where and (values.dead_letter or state.path(scenario.path, values, ".dead.jsonl")),
     state = not values.dry_run and #scenario.destinations > 0 and state_path or nil,
     resume = last,
+    stay = true,
   })
   if not result then return nil, err end
   about.result, about.sinks, about.judged = result, list, thresholds.judge(wanted, result, list)
