@@ -33,7 +33,7 @@ end
 local function read_string(text, at)
   local parts
   while true do
-    local stop = text:find('[%c"\\]', at) or fail(#text + 1, "a string does not end")
+    local stop = text:match('^[^\0-\31"\\]*()', at)
     local byte = text:sub(stop, stop)
     if byte == '"' then
       local piece = text:sub(at, stop - 1)
@@ -42,10 +42,8 @@ local function read_string(text, at)
         piece = table.concat(parts)
       end
       return piece, stop + 1
-    elseif byte == "\127" then
-      parts = parts or {}
-      parts[#parts + 1] = text:sub(at, stop)
-      at = stop + 1
+    elseif byte == "" then
+      fail(stop, "a string does not end")
     elseif byte ~= "\\" then
       fail(stop, "a control character in a string")
     else

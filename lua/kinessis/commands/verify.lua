@@ -247,8 +247,8 @@ left; for another give the seed, amount, clock and part that it had.
     where, err = target.from(values)
     if not where then return nil, err end
     local _ <close> = where
-    local clock = { seed = values.seed, first = first, start = values.start or scenario.start,
-      step = values.step or scenario.step }
+    local clock = { seed = values.seed, first = first, amount = values.amount or scenario.amount,
+      start = values.start or scenario.start, step = values.step or scenario.step }
     local known = fields.of(scenario, clock)
     local to = scenario:destination "kinesis"
     local partition_key = to and type(to.partition_key) == "string" and to.partition_key or nil

@@ -1,13 +1,14 @@
 --- What of a scenario's records can be compared: which fields can be made again, which one tells records
 --- apart, and what the columns of a table are as text (src/run/verify/row.h).
 ---
---- That a field follows the wall clock is found by trying: a sample is made twice, a year apart.
+--- That a field follows the wall clock is found by trying: a sample is made twice, a year apart. It is as large as
+--- the run, at most 200 records or 32 MiB; of long records fewer are looked at, one at a time.
 local json = require "kinessis.json"
 local types = require "kinessis.types"
 
 local fields = {}
 
-local sample_size = 200
+local sample_size, sample_bytes = 200, 32 << 20
 local year = 365 * 86400
 
 -- Calls visit(path, leaf) for each value that is no object, in order.
@@ -41,11 +42,26 @@ local function leaves_of(record)
   return found
 end
 
-local function sample(scenario, clock, ahead)
-  local start = clock.start or clock.now + ahead
-  return scenario.records:sample(sample_size, {
-    seed = clock.seed, from = clock.first, start = start, step = clock.step, disorder = scenario.disorder,
-  })
+-- Each record of the sample twice, the second time made a year earlier: so many, or so many bytes of them.
+local function pairs_of(scenario, clock)
+  local plan, now = scenario.records:plan(), os.time()
+  local function cursor(ahead)
+    return plan:cursor { seed = clock.seed, start = clock.start or now + ahead, step = clock.step,
+      disorder = scenario.disorder }
+  end
+  local one, other = cursor(0), cursor(-year)
+  local made, bytes, size = 0, 0, math.max(1, math.min(sample_size, clock.amount or sample_size))
+  local function next_pair()
+    if made == size or bytes >= sample_bytes then return nil end
+    local i = clock.first + made
+    local record, again = one:record(i), other:record(i)
+    made, bytes = made + 1, bytes + #record
+    return record, again
+  end
+  return next_pair, nil, nil, setmetatable({}, { __close = function()
+    one:close()
+    other:close()
+  end })
 end
 
 -- Times differ from record to record only as long as the clock is fine enough.
@@ -54,34 +70,34 @@ local function is_time(values)
   return text ~= nil and text:find "^string:%d%d%d%d%-%d%d%-%d%d[T ]%d%d:%d%d:%d%d" ~= nil
 end
 
---- @param clock { seed =, first =, start = of the simulated clock or nil, step = }
+local function add_leaf(seen, order, leaf, again)
+  local known = seen[leaf.key]
+  if not known then
+    known = { path = leaf.path, values = {}, scalar = true }
+    seen[leaf.key] = known
+    order[#order + 1] = leaf.key
+  end
+  if again ~= leaf.text then known.volatile = true end
+  if leaf.kind ~= "string" and leaf.kind ~= "number" then known.scalar = false end
+  if known.volatile or not known.scalar or known.values and known.values[leaf.text] then known.values = nil end
+  if known.values then known.values[leaf.text] = true end
+end
+
+--- @param clock { seed =, first =, amount = or nil, start = of the simulated clock or nil, step = }
 --- @return { volatile = paths that cannot be made again, candidates = paths whose values all differ }; a path is a
 ---   list of names
 function fields.of(scenario, clock)
-  clock = setmetatable({ now = os.time() }, { __index = clock })
-  local first, second = sample(scenario, clock, 0), sample(scenario, clock, -year)
-  local volatile, seen, order = {}, {}, {}
-  for i, record in ipairs(first) do
-    local other = {}
-    for _, leaf in ipairs(leaves_of(second[i])) do other[leaf.key] = leaf.text end
-    for _, leaf in ipairs(leaves_of(record)) do
-      local known = seen[leaf.key]
-      if not known then
-        known = { path = leaf.path, values = {}, distinct = true, scalar = true }
-        seen[leaf.key] = known
-        order[#order + 1] = leaf.key
-      end
-      if other[leaf.key] ~= leaf.text then known.volatile = true end
-      if known.values[leaf.text] then known.distinct = false end
-      known.values[leaf.text] = true
-      if leaf.kind ~= "string" and leaf.kind ~= "number" then known.scalar = false end
-    end
+  local seen, order = {}, {}
+  for record, again in pairs_of(scenario, clock) do
+    local leaves, other = leaves_of(record), {}
+    for _, leaf in ipairs(again == record and leaves or leaves_of(again)) do other[leaf.key] = leaf.text end
+    for _, leaf in ipairs(leaves) do add_leaf(seen, order, leaf, other[leaf.key]) end
   end
-  local candidates = {}
+  local volatile, candidates = {}, {}
   for _, key in ipairs(order) do
     local known = seen[key]
     if known.volatile then volatile[#volatile + 1] = known.path
-    elseif known.distinct and known.scalar and not is_time(known.values) then
+    elseif known.values and not is_time(known.values) then
       candidates[#candidates + 1] = known.path
     end
   end
