@@ -26,11 +26,9 @@ void kn_buf_free(kn_buf *b) {
     kn_buf_init(b, b->max);
 }
 
-bool kn_buf_reserve(kn_buf *b, size_t n) {
+bool kn_buf_grow(kn_buf *b, size_t n) {
     if (b->failed)
         return false;
-    if (b->p && n <= b->cap - b->len)
-        return true;
     if (n > b->max - b->len) {
         b->failed = true;
         return false;
@@ -50,26 +48,6 @@ bool kn_buf_reserve(kn_buf *b, size_t n) {
     b->cap = cap;
     b->p[b->len] = '\0';
     return true;
-}
-
-void kn_buf_append(kn_buf *b, const void *p, size_t n) {
-    if (n == 0 || !kn_buf_reserve(b, n))
-        return;
-    memcpy(b->p + b->len, p, n);
-    b->len += n;
-    b->p[b->len] = '\0';
-}
-
-void kn_buf_slice(kn_buf *b, kn_slice s) {
-    kn_buf_append(b, s.p, s.n);
-}
-
-void kn_buf_cstr(kn_buf *b, const char *s) {
-    kn_buf_append(b, s, strlen(s));
-}
-
-void kn_buf_char(kn_buf *b, char c) {
-    kn_buf_append(b, &c, 1);
 }
 
 void kn_buf_printf(kn_buf *b, const char *fmt, ...) {

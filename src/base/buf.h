@@ -39,13 +39,33 @@ typedef struct kn_buf {
 void kn_buf_init(kn_buf *b, size_t max);
 void kn_buf_free(kn_buf *b); /* idempotent; the buffer may be used again with the same maximum */
 
-/* Makes room for n more bytes; false when that is over the maximum or memory is out. */
-bool kn_buf_reserve(kn_buf *b, size_t n);
+bool kn_buf_grow(kn_buf *b, size_t n); /* of kn_buf_reserve */
 
-void kn_buf_append(kn_buf *b, const void *p, size_t n);
-void kn_buf_slice(kn_buf *b, kn_slice s);
-void kn_buf_cstr(kn_buf *b, const char *s);
-void kn_buf_char(kn_buf *b, char c);
+/* Makes room for n more bytes; false when that is over the maximum or memory is out. */
+static inline bool kn_buf_reserve(kn_buf *b, size_t n) {
+    return (n <= b->cap - b->len && b->p && !b->failed) || kn_buf_grow(b, n);
+}
+
+static inline void kn_buf_append(kn_buf *b, const void *p, size_t n) {
+    if (n == 0 || !kn_buf_reserve(b, n))
+        return;
+    memcpy(b->p + b->len, p, n);
+    b->len += n;
+    b->p[b->len] = '\0';
+}
+
+static inline void kn_buf_slice(kn_buf *b, kn_slice s) {
+    kn_buf_append(b, s.p, s.n);
+}
+
+static inline void kn_buf_cstr(kn_buf *b, const char *s) {
+    kn_buf_append(b, s, strlen(s));
+}
+
+static inline void kn_buf_char(kn_buf *b, char c) {
+    kn_buf_append(b, &c, 1);
+}
+
 void kn_buf_printf(kn_buf *b, const char *fmt, ...) KN_PRINTF(2, 3);
 
 static inline void kn_buf_clear(kn_buf *b) {
