@@ -21,12 +21,13 @@ typedef struct kn_stats {
     kn_err first_error;           /* why the first record failed; read after the worker ended */
 } kn_stats;
 
-static inline void kn_count(_Atomic uint64_t *counter, uint64_t n) {
-    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
 static inline uint64_t kn_counted(const _Atomic uint64_t *counter) {
     return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* Only the sink's thread counts: no locked instruction is needed. */
+static inline void kn_count(_Atomic uint64_t *counter, uint64_t n) {
+    atomic_store_explicit(counter, kn_counted(counter) + n, memory_order_relaxed);
 }
 
 /* The due times of records that are delivered together, by a sink that asks the clock once for all
