@@ -14,6 +14,8 @@
 enum {
     FLUSH_AT = 2048 << 10, /* bytes collected before a block is written in parts */
     LINES_MAX = 512 << 20, /* one record above FLUSH_AT is allowed */
+    KEPT_MOST = 4,         /* blocks that wait for their turn, while they are ... */
+    KEPT_BYTES = 4 << 20,  /* ... not more than that */
 };
 
 struct kn_text {
@@ -24,16 +26,33 @@ struct kn_text {
     uint64_t written; /* bytes of the file */
 };
 
+/* Lines of one block that are not written yet. */
+typedef struct text_lines {
+    uint64_t block;
+    kn_buf lines, packed; /* packed: compressed, where that is asked for */
+    kn_due_span span;     /* of the records */
+    uint64_t first, next; /* their indices */
+    bool broken;          /* nothing may follow */
+} text_lines;
+
 typedef struct text_sink {
     kn_sink base;
     kn_text *text;
-    uint64_t block;
-    kn_buf lines;
-    kn_due_span span;     /* of the records in lines */
-    uint64_t first, next; /* their indices */
-    kn_gzip *gzip;        /* NULL: not compressed */
-    kn_buf packed;        /* lines, compressed */
+    kn_gzip *gzip;                  /* NULL: not compressed */
+    text_lines ring[KEPT_MOST + 1]; /* whole blocks that wait, then the one that is made */
+    unsigned oldest, kept;
+    size_t kept_bytes;
+    uint64_t looked_ns; /* for the turn of what is kept */
+    bool waiting;       /* for a turn, looking after the worker's other sinks */
 } text_sink;
+
+static text_lines *oldest(text_sink *s) {
+    return &s->ring[s->oldest];
+}
+
+static text_lines *current(text_sink *s) {
+    return &s->ring[(s->oldest + s->kept) % (KEPT_MOST + 1)];
+}
 
 /* write(2) over short writes; a signal ends it when *abandon. */
 static bool write_all(const kn_text *text, const char *p, size_t n, const _Atomic bool *abandon,
@@ -103,82 +122,138 @@ void kn_text_destroy(kn_text *text) {
     free(text);
 }
 
-/* Waits until the sink's block may write. */
-static bool wait_turn(text_sink *s, kn_err *err) {
-    return kn_turn_wait(&s->text->turn, s->block, &s->base, err);
-}
-
 /* Compresses what is collected, where that is asked for; needs no turn. */
-static bool pack(text_sink *s, kn_err *err) {
-    return !s->gzip || kn_gzip_member(s->gzip, kn_buf_view(&s->lines), &s->packed, err);
+static bool pack(text_sink *s, text_lines *l, kn_err *err) {
+    return !s->gzip || kn_gzip_member(s->gzip, kn_buf_view(&l->lines), &l->packed, err);
 }
 
-/* Writes what is collected and packed; the turn must be the sink's. */
-static bool flush(text_sink *s, kn_err *err) {
+/* Writes what is collected and packed; the turn must be its block's. */
+static bool flush(text_sink *s, text_lines *l, kn_err *err) {
     kn_stats *stats = s->base.stats;
-    const kn_buf *bytes = s->gzip ? &s->packed : &s->lines;
+    const kn_buf *bytes = s->gzip ? &l->packed : &l->lines;
     bool ok = write_all(s->text, bytes->p, bytes->len, s->base.abandon, err);
     if (ok) {
-        kn_count(&stats->delivered, s->span.records);
-        kn_count(&stats->bytes, s->lines.len - s->span.records); /* less the newlines */
+        kn_count(&stats->delivered, l->span.records);
+        kn_count(&stats->bytes, l->lines.len - l->span.records); /* less the newlines */
         s->text->written += bytes->len;
-        if (s->span.records)
-            kn_sink_settle_at(&s->base, s->first, s->next, s->text->written);
-        kn_due_span_count(&s->span, stats, kn_time_monotonic_ns());
+        if (l->span.records)
+            kn_sink_settle_at(&s->base, l->first, l->next, s->text->written);
+        kn_due_span_count(&l->span, stats, kn_time_monotonic_ns());
     } else {
         if (err->code != KN_ECANCEL) {
-            kn_count(&stats->failed, s->span.records);
+            kn_count(&stats->failed, l->span.records);
             if (stats->first_error.code == KN_OK)
                 stats->first_error = *err;
         }
         kn_turn_cut(&s->text->turn);
     }
-    kn_buf_clear(&s->lines);
-    kn_buf_clear(&s->packed);
-    s->span.records = 0;
+    kn_buf_clear(&l->lines);
+    kn_buf_clear(&l->packed);
+    l->span.records = 0;
     return ok;
 }
+
+/* Waits until the lines may be written, and writes them. */
+static bool flush_in_turn(text_sink *s, text_lines *l, kn_err *err) {
+    s->waiting = true;
+    bool ok = kn_turn_wait(&s->text->turn, l->block, &s->base, err);
+    s->waiting = false;
+    s->base.waited = true;
+    return ok && flush(s, l, err);
+}
+
+/* ---- blocks that wait ---- */
+
+static bool flush_oldest(text_sink *s, kn_err *err) {
+    text_lines *l = oldest(s);
+    size_t bytes = l->lines.len + l->packed.len;
+    bool ok = flush_in_turn(s, l, err);
+    if (ok && !l->broken)
+        kn_turn_pass(&s->text->turn);
+    else
+        kn_turn_cut(&s->text->turn);
+    s->oldest = (s->oldest + 1) % (KEPT_MOST + 1);
+    s->kept--;
+    s->kept_bytes -= bytes;
+    return ok;
+}
+
+/* Waits for the turns of all but `most`; of those, writes what may be. */
+static bool flush_kept(text_sink *s, unsigned most, kn_err *err) {
+    while (s->kept > most || (s->kept && kn_turn_has_come(&s->text->turn, oldest(s)->block)))
+        if (!flush_oldest(s, err))
+            return false;
+    return true;
+}
+
+/* ---- the sink ---- */
 
 static bool text_begin_block(kn_sink *sink, uint64_t block, kn_err *err) {
     text_sink *s = (text_sink *)sink;
     (void)err;
-    s->block = block;
+    text_lines *l = current(s);
+    l->block = block;
+    l->broken = false;
     return true;
 }
 
 static bool text_put(kn_sink *sink, const kn_record *record, kn_err *err) {
     text_sink *s = (text_sink *)sink;
-    if (s->lines.len >= FLUSH_AT && (!pack(s, err) || !wait_turn(s, err) || !flush(s, err)))
+    if (s->kept && record->now_ns != s->looked_ns) {
+        s->looked_ns = record->now_ns;
+        if (!flush_kept(s, KEPT_MOST, err))
+            return false;
+    }
+    text_lines *l = current(s);
+    if (l->lines.len >= FLUSH_AT &&
+        (!flush_kept(s, 0, err) || !pack(s, l, err) || !flush_in_turn(s, l, err)))
         return false;
-    kn_buf_slice(&s->lines, record->data);
-    kn_buf_char(&s->lines, '\n');
-    if (s->span.records == 0)
-        s->first = record->index;
-    s->next = record->index + 1;
-    kn_due_span_add(&s->span, record->due_ns);
-    return kn_buf_check(&s->lines, "a record", err);
+    if (kn_buf_reserve(&l->lines, record->data.n + 1)) {
+        kn_buf_slice(&l->lines, record->data);
+        kn_buf_char(&l->lines, '\n');
+    }
+    if (l->span.records == 0)
+        l->first = record->index;
+    l->next = record->index + 1;
+    kn_due_span_add(&l->span, record->due_ns);
+    return kn_buf_check(&l->lines, "a record", err);
 }
 
 static bool text_end_block(kn_sink *sink, bool broken, kn_err *err) {
     text_sink *s = (text_sink *)sink;
-    kn_text *text = s->text;
-    bool ok = pack(s, err) && wait_turn(s, err) && flush(s, err);
-    if (!ok || broken)
-        kn_turn_cut(&text->turn);
-    kn_turn_pass(&text->turn);
-    return ok;
+    text_lines *l = current(s);
+    if (!pack(s, l, err)) {
+        kn_turn_cut(&s->text->turn);
+        return false;
+    }
+    l->broken = broken;
+    s->kept++;
+    s->kept_bytes += l->lines.len + l->packed.len;
+    return flush_kept(s, broken || s->kept_bytes > KEPT_BYTES ? 0 : KEPT_MOST, err);
+}
+
+/* What is kept is written when its turn comes: waits for that at most so long. */
+static bool text_poll(kn_sink *sink, int timeout_ms, kn_err *err) {
+    text_sink *s = (text_sink *)sink;
+    if (s->waiting)
+        return true;
+    if (s->kept && timeout_ms > 0)
+        kn_turn_await(&s->text->turn, oldest(s)->block, timeout_ms);
+    return flush_kept(s, KEPT_MOST, err);
 }
 
 static bool text_drain(kn_sink *sink, uint64_t deadline_ns, kn_err *err) {
-    (void)sink, (void)deadline_ns, (void)err; /* every block was written when it ended */
-    return true;
+    (void)deadline_ns;
+    return flush_kept((text_sink *)sink, 0, err);
 }
 
 static void text_destroy(kn_sink *sink) {
     text_sink *s = (text_sink *)sink;
     kn_gzip_destroy(s->gzip);
-    kn_buf_free(&s->lines);
-    kn_buf_free(&s->packed);
+    for (int i = 0; i <= KEPT_MOST; i++) {
+        kn_buf_free(&s->ring[i].lines);
+        kn_buf_free(&s->ring[i].packed);
+    }
     free(s);
 }
 
@@ -187,6 +262,7 @@ bool kn_sink_text_open(kn_text *text, kn_stats *stats, kn_sink **out, kn_err *er
                                       .put = text_put,
                                       .begin_block = text_begin_block,
                                       .end_block = text_end_block,
+                                      .poll = text_poll,
                                       .drain = text_drain,
                                       .destroy = text_destroy};
     text_sink *s = kn_align_alloc(sizeof *s);
@@ -196,8 +272,10 @@ bool kn_sink_text_open(kn_text *text, kn_stats *stats, kn_sink **out, kn_err *er
     s->base.type = &type;
     s->base.stats = stats;
     s->text = text;
-    kn_buf_init(&s->lines, LINES_MAX);
-    kn_buf_init(&s->packed, LINES_MAX);
+    for (int i = 0; i <= KEPT_MOST; i++) {
+        kn_buf_init(&s->ring[i].lines, LINES_MAX);
+        kn_buf_init(&s->ring[i].packed, LINES_MAX);
+    }
     if (text->gzip && !kn_gzip_new(&s->gzip, err)) {
         text_destroy(&s->base);
         return false;
@@ -235,6 +313,11 @@ static bool null_end_block(kn_sink *sink, bool broken, kn_err *err) {
     return true;
 }
 
+static bool null_drain(kn_sink *sink, uint64_t deadline_ns, kn_err *err) {
+    (void)sink, (void)deadline_ns, (void)err; /* nothing waits */
+    return true;
+}
+
 static void null_destroy(kn_sink *sink) {
     free(sink);
 }
@@ -243,7 +326,7 @@ bool kn_sink_null_open(kn_stats *stats, kn_sink **out, kn_err *err) {
     static const kn_sink_type type = {.name = "null",
                                       .put = null_put,
                                       .end_block = null_end_block,
-                                      .drain = text_drain,
+                                      .drain = null_drain,
                                       .destroy = null_destroy};
     null_sink *s = kn_align_alloc(sizeof *s);
     *out = NULL;

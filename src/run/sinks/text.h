@@ -2,8 +2,8 @@
  * in the order of their index whatever the number of workers; and the sink that only counts.
  *
  * Order costs little: each worker collects its block, compresses it (a gzip member of its own), and
- * writes it when the blocks before it are written. A block that outgrows its buffer waits for its
- * turn earlier: memory is bounded. */
+ * keeps it until the blocks before it are written; meanwhile it makes its next ones, a few. A block
+ * that outgrows its buffer waits for its turn: memory is bounded. */
 #ifndef KN_RUN_SINKS_TEXT_H
 #define KN_RUN_SINKS_TEXT_H
 

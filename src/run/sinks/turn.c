@@ -16,15 +16,20 @@ void kn_turn_free(kn_turn *t) {
     pthread_mutex_destroy(&t->mutex);
 }
 
+/* With the mutex held. */
+static void await(kn_turn *t, int timeout_ms) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += timeout_ms * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_clockwait(&t->turned, &t->mutex, CLOCK_MONOTONIC, &until);
+}
+
 bool kn_turn_wait(kn_turn *t, uint64_t block, kn_sink *sink, kn_err *err) {
     pthread_mutex_lock(&t->mutex);
     while (t->block != block && !t->cut && !*sink->abandon) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += WAIT_MS * 1000000;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
-        pthread_cond_clockwait(&t->turned, &t->mutex, CLOCK_MONOTONIC, &until);
+        await(t, WAIT_MS);
         pthread_mutex_unlock(&t->mutex);
         if (sink->idle && !sink->idle(sink->worker, err))
             return false;
@@ -33,6 +38,17 @@ bool kn_turn_wait(kn_turn *t, uint64_t block, kn_sink *sink, kn_err *err) {
     bool mine = t->block == block && !t->cut;
     pthread_mutex_unlock(&t->mutex);
     return mine ? true : kn_fail(err, KN_ECANCEL, "%s takes no more records", t->name);
+}
+
+bool kn_turn_has_come(const kn_turn *t, uint64_t block) {
+    return t->block == block;
+}
+
+void kn_turn_await(kn_turn *t, uint64_t block, int timeout_ms) {
+    pthread_mutex_lock(&t->mutex);
+    if (t->block != block && !t->cut)
+        await(t, timeout_ms);
+    pthread_mutex_unlock(&t->mutex);
 }
 
 void kn_turn_pass(kn_turn *t) {
