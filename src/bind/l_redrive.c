@@ -157,9 +157,11 @@ static int l_sender_put(lua_State *L) {
     sender *s = check_open(L);
     lua_Integer n = luaL_checkinteger(L, 2);
     luaL_argcheck(L, n >= 1 && (size_t)n <= s->binding.sink_count, 2, "no such sink");
+    uint64_t now = kn_time_monotonic_ns();
     kn_record record = {
         .index = (uint64_t)luaL_checkinteger(L, 3),
-        .due_ns = kn_time_monotonic_ns(),
+        .due_ns = now,
+        .now_ns = now,
         .data = check_text(L, 4),
         .partition_key = check_text(L, 5),
         .explicit_hash_key = check_text(L, 6),

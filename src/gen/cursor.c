@@ -32,6 +32,7 @@ bool kn_cursor_new(const kn_plan *plan, const kn_cursor_config *config, kn_curso
     c->plan = plan;
     c->seed_key = kn_rng_seed_key(config->seed);
     c->iso_second = INT64_MIN;
+    c->told_ms = -1;
     kn_buf_init(&c->scratch, MAX_ANSWER);
     for (uint32_t i = 0; i < KN_PLAN_KEPT; i++)
         kn_buf_init(&c->kept[i], KN_PLAN_MAX);
@@ -160,6 +161,11 @@ static bool make_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) 
     return true;
 }
 
+void kn_cursor_tell_now(kn_cursor *c, int64_t now_ms) {
+    if (!c->plan->scripts)
+        c->told_ms = now_ms;
+}
+
 bool kn_cursor_guard(kn_cursor *c, kn_guarded *body, void *argument, kn_err *err) {
     if (!c->config.guard || c->guarded)
         return body(argument, err);
@@ -211,7 +217,7 @@ uint64_t kn_cursor_draw_key(const kn_cursor *c) {
 
 int64_t kn_cursor_time_ms(const kn_cursor *c, int64_t index) {
     if (c->config.clock_start_ms < 0)
-        return kn_time_now_ms();
+        return c->told_ms < 0 ? kn_time_now_ms() : c->told_ms;
     __int128 ms =
         (__int128)index * (int64_t)c->config.clock_step_us / 1000 + c->config.clock_start_ms;
     return ms < 0 ? 0 : ms > last_ms ? last_ms : (int64_t)ms;

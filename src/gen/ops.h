@@ -121,6 +121,7 @@ struct kn_cursor {
     int64_t moment; /* the index whose time it is; before the first record it is negative */
     kn_buf *out;    /* while a record is made */
     int64_t now_ms, late_ms;
+    int64_t told_ms; /* by kn_cursor_tell_now; negative: nothing */
     bool now_known;
     const kn_plan *plan;
     kn_op *ops; /* the plan's, with keys of this seed */

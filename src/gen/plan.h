@@ -50,6 +50,11 @@ void kn_cursor_destroy(kn_cursor *cursor);
  * On failure out is as it was. */
 KN_MUST_CHECK bool kn_cursor_record(kn_cursor *cursor, uint64_t index, kn_buf *out, kn_err *err);
 
+/* The wall clock's time of the records that are made next, from a caller that looks at it once for
+ * several; otherwise each record looks for itself. So do those of plans with script functions,
+ * which may take any time. */
+void kn_cursor_tell_now(kn_cursor *cursor, int64_t now_ms);
+
 /* Runs body, in which records of the cursor are made as by kn_cursor_record, where there are script
  * functions at less cost: under one guard for all, not under one each. When a function fails, body
  * does not return from kn_cursor_record but ends there; so it owns nothing meanwhile that it would

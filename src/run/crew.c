@@ -4,7 +4,7 @@
 #include "base/time.h"
 #include "run/settled.h"
 
-enum { CLOCK_EVERY = 64 }; /* records due when they are made that share one look at the clock */
+enum { CLOCK_EVERY = 64 }; /* records that share one look at the clocks */
 
 /* ---- ending ---- */
 
@@ -81,12 +81,13 @@ static kn_slice kept(const kn_worker *w, uint32_t number) {
     return number ? kn_cursor_kept(w->cursor, number - 1) : (kn_slice){"", 0};
 }
 
-static bool make_record(kn_worker *w, uint64_t index, uint64_t due_ns, kn_err *err) {
+static bool make_record(kn_worker *w, uint64_t index, uint64_t due_ns, uint64_t now_ns,
+                        kn_err *err) {
     kn_buf_clear(&w->record);
     if (!kn_cursor_record(w->cursor, index, &w->record, err) ||
         !kn_buf_check(&w->record, "a record", err))
         return false;
-    kn_record record = {.index = index, .due_ns = due_ns, .data = kn_buf_view(&w->record)};
+    kn_record record = {index, due_ns, now_ns, kn_buf_view(&w->record), {0}, {0}};
     for (size_t i = 0; i < w->crew->sink_count; i++) {
         kn_sink *sink = w->sinks[i];
         if (sink->skip && kn_ranges_hold(sink->skip, index))
@@ -100,7 +101,7 @@ static bool make_record(kn_worker *w, uint64_t index, uint64_t due_ns, kn_err *e
     return true;
 }
 
-/* A sink has waited since it was last asked: the clock has moved on. */
+/* A sink has waited since it was last asked: the clocks have moved on. */
 static bool has_waited(kn_worker *w) {
     bool waited = false;
     for (size_t i = 0; i < w->crew->sink_count; i++) {
@@ -121,16 +122,17 @@ static bool make_records(void *argument, kn_err *err) {
     const block_run *run = argument;
     kn_worker *w = run->worker;
     const kn_block *b = run->block;
-    uint64_t due_ns = b->due_ns;
+    uint64_t now_ns = 0;
     for (uint64_t i = 0; i < b->count; i++) {
         uint64_t index = *run->index = b->first + i;
         if (w->crew->abandon)
             return kn_fail(err, KN_ECANCEL, "the run was stopped");
-        if (b->due_ns)
-            due_ns = b->due_ns + (uint64_t)((double)i * b->step_ns);
-        else if (i % CLOCK_EVERY == 0 || has_waited(w))
-            due_ns = kn_time_monotonic_ns();
-        if (!make_record(w, index, due_ns, err))
+        if (i % CLOCK_EVERY == 0 || has_waited(w)) {
+            now_ns = kn_time_monotonic_ns();
+            kn_cursor_tell_now(w->cursor, kn_time_now_ms());
+        }
+        uint64_t due_ns = b->due_ns ? b->due_ns + (uint64_t)((double)i * b->step_ns) : now_ns;
+        if (!make_record(w, index, due_ns, now_ns, err))
             return false;
     }
     return true;

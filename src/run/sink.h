@@ -10,6 +10,8 @@ typedef struct kn_record {
     uint64_t index;
     uint64_t due_ns; /* when it was to be sent, of the monotonic clock: by the pace, or when it was
                         made. Latency is counted from here. */
+    uint64_t now_ns; /* of the monotonic clock, looked at a few records ago at most, and after any
+                        wait */
     kn_slice data;   /* without the newline that text sinks add */
     kn_slice partition_key;     /* empty where the sink does not use one */
     kn_slice explicit_hash_key; /* decimal; empty: none */

@@ -137,7 +137,7 @@ void kn_sender_gather(kn_sender *s, const kn_user_record *record, const kn_rider
         s->lanes_version = s->map->version;
     }
     if (find_shard(s, record, &shard, &err)) {
-        uint64_t now = kn_sender_coarse_ns();
+        uint64_t now = s->now_ns;
         answer = kn_lanes_add(&s->lanes, shard, s->map->count, record, rider, now, &err);
         if (answer == KN_AGGREGATE_FULL) {
             dispose_of_lane(s, shard, NULL);

@@ -29,12 +29,6 @@ enum {
 
 static const double retries_per_record = 0.5;
 
-uint64_t kn_sender_coarse_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 void kn_sender_break(kn_sender *s, const kn_err *why) {
     if (s->broken)
         return;
@@ -114,7 +108,7 @@ static void begin_filling(kn_sender *s) {
     s->filling = s->free;
     s->free = s->filling->next_free;
     kn_batch_begin(&s->filling->batch, kn_aws_client_wire(s->client));
-    s->filling->since_ns = kn_sender_coarse_ns();
+    s->filling->since_ns = s->now_ns;
 }
 
 /* ---- placing ---- */

@@ -77,7 +77,8 @@ struct kn_sender {
     int max_attempts; /* the user's; 0: ours */
     uint64_t linger_ns;
     bool aggregate;
-    bool inside; /* put or drain is at work: a poll from inside of it does less */
+    uint64_t now_ns; /* the monotonic clock, looked at by put, poll, and after each wait */
+    bool inside;     /* put or drain is at work: a poll from inside of it does less */
 
     kn_parcel *filling; /* NULL: none */
     kn_parcel *free;
@@ -106,9 +107,6 @@ struct kn_sender {
     uint32_t parcel_count;
     kn_parcel parcels[];
 };
-
-/* A few milliseconds coarse and a few nanoseconds cheap. */
-uint64_t kn_sender_coarse_ns(void);
 
 /* ---- sender.c ---- */
 

@@ -37,7 +37,9 @@ static bool wait_for_replies(kn_sender *s, int timeout_ms, kn_err *err) {
     }
     if (!s->in_flight && !s->listing.call && timeout_ms > 0)
         kn_sleep_ms(timeout_ms);
-    return kn_sender_progress(s, timeout_ms, err);
+    bool ok = kn_sender_progress(s, timeout_ms, err);
+    s->now_ns = kn_time_monotonic_ns();
+    return ok;
 }
 
 /* How long nothing will be ready to be sent again, at most most_ms. */
@@ -89,8 +91,7 @@ static bool wait_for_map(kn_sender *s, kn_err *err) {
 
 /* Sends what has lingered; returns for how long what is there still may, at most most_ms. */
 static int look_at_linger(kn_sender *s, int most_ms) {
-    uint64_t now = kn_sender_coarse_ns();
-    uint64_t then = now > s->linger_ns ? now - s->linger_ns : 0;
+    uint64_t then = s->now_ns > s->linger_ns ? s->now_ns - s->linger_ns : 0;
     bool closed = kn_sender_gathered_ns(s) <= then;
     kn_sender_close_lanes(s, then);
     uint64_t since = kn_sender_gathered_ns(s);
@@ -170,6 +171,7 @@ static bool put(kn_sender *s, const kn_record *record, kn_err *err) {
 
 static bool stream_put(kn_sink *sink, const kn_record *record, kn_err *err) {
     kn_sender *s = (kn_sender *)sink;
+    s->now_ns = record->now_ns;
     s->inside = true;
     bool ok = put(s, record, err);
     s->inside = false;
@@ -178,6 +180,7 @@ static bool stream_put(kn_sink *sink, const kn_record *record, kn_err *err) {
 
 static bool stream_poll(kn_sink *sink, int timeout_ms, kn_err *err) {
     kn_sender *s = (kn_sender *)sink;
+    s->now_ns = kn_time_monotonic_ns();
     if (s->inside) /* it waits, and its worker looks after all of its sinks */
         return kn_sender_progress(s, 0, err);
     kn_sender_release(s);
@@ -185,6 +188,7 @@ static bool stream_poll(kn_sink *sink, int timeout_ms, kn_err *err) {
     bool ok = kn_sender_progress(s, wait, err);
     if (ok) {
         kn_sender_release(s);
+        s->now_ns = kn_time_monotonic_ns();
         look_at_linger(s, 0);
     }
     return ok;

@@ -114,6 +114,7 @@ static bool put(run *r, int n) {
     snprintf(key, sizeof key, "%d", n);
     kn_record record = {.index = (uint64_t)n,
                         .due_ns = r->due_ns,
+                        .now_ns = kn_time_monotonic_ns(),
                         .data = kn_slice_cstr(data),
                         .partition_key = kn_slice_cstr(key)};
     return r->sink->type->put(r->sink, &record, &r->err);
