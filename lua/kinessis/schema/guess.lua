@@ -1,18 +1,21 @@
 --- From a profile to a provider, as Lua text, with what was guessed and from how many values.
 ---
----     local made = guess.field(profile, name, whole)   -- { text =, why = } ; whole: see guess.script
+---     guess.line(profile, name, records, clock, indent)   -- the lines of a field
+---     guess.value(profile, name, records, clock, indent)  -- { text =, why =, kind = Glue's type, if it must be told }
 ---
 --- The order of guesses for text: UUID, time, constant or choice of few values with their weights, mail
---- or network address, what the field's name says, shape (A99-9999), words.
+--- or network address, what the field's name says, shape (A99-9999), characters and length, words. Numbers:
+--- schema/guess_numbers.lua.
+local numbers = require "kinessis.schema.guess_numbers"
 local sys = require "kinessis.core.sys"
 
 local guess = {}
 
 local FEW = 50          -- values that are listed with their weights
 local REPEATED = 5      -- times that each of them must come, on average
-local UNIFORM = 0.07    -- how far a distribution may be from an even one
-local PIECES = 20       -- quantiles that stand for an uneven one
 local FEW_SHAPES = 5
+local IN_ORDER = 20     -- times of which some may be late
+local MOST_TOKEN = 256  -- bytes of text without spaces that is made anew
 
 local function quote(text)
   return (("%q"):format(text):gsub("\\\n", "\\n"):gsub("\r", "\\r"))
@@ -20,39 +23,8 @@ end
 
 guess.quote = quote
 
-local function thousands(n)
-  local text = ("%d"):format(n):reverse():gsub("(%d%d%d)", "%1,"):reverse()
-  return (text:gsub("^,", ""))
-end
-
+local thousands = numbers.thousands
 guess.thousands = thousands
-
-local function number_text(value)
-  return math.type(value) == "integer" and ("%d"):format(value) or ("%.14g"):format(value)
-end
-
--- ---- helpers that the script needs ----
-
-guess.helpers = {
-  spread = [[
--- A number as likely between any two neighbours of a list.
-local function spread(ctx, quantiles)
-  local i = ctx.random(#quantiles - 1)
-  return quantiles[i] + (quantiles[i + 1] - quantiles[i]) * ctx.random()
-end
-]],
-  shaped = [[
--- Text by a pattern: 9 is any digit, a and A any letter; what follows a % stands for itself.
-local function shaped(ctx, pattern)
-  return (pattern:gsub("(%%?)(.)", function(escape, c)
-    if escape ~= "" then return c end
-    if c == "9" then return tostring(ctx.random(0, 9)) end
-    local first = c == "a" and 97 or c == "A" and 65
-    return first and string.char(ctx.random(first, first + 25)) or c
-  end))
-end
-]],
-}
 
 local function derive(body, kind)
   return ("fake.derive(function(ctx) %s end, %q)"):format(body, kind)
@@ -96,74 +68,14 @@ end
 
 -- ---- numbers ----
 
--- Quantiles of the sample, or nil when it is about uniform.
-local function quantiles(n)
-  local sorted = table.move(n.sample, 1, #n.sample, 1, {})
-  table.sort(sorted)
-  local range, far = n.most - n.least, 0
-  for i, value in ipairs(sorted) do
-    far = math.max(far, math.abs((value - n.least) / range - (i - 0.5) / #sorted))
-  end
-  -- Whole numbers of a small range come in steps.
-  local step = n.whole and 1 / (range + 1) or 0
-  if #sorted < PIECES or far < math.max(UNIFORM, 2.2 / math.sqrt(#sorted)) + step then return nil end
-  local list = {}
-  for i = 0, PIECES do list[i + 1] = number_text(sorted[math.max(1, (i * #sorted + PIECES - 1) // PIECES)]) end
-  list[1], list[PIECES + 1] = number_text(n.least), number_text(n.most)
-  return table.concat(list, ", ")
-end
-
-local function whole_type(n)
-  return n.least >= -2 ^ 31 and n.most < 2 ^ 31 and "int" or "bigint"
-end
-
-local function whole_number(n, helpers)
-  if n.step and n.step ~= 0 and n.n >= REPEATED then
-    return { text = ("fake.sequence(%d, %d)"):format(n.start, n.step), why = ("each is %d after the one before"):format(
-      n.step) }
-  end
-  local list = n.most > n.least and quantiles(n)
-  if list then
-    helpers.spread = true
-    return { text = derive(("return math.floor(spread(ctx, { %s }) + 0.5)"):format(list), whole_type(n)),
-      why = "uneven: quantiles" }
-  end
-  return { text = ("fake.integer(%d, %d)"):format(n.least, n.most), why = "whole numbers of this range" }
-end
-
--- Decimals of 12 digits or fewer are exact in a double, at any scale.
-local function as_decimal(n)
-  local largest = math.max(math.abs(n.least), math.abs(n.most))
-  return n.scale <= 9 and largest * 10.0 ^ n.scale < 1e12
-end
-
-local function fraction(n, helpers)
-  local list = n.most > n.least and quantiles(n)
-  if not as_decimal(n) then
-    helpers.spread = true
-    list = list or number_text(n.least) .. ", " .. number_text(n.most)
-    return { text = derive(("return spread(ctx, { %s }) + 0.0"):format(list), "double"), why = "doubles: quantiles" }
-  end
-  if not list then
-    return { text = ("fake.decimal(%s, %s, %d)"):format(number_text(n.least), number_text(n.most), n.scale),
-      why = "decimals of this range" }
-  end
-  helpers.spread = true
-  local largest = math.max(math.abs(n.least), math.abs(n.most))
-  local digits = #("%d"):format(math.floor(largest)) + n.scale
-  local unit = ("%d"):format(10 ^ n.scale)
-  return { text = derive(("return math.floor(spread(ctx, { %s }) * %s + 0.5) / %s"):format(list, unit, unit),
-    ("decimal(%d,%d)"):format(math.max(digits, n.scale + 1), n.scale)), why = "uneven: quantiles" }
-end
-
-local function number(p, _, helpers)
+local function number(p, name, clock)
   local n = p.numbers
   if not n then return { text = derive("return 0.0", "double"), why = "numbers that no double holds" } end
-  if n.step and n.step ~= 0 and n.n > FEW then return whole_number(n, helpers) end
+  if n.step and n.step ~= 0 and n.n > FEW then return numbers.guess(n, name, clock) end
   local function ascending(a, b) return tonumber(a) < tonumber(b) end
-  local found = choice(p, function(text) return number_text(tonumber(text)) end, ascending)
+  local found = choice(p, function(text) return numbers.text_of(tonumber(text)) end, ascending)
   if found and not (found.even and n.whole and #p.order > 2 and #p.order == n.most - n.least + 1) then return found end
-  return n.whole and whole_number(n, helpers) or fraction(n, helpers)
+  return numbers.guess(n, name, clock)
 end
 
 -- ---- times ----
@@ -176,26 +88,46 @@ local time_forms = {
   ["offset time"] = { "!%Y-%m-%dT%H:%M:%S", "+00:00", "string", "; Firehose reads no offsets, so it is text" },
 }
 
--- The providers that make such times: of the form, by the digits of its fraction.
-local time_providers = {
-  date = { [0] = 'fake.date("%s", "%s")' },
-  time = { [3] = 'fake.between("%s", "%s", "sql")' },
-  instant = { [0] = 'fake.between("%s", "%s", "iso_seconds")', [3] = 'fake.between("%s", "%s")' },
+-- The formats of providers for such times: of the form, by the digits of its fraction.
+local time_formats = {
+  date = { [0] = "date" }, time = { [3] = "sql" }, instant = { [0] = "iso_seconds", [3] = "iso" },
 }
 
-local function time(t, name, clock)
-  local form = time_forms[name]
-  local shown = name == "date" and 10 or 20
-  local range = ("%s to %s"):format(sys.iso(t.least):sub(1, shown), sys.iso(t.most):sub(1, shown))
-  if name == "instant" and t.rising and t.most > t.least and not clock.start then
-    clock.start, clock.most = t.least, t.most
-    return { text = "fake.now()", why = ("rising times, %s: the clock of the scenario"):format(range) }
-  end
+-- In order, or nearly: none is further behind the latest before it than a twentieth of all their time.
+local function is_rising(t)
+  return t.most > t.least and (t.behind == 0 or t.n >= IN_ORDER and t.behind <= (t.most - t.least) / 20)
+end
+
+-- Every how many seconds they come, and whether the steps are alike.
+local function pace_of(t)
+  local mean = (t.most - t.least) / (t.n - 1)
+  local spread = math.sqrt(math.max(0, t.gaps / (t.n - 1) - mean * mean))
+  return ("every %.4g s%s%s"):format(mean, spread < mean / 20 and "" or " on average, unevenly",
+    t.behind > 0 and (", some %.3g s late"):format(t.behind) or "")
+end
+
+local function time(p, name, clock)
+  local t, form = p.times, time_forms[name]
+  local digits = name == "date" and 10 or t.fraction > 0 and 24 or 20
+  local function show(seconds) return sys.iso(seconds, digits == 24):sub(1, digits) end
+  local range = ("%s to %s"):format(show(t.least), show(t.most))
+  local format = (time_formats[name] or {})[t.fraction]
   local pattern, after, kind, remark = table.unpack(form)
+  if t.least == t.most and t.n >= REPEATED and p.counts and #p.order == 1 then
+    return { text = ("fake.constant(%s)"):format(quote(p.order[1])), kind = kind ~= "string" and kind or nil,
+      why = "always the same time" .. (remark or "") }
+  end
+  if format and name ~= "date" and is_rising(t) and not clock.start then
+    clock.start, clock.most = t.least, t.most
+    return { text = ("fake.now(%s)"):format(format ~= "iso" and quote(format) or ""),
+      why = ("rising times, %s, %s: the clock of the scenario"):format(range, pace_of(t)) }
+  end
   local why = ("%s of %s%s"):format(kind == "date" and "dates" or "times", range, remark or "")
-  local provider = (time_providers[name] or {})[t.fraction]
-  if provider then
-    return { text = provider:format(sys.iso(t.least):sub(1, shown), sys.iso(t.most):sub(1, shown)), why = why }
+  if format == "date" then
+    return { text = ('fake.date("%s", "%s")'):format(show(t.least), show(t.most)), why = why }
+  elseif format then
+    return { text = ('fake.between("%s", "%s"%s)'):format(show(t.least), show(t.most),
+      format ~= "iso" and (", " .. quote(format)) or ""), why = why }
   end
   local made = ("os.date(%q, ctx.random(%d, %d))"):format(pattern, t.least // 1, t.most // 1)
   if t.fraction > 0 then
@@ -223,42 +155,63 @@ local function from_name(s, name)
   return { text = ("fake.%s()"):format(found), why = why }
 end
 
-local function pattern_of(shape)
-  local parts = {}
-  for i = 1, #shape.text do
-    local c, same = shape.text:sub(i, i), shape.same[i]
-    local place = c:find "%d" and "9" or c:find "%l" and "a" or c:find "%u" and "A"
-    if place and not same then
-      parts[i] = place
-    elseif same and (c == "9" or c == "a" or c == "A" or c == "%") then
-      parts[i] = "%" .. c
-    else
-      parts[i] = c
-    end
+-- A byte as an expression of fake.regex has it.
+local function literal(c) return c:find "[%w _:,;/=@#%%&!<>'\"~`-]" and c or "\\" .. c end
+
+local classes = { d = "[0-9]", l = "[a-z]", u = "[A-Z]" }
+
+-- An expression of a shape: where texts differ the digits and letters, else what all have there.
+local function expression_of(shape)
+  local parts, i = {}, 1
+  while i <= #shape.text do
+    local c, times = shape.text:sub(i, i), 1
+    local class = not shape.same[i] and (c:find "%d" and "d" or c:find "%l" and "l" or c:find "%u" and "u")
+    while class and not shape.same[i + times] and shape.text:find("^%" .. class, i + times) do times = times + 1 end
+    parts[#parts + 1] = class and classes[class] .. (times > 1 and ("{%d}"):format(times) or "") or literal(c)
+    i = i + times
   end
   return table.concat(parts)
 end
 
 -- Codes: a few shapes, with digits or capitals in them; words have neither.
-local function shaped(s, helpers)
+local function shaped(s)
   local shapes = s.shapes
   if not shapes or #shapes > FEW_SHAPES or s.words > s.n * 2 then return nil end
   for _, shape in ipairs(shapes) do
     if not shape.text:find "%d" and #shapes > 1 or shape.text:find "[\x80-\xff]" then return nil end
   end
-  helpers.shaped = true
   local parts = {}
   for i, shape in ipairs(shapes) do
-    local made = derive(("return shaped(ctx, %s)"):format(quote(pattern_of(shape))), "string")
+    local made = ("fake.regex(%s)"):format(quote(expression_of(shape)))
     parts[i] = #shapes > 1 and ("{ %s, %d }"):format(made, shape.n) or made
   end
   local text = #shapes > 1 and ("fake.weighted { %s }"):format(table.concat(parts, ", ")) or parts[1]
   return { text = text, why = ("codes of %d shape%s"):format(#shapes, #shapes == 1 and "" or "s") }
 end
 
+-- Tokens: digits and letters in any order, as long as those seen. Letters alone are rather words.
+local function token(s)
+  local mixed = s.digit or s.upper or s.shortest == s.longest
+  if not mixed or s.words ~= s.n or s.longest > MOST_TOKEN then return nil end
+  local set = {}
+  for other in pairs(s.others) do
+    if not other:find "[%p]" then return nil end
+    set[#set + 1] = "\\" .. other
+  end
+  table.sort(set)
+  local hex = s.digit and not s.past_f and not (s.lower and s.upper) and #set == 0
+  local letters = hex and { "a-f", "A-F" } or { "a-z", "A-Z" }
+  local expression = ("[%s%s%s%s]{%s}"):format(s.digit and "0-9" or "", s.upper and letters[2] or "",
+    s.lower and letters[1] or "", table.concat(set),
+    s.shortest == s.longest and ("%d"):format(s.longest) or ("%d,%d"):format(s.shortest, s.longest))
+  return { text = ("fake.regex(%s)"):format(quote(expression)),
+    why = ("text of these characters, %s%d long"):format(s.shortest == s.longest and "" or ("%d to "):format(s.shortest),
+      s.longest) }
+end
+
 local function words(s)
   local n = math.max(1, math.min(100, math.floor(s.words / s.n + 0.5)))
-  local why = ("text of %d to %d bytes"):format(s.shortest, s.longest)
+  local why = ("text of %d to %d bytes, lengths that words do not keep"):format(s.shortest, s.longest)
   if s.longest == 0 then return { text = 'fake.constant("")', why = "always empty" } end
   if n == 1 then return { text = "fake.word()", why = why } end
   return { text = ("fake.sentence(%d)"):format(n), why = why .. (", about %d words"):format(n) }
@@ -270,28 +223,28 @@ local addresses = {
   { "url", "addresses of pages" },
 }
 
-local function text(p, name, helpers, clock)
+local function text(p, name, clock)
   local s = p.strings
   if s.is.uuid == s.n and not few(p) then return { text = "fake.uuid()", why = "UUIDs" } end
   for form in pairs(time_forms) do
-    if s.is[form] == s.n and p.times then return time(p.times, form, clock) end
+    if s.is[form] == s.n and p.times then return time(p, form, clock) end
   end
   local found = choice(p, quote)
   if found then return found end
   for _, known in ipairs(addresses) do
     if s.is[known[1]] == s.n then return { text = ("fake.%s()"):format(known[1]), why = known[2] } end
   end
-  return from_name(s, name) or shaped(s, helpers) or words(s)
+  return from_name(s, name) or shaped(s) or token(s) or words(s)
 end
 
 -- ---- what holds others ----
 
 local value -- of a profile without its nulls
 
-local function members(p, helpers, clock, indent)
+local function members(p, clock, indent)
   local lines = {}
   for i, name in ipairs(p.names) do
-    lines[i] = guess.line(p.fields[name], name, p.objects, helpers, clock, indent .. "  ")
+    lines[i] = guess.line(p.fields[name], name, p.objects, clock, indent .. "  ")
   end
   return "{\n" .. table.concat(lines) .. indent .. "}"
 end
@@ -304,30 +257,32 @@ local function is_map(p)
   return #p.names > FEW and sum / p.objects < #p.names / 4
 end
 
-local function map(p, name, helpers, clock, indent)
+local function map(p, name, clock, indent)
   local keys, frequent = {}, nil
   for i, key in ipairs(p.names) do
     keys[i] = quote(key)
     local field = p.fields[key]
     if not frequent or field.seen > frequent.seen then frequent = field end
   end
-  local made = guess.value(frequent, name, frequent.seen, helpers, clock, indent)
+  local made = guess.value(frequent, name, frequent.seen, clock, indent)
   return { text = ("fake.map({ %s }, %s, %d, %d)"):format(table.concat(keys, ", "), made.text, p.smallest, p.largest),
+    kind = made.kind and ("map<string,%s>"):format(made.kind),
     why = ("a map: %d keys, %d to %d in an object; its values: %s"):format(#keys, p.smallest, p.largest, made.why) }
 end
 
-local function object(p, name, helpers, clock, indent)
+local function object(p, name, clock, indent)
   if #p.names == 0 then return { text = derive("return {}", "map<string,string>"), why = "always {}" } end
-  if is_map(p) then return map(p, name, helpers, clock, indent) end
-  return { text = "fake.object " .. members(p, helpers, clock, indent), fields = true, why = "an object" }
+  if is_map(p) then return map(p, name, clock, indent) end
+  return { text = "fake.object " .. members(p, clock, indent), fields = true, why = "an object" }
 end
 
-local function array(p, name, helpers, clock, indent)
+local function array(p, name, clock, indent)
   if p.longest == 0 then
     return { text = 'fake.array_of("", 0)', why = "always []; strings are assumed" }
   end
-  local item = guess.value(p.items, name, p.items.seen, helpers, clock, indent)
+  local item = guess.value(p.items, name, p.items.seen, clock, indent)
   return { text = ("fake.array_of(%s, %d, %d)"):format(item.text, p.fewest, p.longest),
+    kind = item.kind and ("array<%s>"):format(item.kind),
     why = ("lists of %d to %d; in them: %s"):format(p.fewest, p.longest, item.why) }
 end
 
@@ -338,9 +293,9 @@ function makers.boolean(p)
   return { text = ("fake.boolean(%.4g)"):format(p_true), why = ("%.4g %% are true"):format(p_true * 100) }
 end
 
-function value(p, name, helpers, clock, indent)
+function value(p, name, clock, indent)
   local kind = next(p.kinds)
-  return makers[kind](p, name, helpers, clock, indent)
+  return makers[kind](p, name, clock, indent)
 end
 
 -- Two kinds in one field: no column holds both.
@@ -355,24 +310,25 @@ local function check_kinds(p, name)
 end
 
 --- The provider of a profile that was absent or null in some of `total` records.
-function guess.value(p, name, total, helpers, clock, indent)
+function guess.value(p, name, total, clock, indent)
   check_kinds(p, name)
   local present = p.seen - p.null
   if present == 0 then
     return { text = 'fake.optional("", 0)', why = "always null; text is assumed" }
   end
-  local made = value(p, name, helpers, clock, indent)
+  local made = value(p, name, clock, indent)
   if present < total then
-    made = { text = ("fake.optional(%s, %.4g)"):format(made.text, present / total),
+    made = { text = ("fake.optional(%s, %.4g)"):format(made.text, present / total), kind = made.kind,
       why = made.why .. ("; %s of %s are null or absent"):format(thousands(total - present), thousands(total)) }
   end
   return made
 end
 
---- A field as lines of a schema: its comment, then { name, provider }; kind is the type that it must be
---- told, or nil.
-function guess.line(p, name, total, helpers, clock, indent, kind)
-  local made = guess.value(p, name, total, helpers, clock, indent)
+--- A field as lines of a schema: its comment, then { name, provider }; kind is the type of its column, where
+--- that is known and not the guess's.
+function guess.line(p, name, total, clock, indent, kind)
+  local made = guess.value(p, name, total, clock, indent)
+  kind = kind or made.kind
   local provider = made.fields and made.text:gsub("^fake%.object ", "") or made.text
   return ("%s-- %s (%s values)\n%s{ %s, %s%s },\n"):format(indent, made.why, thousands(p.seen - p.null), indent,
     quote(name), provider, kind and (", type = %q"):format(kind) or "")

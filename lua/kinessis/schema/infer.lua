@@ -187,18 +187,15 @@ end
 
 -- given: column -> the type that it must be told, where the guess has another.
 local function write_script(root, count, name, source, whole, given)
-  local helpers, clock, lines, used = {}, {}, {}, {}
+  local clock, lines = {}, {}
   for i, field in ipairs(root.names) do
-    lines[i] = guess.line(root.fields[field], field, root.objects, helpers, clock, "  ", given[field])
-  end
-  for _, helper in ipairs { "spread", "shaped" } do
-    if helpers[helper] then used[#used + 1] = guess.helpers[helper] .. "\n" end
+    lines[i] = guess.line(root.fields[field], field, root.objects, clock, "  ", given[field])
   end
   local key = partition_key(root)
   return table.concat {
     ("--- Inferred from %s: %s%s record%s. What was guessed stands above each field.\n"):format(source,
       whole and "" or "the first ", guess.thousands(count), count == 1 and "" or "s"),
-    'local kinessis = require "kinessis"\nlocal fake = kinessis.fake\n\n', table.concat(used),
+    'local kinessis = require "kinessis"\nlocal fake = kinessis.fake\n\n',
     ("local records = kinessis.schema(%s, {\n"):format(guess.quote(name)), table.concat(lines), "})\n\n",
     "return kinessis.scenario {\n  records = records,\n", ("  amount  = %d,\n"):format(count),
     clock_lines(clock, count),

@@ -6,9 +6,12 @@
 ---
 --- A profile: seen (values, null among them), null, kinds (kind -> how many), first (kind -> where),
 --- counts (text -> how many, or nil when there were too many), order (texts as they came), and
----   numbers = { least, most, scale, whole, sorted, sample, step (of a sequence, or nil) }
----   strings = { shortest, longest, words, is (form -> how many), shapes (or nil) }
----   times   = { least, most (seconds), fraction (digits), rising }
+---   numbers = { n, least, most, scale, whole, sample, start, last, step (of a sequence, or nil), rises,
+---               never_falls }
+---   strings = { n, shortest, longest, words, is (form -> how many), shapes (or nil), lower, upper, digit,
+---               past_f (a letter after f), others (characters, as a set) }
+---   times   = { n, least, most (seconds), fraction (digits), gaps (the sum of their squares), behind
+---               (how far one is behind the latest before it) }
 ---   trues; names and fields (of objects), objects, smallest, largest (names in one); items, fewest,
 ---   longest (of arrays)
 local sys = require "kinessis.core.sys"
@@ -56,7 +59,7 @@ local function add_number(p, text)
   if value - value ~= 0 then return end -- over any range
   local n = p.numbers
   if not n then
-    n = { least = value, most = value, scale = 0, whole = true, sample = {}, n = 0 }
+    n = { least = value, most = value, scale = 0, whole = true, sample = {}, n = 0, rises = true, never_falls = true }
     p.numbers = n
   end
   n.n = n.n + 1
@@ -66,6 +69,8 @@ local function add_number(p, text)
   n.whole = n.whole and math.type(value) == "integer"
   if n.n == 2 and n.whole then n.step = value - n.last
   elseif n.step and (not n.whole or value - n.last ~= n.step) then n.step = nil end
+  n.rises = n.rises and (n.n == 1 or value > n.last)
+  n.never_falls = n.never_falls and (n.n == 1 or value >= n.last)
   n.start = n.start or value
   n.last = value
   sample(n.sample, n.n, value)
@@ -95,11 +100,12 @@ local function add_time(p, text)
   if not seconds then return false end
   local t = p.times
   if not t then
-    t = { least = seconds, most = seconds, fraction = 0, rising = true, last = seconds }
+    t = { n = 0, least = seconds, most = seconds, fraction = 0, last = seconds, gaps = 0, behind = 0 }
     p.times = t
   end
-  t.least, t.most = math.min(t.least, seconds), math.max(t.most, seconds)
-  t.rising, t.last = t.rising and seconds >= t.last, seconds
+  t.n, t.gaps = t.n + 1, t.gaps + (seconds - t.last) ^ 2
+  t.least, t.most, t.last = math.min(t.least, seconds), math.max(t.most, seconds), seconds
+  t.behind = math.max(t.behind, t.most - seconds)
   t.fraction = math.max(t.fraction, #(text:match "%.(%d+)" or ""))
   return true
 end
@@ -127,12 +133,15 @@ end
 local function add_string(p, text)
   local s = p.strings
   if not s then
-    s = { shortest = #text, longest = #text, words = 0, is = {}, n = 0, shapes = {} }
+    s = { shortest = #text, longest = #text, words = 0, is = {}, n = 0, shapes = {}, others = {} }
     p.strings = s
   end
   s.n = s.n + 1
   s.shortest, s.longest = math.min(s.shortest, #text), math.max(s.longest, #text)
   s.words = s.words + select(2, text:gsub("%S+", ""))
+  s.lower, s.upper, s.digit = s.lower or text:find "%l", s.upper or text:find "%u", s.digit or text:find "%d"
+  s.past_f = s.past_f or text:find "[g-zG-Z]"
+  for other in text:gmatch "[^%w]" do s.others[other] = true end
   for _, form in ipairs(profile.forms) do
     local name = form[1]
     if (s.is[name] or 0) == s.n - 1 and text:find(form[2]) and (not form.time or add_time(p, text)) then

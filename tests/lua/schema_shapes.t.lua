@@ -1,0 +1,164 @@
+--- kinessis schema infer knows the shapes that data has: what a provider made is recognised, and what the
+--- inferred scenario makes has the same distribution (Kolmogorov-Smirnov of two samples of 5,000).
+local tap = dofile "tests/lua/tap.lua"
+local cjson = require "cjson"
+local kinessis = require "kinessis"
+local infer = require "kinessis.schema.infer"
+local fake = kinessis.fake
+
+local seed = tap.seed()
+local N = 5000
+
+-- Two samples of one distribution are further than 2.7 * sqrt(2 / N) = 0.054 once in a million times. The rest is
+-- what an inference from 1,000 values may be off.
+local BOUND = 0.1
+
+local path = os.tmpname() .. ".jsonl"
+
+local function infer_lines(lines)
+  local file = assert(io.open(path, "wb"))
+  file:write(table.concat(lines, "\n"), "\n")
+  file:close()
+  local text = assert(infer.run(path, { samples = 10000, name = "s" }))
+  os.remove(path)
+  return text, assert(load(text, "=inferred"))()
+end
+
+local function values_of(lines)
+  local list = {}
+  for _, line in ipairs(lines) do
+    local v = cjson.decode(line).v
+    if v ~= cjson.null then list[#list + 1] = v end
+  end
+  table.sort(list)
+  return list
+end
+
+-- How far the distribution functions of two sorted lists are from each other.
+local function distance(a, b)
+  local i, j, far = 1, 1, 0
+  while i <= #a and j <= #b do
+    local at = math.min(a[i], b[j])
+    while a[i] == at do i = i + 1 end
+    while b[j] == at do j = j + 1 end
+    far = math.max(far, math.abs((i - 1) / #a - (j - 1) / #b))
+  end
+  return far
+end
+
+local function again(made, n)
+  return made.records:sample(n, { seed = seed + 1, start = made.start, step = made.step })
+end
+
+-- What is inferred of a field's values has the fragments; what it makes is like them, and in their range.
+local function recognised(name, value, ...)
+  local lines = kinessis.schema("s", { { "v", value } }):sample(N, { seed = seed, start = 1643760000, step = 2 })
+  local text, made = infer_lines(lines)
+  for _, fragment in ipairs { ... } do tap.like(text, fragment, ("%s: %s"):format(name, fragment)) end
+  local first, second = values_of(lines), values_of(again(made, N))
+  if type(first[1]) ~= "number" then return text, made end
+  local far = distance(first, second)
+  print(("# %s: %.3f of %.3f: %s"):format(name, far, BOUND, text:match "\n  {(.-)\n"))
+  tap.ok(far < BOUND, name .. ": its records have the same distribution", far)
+  tap.ok(second[1] >= first[1] and second[#second] <= first[#first], name .. ": its records stay in the range",
+    first[1], second[1], first[#first], second[#second])
+  return text, made
+end
+
+-- ---- numbers ----
+
+recognised("constant", fake.constant(42), "fake.constant(42)", "-- always the same (5,000 values)")
+recognised("sequence", fake.sequence(1000, 3), "fake.sequence(1000, 3)", "each is 3 after the one before")
+recognised("uniform", fake.integer(-500, 100000), "fake.integer(", "each as likely")
+recognised("few whole numbers", fake.integer(1, 20), "fake.integer(1, 20)")
+recognised("uniform decimals", fake.decimal(0.5, 99.99, 2), "fake.decimal(",
+  "decimal(4,2): no more than 2 digits after the point")
+recognised("coarse decimals", fake.decimal(0, 9, 1), "fake.decimal(0, 9, 1)")
+recognised("normal", fake.normal(20, 5, 2), "fake.normal(", "-- normal: mean ", "1,000 of them looked at",
+  "decimal(4,2)")
+recognised("normal, whole", fake.normal(5000, 300, 0), "fake.normal(", 'type = "int"')
+recognised("normal below zero", fake.normal(-3, 2.5, 3), "fake.normal(")
+recognised("normal, cut", fake.normal(100, 15, 1, 90), "fake.histogram(")
+recognised("log-normal", fake.lognormal(100, 0.8, 2), "fake.lognormal(", "-- log-normal, a long tail: median ")
+recognised("log-normal, whole", fake.lognormal(3000, 1, 0), "fake.lognormal(")
+recognised("exponential", fake.exponential(30, 3), "fake.exponential(", "-- exponential, a long tail: mean ")
+recognised("exponential, whole", fake.exponential(200, 0), "fake.exponential(")
+recognised("exponential from 20 on", fake.exponential(50, 2, 20), "fake.exponential(")
+recognised("Zipf", fake.zipf(1000, 1.1), "fake.zipf(", "-- Zipf: k of ")
+recognised("Zipf of many", fake.zipf(5000000, 0.8), "fake.zipf(")
+recognised("flat Zipf", fake.zipf(400, 0.4), "fake.zipf(")
+recognised("two heaps", fake.weighted { { fake.normal(10, 1, 2), 1 }, { fake.normal(90, 5, 2), 2 } },
+  "fake.histogram(", "like no distribution that has a name here: quantiles")
+recognised("doubles", fake.normal(0, 1, 15), "fake.normal(", "double: 15 digits after the point")
+recognised("even doubles", function(ctx) return ctx.random() * 1000 end, "fake.decimal(", 'type = "double"')
+recognised("prices, some of them null", fake.optional(fake.lognormal(20, 0.5, 2), 0.8), "fake.optional(fake.lognormal(",
+  'type = "decimal(')
+
+local counted = kinessis.schema("s", { { "v", fake.sequence(500, 10, 9) } }):sample(N, { seed = seed })
+local text, made = infer_lines(counted)
+tap.like(text, ", 10, 9)", "a counter with gaps is a sequence")
+tap.like(text, "they rise by steps of ", "a counter with gaps: how it rises")
+local grows, last = true, -1
+for i, line in ipairs(again(made, N)) do
+  local v, was = cjson.decode(line).v, cjson.decode(counted[i]).v
+  grows, last = grows and v > last and math.abs(v - was) < 20, v
+end
+tap.ok(grows, "a counter with gaps: it rises as the one before")
+
+local function times(name, value, fragment)
+  local _, scenario = recognised(name, value, fragment, "every 2 s: the clock of the scenario (5,000 values)")
+  tap.ok(scenario.start == 1643760000 and scenario.step == 2, name .. ": the clock", scenario.start, scenario.step)
+end
+times("times", fake.now(), "fake.now()")
+times("times to the second", fake.now("iso_seconds"), 'fake.now("iso_seconds")')
+times("times of SQL", fake.now("sql"), 'fake.now("sql")')
+
+-- Of a field of that name.
+local function of_field(name, value)
+  return infer_lines(kinessis.schema("s", { { name, value } }):sample(N, { seed = seed, start = 1643760000, step = 2 }))
+end
+text, made = of_field("event_time", fake.now("epoch_ms"))
+tap.like(text, 'fake.now("epoch_ms")', "times as numbers")
+tap.ok(made.start == 1643760000 and made.step == 2, "times as numbers: the clock", made.start, made.step)
+tap.like(of_field("total", fake.now("epoch_ms")), "fake.sequence(1643760000000, 2000)", "but by their name only")
+tap.like(of_field("seen_at", fake.between("2022-02-02", "2022-02-05", "epoch")), 'fake.between(1643',
+  "times as numbers, in no order")
+tap.like(of_field("at", fake.series("2022-02-02", "2s", "100s")), "s late: the clock of the scenario",
+  "times that rise, but for some that are late")
+tap.like(of_field("at", fake.between("2022-02-02", "2022-02-05")), "fake.between(", "times in no order are a range")
+tap.like(of_field("at", fake.constant("2022-02-02T00:00:00.000Z")), 'type = "timestamp"', "one time is a constant")
+
+-- ---- text ----
+
+local function lengths(name, value, fragment)
+  local _, scenario = recognised(name, value, fragment)
+  local shortest, longest = math.huge, 0
+  for _, line in ipairs(again(scenario, N)) do
+    local n = #cjson.decode(line).v
+    shortest, longest = math.min(shortest, n), math.max(longest, n)
+  end
+  return shortest .. " to " .. longest
+end
+tap.is(lengths("tokens", fake.regex "[a-zA-Z0-9]{8,20}", 'fake.regex("[0-9A-Za-z]{8,20}")'), "8 to 20",
+  "tokens keep their length")
+tap.is(lengths("hexadecimal", fake.hex(40), 'fake.regex("[0-9a-f]{40}")'), "40 to 40", "hexadecimal digits, too")
+tap.is(lengths("with other characters", fake.regex "[a-z0-9_-]{5,30}", [[fake.regex("[0-9a-z\\-\\_]{5,30}")]]),
+  "5 to 30", "and text with other characters")
+
+-- ---- what is not enough ----
+
+local function few(value, n)
+  return (infer_lines(kinessis.schema("s", { { "v", value } }):sample(n, { seed = seed })))
+end
+tap.ok(not few(fake.lognormal(100, 1, 2), 199):find "lognormal", "199 values have no distribution")
+tap.like(few(fake.lognormal(100, 1, 2), 400), "fake.lognormal(", "400 have")
+tap.like(few(fake.integer(1, 1000000), 15), "fake.integer(", "15 values are a range")
+local uneven = 0
+for k = 1, 40 do
+  local even = kinessis.schema("s", { { "v", fake.decimal(0, 1000, k % 5) } })
+  local guessed = infer_lines(even:sample(100 + 40 * k, { seed = seed + k }))
+  if not guessed:find "fake%.decimal%(" and not guessed:find "fake%.integer%(" then uneven = uneven + 1 end
+end
+tap.is(uneven, 0, "what is uniform stays uniform")
+os.remove(path)
+tap.done()
