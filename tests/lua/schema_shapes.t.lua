@@ -10,8 +10,8 @@ local seed = tap.seed()
 local N = 5000
 
 -- Two samples of one distribution are further than 2.7 * sqrt(2 / N) = 0.054 once in a million times. The rest is
--- what an inference from 1,000 values may be off.
-local BOUND = 0.1
+-- what an inference from 4,000 values may be off.
+local BOUND = 0.08
 
 local path = os.tmpname() .. ".jsonl"
 
@@ -74,7 +74,7 @@ recognised("few whole numbers", fake.integer(1, 20), "fake.integer(1, 20)")
 recognised("uniform decimals", fake.decimal(0.5, 99.99, 2), "fake.decimal(",
   "decimal(4,2): no more than 2 digits after the point")
 recognised("coarse decimals", fake.decimal(0, 9, 1), "fake.decimal(0, 9, 1)")
-recognised("normal", fake.normal(20, 5, 2), "fake.normal(", "-- normal: mean ", "1,000 of them looked at",
+recognised("normal", fake.normal(20, 5, 2), "fake.normal(", "-- normal: mean ", "4,000 of them looked at",
   "decimal(4,2)")
 recognised("normal, whole", fake.normal(5000, 300, 0), "fake.normal(", 'type = "int"')
 recognised("normal below zero", fake.normal(-3, 2.5, 3), "fake.normal(")

@@ -1,7 +1,7 @@
 --- Which distribution numbers have, of those that providers make: uniform, normal, log-normal, exponential,
 --- Zipf. One of them is named only where there is reason to:
 ---
----   * from 200 sampled values on (a profile keeps at most 1,000);
+---   * from 200 sampled values on (a profile keeps at most 4,000);
 ---   * its distribution function, with the parameters that the values suggest and cut at the least and
 ---     the greatest value seen, is nowhere further from that of the sample (Kolmogorov-Smirnov) than
 ---     2.2/sqrt(n) (uniform) or 1.9/sqrt(n) (fitted): true ones are further less than once in 5,000 times;

@@ -205,8 +205,8 @@ local function token(s)
     s.lower and letters[1] or "", table.concat(set),
     s.shortest == s.longest and ("%d"):format(s.longest) or ("%d,%d"):format(s.shortest, s.longest))
   return { text = ("fake.regex(%s)"):format(quote(expression)),
-    why = ("text of these characters, %s%d long"):format(s.shortest == s.longest and "" or ("%d to "):format(s.shortest),
-      s.longest) }
+    why = ("text of these characters, %s%d long"):format(
+      s.shortest == s.longest and "" or ("%d to "):format(s.shortest), s.longest) }
 end
 
 local function words(s)

@@ -1,5 +1,5 @@
 --- What many values of one field have in common: kinds, ranges, choices, shapes. Memory is bounded: a
---- field keeps at most 1,000 different values, 1,000 sampled numbers and 20 shapes; an object 1,000 names.
+--- field keeps at most 1,000 different values, 4,000 sampled numbers and 20 shapes; an object 1,000 names.
 ---
 ---     local p = profile.new()
 ---     profile.add(p, value, where)     -- of json.read; where: what an error names ("line 7")
@@ -18,9 +18,10 @@ local sys = require "kinessis.core.sys"
 
 local profile = {}
 
-local MOST = 1000       -- different values, names, sampled numbers
+local MOST = 1000         -- different values, names
+local MOST_NUMBERS = 4000 -- in a sample
 local MOST_SHAPES = 20
-local LONGEST = 200     -- bytes of a value that is kept
+local LONGEST = 200       -- bytes of a value that is kept
 
 function profile.new()
   return { seen = 0, null = 0, kinds = {}, first = {}, counts = {}, order = {} }
@@ -41,17 +42,17 @@ end
 
 -- ---- numbers ----
 
--- Keeps value number n with probability MOST / n; which one it replaces follows from n alone, so that
+-- Keeps value number n with probability MOST_NUMBERS / n; which one it replaces follows from n alone, so that
 -- the same file gives the same schema.
 local function sample(list, n, value)
-  if n <= MOST then
+  if n <= MOST_NUMBERS then
     list[n] = value
     return
   end
   local mixed = n * 0x9E3779B97F4A7C15
   mixed = (mixed ~ (mixed >> 29)) * 0xBF58476D1CE4E5B9
   local at = ((mixed >> 1) % n) + 1
-  if at <= MOST then list[at] = value end
+  if at <= MOST_NUMBERS then list[at] = value end
 end
 
 local function add_number(p, text)
