@@ -55,6 +55,13 @@ local function is_to(value)
         .. check.show(n > 0 and list[i] or value), n > 0 and ("[%d]"):format(i) or nil
     end
   end
+  for i, to in ipairs(list) do
+    if to.pace ~= nil then
+      return "every destination gets every record, so a pace is the run's: give it to the scenario (scenario.pace), or "
+        .. "send this destination records of its own, from a scenario of its own (kinessis.start, scripts/two_paces.lua)",
+        (list == value and ("[%d]"):format(i) or "") .. ".pace"
+    end
+  end
   if n > most_destinations then
     return ("at most %d destinations are possible, not %d"):format(most_destinations, n)
   end

@@ -8,7 +8,14 @@ local function is_format(value)
   end
 end
 
+local rules = {
+  format = { is_format },
+  pace = { check.anything }, -- the scenario refuses it: it knows which destination this is
+}
+
 return function(given)
-  check("stdout", given or {}, { format = { is_format } }, 3)
-  return { kind = "stdout", service = "stdout", label = "stdout", name = "stdout", format = given and given.format }
+  given = given or {}
+  check("stdout", given, rules, 3)
+  return { kind = "stdout", service = "stdout", label = "stdout", name = "stdout", format = given.format,
+    pace = given.pace }
 end

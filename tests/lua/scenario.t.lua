@@ -95,6 +95,21 @@ local cases = {
     .. "kinessis.file { path = 'a' } } }", "scenario.to[3]: writes to the same file a as [1]", "one file twice" },
   { "return kinessis.scenario { records = person, to = { kinessis.s3 { bucket = 'people' }, "
     .. "kinessis.s3 { bucket = 'people' } } }", "scenario.to[2]: writes to the same place", "one prefix twice" },
+  { "return kinessis.scenario { records = person, to = { kinessis.null {}, "
+    .. "kinessis.stream { name = 'a', partition_key = 'uuid', pace = 5 } } }", "mistake.lua:4: scenario.to[2].pace: every "
+    .. "destination gets every record, so a pace is the run's: give it to the scenario (scenario.pace), or send this "
+    .. "destination records of its own, from a scenario of its own (kinessis.start, scripts/two_paces.lua)",
+    "a pace of one of two destinations" },
+  { "return kinessis.scenario { records = person, to = kinessis.null { pace = 5 } }",
+    "scenario.to.pace: every destination gets", "nowhere with a pace" },
+  { "return kinessis.scenario { records = person, to = kinessis.stdout { pace = '5/s' } }",
+    "scenario.to.pace: every destination gets", "stdout with a pace" },
+  { "return kinessis.scenario { records = person, to = { kinessis.file { path = 'a', pace = 5 } } }",
+    "scenario.to[1].pace: every destination gets", "a file with a pace" },
+  { "return kinessis.scenario { records = person, to = { kinessis.s3 { bucket = 'people', pace = 5 } } }",
+    "scenario.to[1].pace: every destination gets", "a bucket with a pace" },
+  { "return kinessis.scenario { records = person, to = { kinessis.delivery_stream { name = 'p', pace = 5 } } }",
+    "scenario.to[1].pace: every destination gets", "a delivery stream with a pace" },
   { "local s = kinessis.s3 { bucket = 'people', size = '1GB' }", "s3.size: a size from 64KiB to 256MiB is expected",
     "objects that are too large" },
   { "local s = kinessis.s3 { bucket = 'people', prefix = '!{firehose:random-string}/' }",
