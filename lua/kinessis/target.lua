@@ -38,11 +38,20 @@ local function outlast_users(lake)
   end
 end
 
---- Leaves the lake that open() found, or closes the one it started. Idempotent.
+local started = {} -- lakes of this process, by port: { lake =, users = targets that are open }
+
+--- Leaves the lake that open() found, or closes the one that was started here when nobody else here uses it.
+--- Idempotent.
 function methods:close()
   local lake = self.lake
   self.lake = nil
   if not lake then return end
+  local own = started[lake:port()]
+  if own then
+    own.users = own.users - 1
+    if own.users > 0 then return end
+    started[lake:port()] = nil
+  end
   if lake.retire then outlast_users(lake) end
   lake:close()
 end
@@ -60,9 +69,18 @@ local function find_or_start(folder, given)
   local core = require "kinessis.core.lake"
   for try = 1, patience do
     local found = core.find(folder)
+    local own = found and started[found:port()]
+    if own then -- the use of another would be waited for at its end, by itself
+      found:close()
+      own.users = own.users + 1
+      return own.lake
+    end
     if found then return found end
     local opened, err = core.open { folder = folder, port = given.port or 0, region = given.region }
-    if opened then return opened end
+    if opened then
+      started[opened:port()] = { lake = opened, users = 1 }
+      return opened
+    end
     if err.code ~= "state" or try == patience then return nil, err end
     sys.sleep(0.05)
   end
