@@ -138,7 +138,7 @@ end
 -- ---- serving it ----
 
 --- @param address of metrics.parse
---- @return { watch(status, about) }, to be closed; or nil and an error
+--- @return { watch(status, about), close() }; or nil and an error
 function metrics.open(address)
   local page, err = require("kinessis.core.page").open(address.host, address.port, "/metrics", content_type)
   if not page then return nil, sys.error(err.code, "--metrics: " .. tostring(err)) end
@@ -150,7 +150,8 @@ function metrics.open(address)
     local ok, problem = page:publish(metrics.render(status, about))
     if not ok then error(problem, 0) end
   end
-  return setmetatable(watcher, { __close = function() page:close() end })
+  function watcher.close() page:close() end
+  return watcher
 end
 
 return metrics

@@ -97,6 +97,12 @@ end
 -- What the command makes of it; 3 of a threshold that was not met.
 local outcomes = { [0] = "done", [3] = "threshold" }
 
+--- In a word.
+--- @param code the exit code; nil while it runs
+function outcome.name(code)
+  return code and (outcomes[code] or "failed") or "running"
+end
+
 --- The document of a run.
 --- @param about { scenario, target, started, sinks, judged (kinessis.thresholds.judge), result = the summary of
 ---   kinessis.run, nil when it did not begin }
@@ -105,8 +111,9 @@ function outcome.document(about, code, err)
   local result = about.result
   err = err or result and result.error
   local out = {
-    { "format", 1 }, { "version", sys.version }, { "scenario", about.scenario }, { "target", or_null(about.target) },
-    { "outcome", code and (outcomes[code] or "failed") or "running" }, { "exit_code", or_null(code) },
+    { "format", 1 }, { "version", sys.version }, { "scenario", or_null(about.scenario) },
+    { "target", or_null(about.target) },
+    { "outcome", outcome.name(code) }, { "exit_code", or_null(code) },
     { "error", error_of(err) }, { "started", sys.iso(about.started, true) },
     { "ended", code and sys.iso(sys.now(), true) or null },
   }
@@ -120,26 +127,41 @@ local function write(path, text)
   return true -- whether it got there is seen at the end of the program
 end
 
---- Runs f, and writes how it ended, however it ended.
+--- Writes that it runs, so that a file that cannot be written is told before.
 --- @param path of the file; "-" is stdout
---- @param about see outcome.document; f fills it in
---- @param f gives an exit code, or nil and an error
+--- @param about see outcome.document
+--- @return true; or nil and an error
+function outcome.begin(path, about)
+  if path == "-" then return true end
+  return write(path, outcome.document(about))
+end
+
+--- What the command exits with.
+function outcome.exit_code(code, err)
+  return code or (type(err) == "table" and err.code == "usage" and 2 or 1)
+end
+
+--- Writes how it ended: an exit code, or nil and an error.
+--- @return both; an error of the writing in place of a code that says that all is well
+function outcome.finish(path, about, code, err)
+  local ok, problem = write(path, outcome.document(about, outcome.exit_code(code, err), err))
+  if ok then return code, err end
+  sys.log("error", ("The summary could not be written: %s"):format(tostring(problem)))
+  if code == 0 then return nil, problem end
+  return code, err
+end
+
+--- Runs f, and writes how it ended, however it ended.
+--- @param f gives an exit code, or nil and an error; it fills in `about`
 --- @return what f gives
 function outcome.record(path, about, f)
-  if path ~= "-" then
-    local ok, err = write(path, outcome.document(about))
-    if not ok then return nil, err end
-  end
+  local ok, unwritten = outcome.begin(path, about)
+  if not ok then return nil, unwritten end
   local ran, code, err = xpcall(f, sys.traceback)
-  if not ran then code, err = nil, code end
-  local exit_code = code or (type(err) == "table" and err.code == "usage" and 2 or 1)
-  local ok, problem = write(path, outcome.document(about, exit_code, err))
-  if not ok then
-    sys.log("error", ("The summary could not be written: %s"):format(tostring(problem)))
-    if code == 0 then code, err = nil, problem end
-  end
-  if not ran then error(type(err) == "string" and sys.error("script", err) or err, 0) end
-  return code, err
+  if ran then return outcome.finish(path, about, code, err) end
+  err = code
+  outcome.finish(path, about, nil, err)
+  error(type(err) == "string" and sys.error("script", err) or err, 0)
 end
 
 return outcome

@@ -121,19 +121,37 @@ local function rows_of(lines, columns)
   return rows
 end
 
+local drawings = {} -- what runs have drawn, each its lines, below one another
+local drawn = {}    -- the lines that stand there
+
+local function redraw()
+  local lines = {}
+  for _, one in ipairs(drawings) do table.move(one, 1, #one, #lines + 1, lines) end
+  sys.live(table.concat(lines, "\n"), rows_of(drawn, screen_now().columns))
+  drawn = lines
+end
+
+local function place_of(id)
+  for i, one in ipairs(drawings) do
+    if one.id == id then return i end
+  end
+end
+
 local function terminal(kind)
-  local drawn = {}
-  local out = {}
+  local out = { live = true }
   function out.draw(view)
-    local screen = screen_now()
-    local as_panel = kind ~= "line" and panel.fits(screen)
-    local lines = as_panel and panel.render(view, screen) or { panel.line(view, screen) }
-    sys.live(table.concat(lines, "\n"), rows_of(drawn, screen.columns))
-    drawn = lines
+    local screen, place = screen_now(), place_of(out) or #drawings + 1
+    local alone = #drawings == 0 or #drawings == 1 and place == 1
+    local as_panel = kind ~= "line" and alone and panel.fits(screen)
+    drawings[place] = as_panel and panel.render(view, screen) or { panel.line(view, screen) }
+    drawings[place].id = out
+    redraw()
   end
   function out.clear()
-    sys.live("", rows_of(drawn, screen_now().columns))
-    drawn = {}
+    local place = place_of(out)
+    if not place then return end
+    table.remove(drawings, place)
+    redraw()
   end
   return out
 end
@@ -159,7 +177,7 @@ end
 
 --- @param chosen what --progress says (nil: auto)
 --- @param about see progress.watch; and printed = records go to stdout, quiet
---- @return { draw(status), clear() }, or nil where nothing is shown
+--- @return { draw(status), clear(), live = it is drawn in place }, or nil where nothing is shown
 function progress.open(chosen, about)
   chosen = chosen or { kind = "auto" }
   if about.quiet or chosen.kind == "none" then return nil end
@@ -172,7 +190,7 @@ function progress.open(chosen, about)
     return nil
   end
   local watch = progress.watch(about)
-  return { draw = function(status) drawing.draw(watch(status)) end, clear = drawing.clear }
+  return { draw = function(status) drawing.draw(watch(status)) end, clear = drawing.clear, live = drawing.live }
 end
 
 return progress

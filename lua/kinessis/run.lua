@@ -144,12 +144,29 @@ local function control_of(values, context)
   end
 end
 
+-- What is told while it runs: to people, to who asks for metrics, to a script.
+-- @return a function of the status, nil where nobody is told; and what is drawn on the terminal, or nil
+local function watch(scenario, values, amount, with)
+  local shown = progress.open(values.progress, { amount = amount, sinks = with.sinks, thresholds = with.thresholds,
+    printed = with.quiet_terminal, quiet = values.quiet })
+  if not shown and not with.metrics and not with.watch then return nil end
+  local about = { scenario = scenario.path or scenario.records.name, sinks = with.sinks }
+  return function(status)
+    if shown and not (with.hidden and shown.live and with.hidden()) then shown.draw(status) end
+    if with.metrics then with.metrics.watch(status, about) end
+    if with.watch then with.watch(status) end
+  end, shown
+end
+
 --- The run of a scenario, as kinessis.core.run takes it.
 --- @param values of run.options and --amount
 --- @param with { sinks = of kinessis.core.run, first = index, pace = to keep, where = the target, announce = text,
 ---   format = of the plan, dead_letters = file, state = path of the state file (nil: none), resume = the state to go on
----   from (kinessis.state) }
---- @return the table, and the context of its pace (kinessis.pace); or nil and an error
+---   from (kinessis.state); quiet_terminal = records are printed on stdout: nothing is drawn where that is a terminal,
+---   thresholds = to be shown (kinessis.thresholds), metrics = who asks for them (kinessis.metrics), watch = a function
+---   of each status, hidden = a function: whether the terminal is somebody else's now }
+--- @return the table; the context of its pace (kinessis.pace); what is drawn (kinessis.progress), or nil; or nil and an
+---   error
 function run.prepare(scenario, values, with)
   if with.resume then values.seed = with.resume.seed end
   local first, amount = share_of_records(scenario, values, with.first or 0)
@@ -171,7 +188,9 @@ function run.prepare(scenario, values, with)
   local due = with.pace and share_of_pace(with.pace, values).start(context)
   if with.announce then sys.log("info", with.announce) end
   io.stdout:flush() -- what the script printed comes before the records
+  local told, shown = watch(scenario, values, amount, with)
   return {
+    progress = told,
     plan = plan,
     format = with.format,
     path = scenario.path,
@@ -194,31 +213,29 @@ function run.prepare(scenario, values, with)
     }),
     dead_letters = with.dead_letters,
     target = values.target,
-  }, context
+  }, context, shown
+end
+
+--- Adds to a summary what was run.
+function run.describe(summary, config)
+  summary.seed, summary.first, summary.amount = config.seed, config.first, config.amount
+  return summary
 end
 
 --- Runs the scenario.
---- @param with of run.prepare, and quiet_terminal = records are printed on stdout: nothing is drawn where that is a
----   terminal, thresholds = to be shown (kinessis.thresholds), metrics = who asks for them (kinessis.metrics),
----   stay = signals are listened to until the program ends, so that none keeps it from telling the summary
+--- @param with of run.prepare; and stay = signals are listened to until the program ends, so that none keeps it from
+---   telling the summary
 --- @return the summary of kinessis.core.run, and its seed, first and amount; or nil and an error
 function run.go(scenario, values, with)
   if values.quiet then sys.log_level "error" end
-  local config, err = run.prepare(scenario, values, with)
+  local config, err, shown = run.prepare(scenario, values, with)
   if not config then return nil, err end
-  local shown = progress.open(values.progress, { amount = config.amount, sinks = with.sinks,
-    thresholds = with.thresholds, printed = with.quiet_terminal, quiet = values.quiet })
   local _ <close> = setmetatable({}, { __close = function() if shown then shown.clear() end end })
-  local about = { scenario = scenario.path, sinks = with.sinks }
   config.stay = with.stay
-  config.progress = (shown or with.metrics) and function(status)
-    if shown then shown.draw(status) end
-    if with.metrics then with.metrics.watch(status, about) end
-  end or nil
   local summary
   summary, err = require("kinessis.core.run").go(config)
-  if summary then summary.seed, summary.first, summary.amount = config.seed, config.first, config.amount end
-  return summary, err
+  if not summary then return nil, err end
+  return run.describe(summary, config)
 end
 
 --- The file of --rate-file, where there is one already.

@@ -58,7 +58,8 @@ local function is_to(value)
   for i, to in ipairs(list) do
     if to.pace ~= nil then
       return "every destination gets every record, so a pace is the run's: give it to the scenario (scenario.pace), or "
-        .. "send this destination records of its own, from a scenario of its own (kinessis.start, scripts/two_paces.lua)",
+        .. "send this destination records of its own, from a scenario of its own "
+        .. "(kinessis.start, scripts/two_paces.lua)",
         (list == value and ("[%d]"):format(i) or "") .. ".pace"
     end
   end

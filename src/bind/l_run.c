@@ -83,11 +83,14 @@ static bool call_back(lua_State *L, int nargs, int nresults, kn_err *err) {
 }
 
 static bool call_due(void *context, double seconds, kn_due *due, kn_err *err) {
-    const kn_run_binding *b = context;
+    kn_run_binding *b = context;
     lua_State *L = b->L;
     lua_getiuservalue(L, b->self, KN_RUN_PACE);
     lua_pushnumber(L, seconds);
-    if (!call_back(L, 1, 3, err))
+    b->asking = true;
+    bool ok = call_back(L, 1, 3, err);
+    b->asking = false;
+    if (!ok)
         return false;
     *due = (kn_due){lua_tonumber(L, -3), lua_tonumber(L, -2), lua_toboolean(L, -1)};
     lua_pop(L, 3);
@@ -255,11 +258,7 @@ static int l_run_go(lua_State *L) {
         kn_run_unlisten_control(control_before);
         kn_run_unlisten(before);
     }
-    kn_run_push_summary(L, b, &summary, ok ? NULL : &err);
-    if (b->state && !kn_state_end(b->state, b->run, ok && !summary.stopped, &err)) {
-        kn_host_push_error(L, &err);
-        lua_setfield(L, -2, "state_error");
-    }
+    kn_run_push_end(L, b, &summary, ok ? NULL : &err);
     return 1;
 }
 
@@ -276,7 +275,10 @@ static int l_run_told(lua_State *L) {
 static int l_run_start(lua_State *L) {
     kn_run_binding *b = new_binding(L);
     kn_err err;
-    if (!open_run(L, b, &err) || !kn_run_start(b->run, &err)) {
+    bool ok = open_run(L, b, &err);
+    if (ok && b->state)
+        kn_state_look(b->state, b->run);
+    if (!ok || !kn_run_start(b->run, &err)) {
         kn_run_close(b);
         return kn_host_error(L, &err);
     }

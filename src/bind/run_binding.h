@@ -46,8 +46,9 @@ typedef struct kn_run_binding {
     int self;
     bool listens; /* to signals: the run of go() */
     bool paused;
-    _Atomic int stops; /* of a run that does not */
-    kn_run *run;       /* NULL: closed */
+    bool inside, asking; /* a method's step of the run; the pace: what they call may call methods */
+    _Atomic int stops;   /* of a run that does not */
+    kn_run *run;         /* NULL: closed */
     kn_cursor_config cursor;
     const kn_plan *plan;
     /* How a worker's state gets the plan: scenario.plan_of(path, format, keyed) */
@@ -113,6 +114,9 @@ void kn_run_close(kn_run_binding *binding);
 void kn_run_push_status(lua_State *L, const kn_run_binding *b, const kn_run_status *status);
 void kn_run_push_summary(lua_State *L, const kn_run_binding *b, const kn_run_summary *summary,
                          const kn_err *err);
+/* The same, and the last word of the state file. */
+void kn_run_push_end(lua_State *L, const kn_run_binding *b, const kn_run_summary *summary,
+                     const kn_err *err);
 
 /* Fields of the table at index: the value, or `otherwise` (NULL) when it is nil. Raise when they
  * are of another type. */

@@ -33,9 +33,10 @@ static bool call_control(const kn_run_binding *b, const char *what, kn_err *err)
     return kn_host_call(L, 1, 1, err);
 }
 
-static void change_pace(const kn_run_binding *b) {
-    bool paced = lua_isfunction(b->L, -1);
-    lua_setiuservalue(b->L, b->self, KN_RUN_PACE);
+/* To what is on top of the stack; self: where on it the binding is. */
+static void change_pace(lua_State *L, int self, const kn_run_binding *b) {
+    bool paced = lua_isfunction(L, -1);
+    lua_setiuservalue(L, self, KN_RUN_PACE);
     kn_run_change_pace(b->run, paced);
 }
 
@@ -52,7 +53,7 @@ bool kn_run_control(void *context, kn_run *run, kn_err *err) {
         if (!call_control(b, "reload", err))
             return false;
         if (lua_isfunction(b->L, -1))
-            change_pace(b);
+            change_pace(b->L, b->self, b);
         else
             lua_pop(b->L, 1);
     }
@@ -61,19 +62,38 @@ bool kn_run_control(void *context, kn_run *run, kn_err *err) {
 
 /* ---- methods ---- */
 
+/* What a run's own progress or pace calls is on its stack: the run stays with whom it asked. */
 static kn_run_binding *enter(lua_State *L) {
     kn_run_binding *b = luaL_checkudata(L, 1, KN_RUN_TYPE);
     luaL_argcheck(L, b->run, 1, "the run is over");
-    b->L = L;
-    b->self = 1;
+    if (!b->inside) {
+        b->L = L;
+        b->self = 1;
+    }
     return b;
+}
+
+/* False once it is over. What the run calls raises nothing out of it. */
+static bool step(kn_run_binding *b, int64_t timeout_ms) {
+    if (b->inside)
+        return true;
+    b->inside = true;
+    bool lasts = kn_run_step(b->run, timeout_ms);
+    b->inside = false;
+    return lasts;
 }
 
 /* run:step(milliseconds) -> whether it still runs. Keeps the pace and calls progress(); to be
  * called again before the pace that was asked ahead is used up. */
 static int l_run_step(lua_State *L) {
     kn_run_binding *b = enter(L);
-    lua_pushboolean(L, kn_run_step(b->run, luaL_optinteger(L, 2, 0)));
+    lua_pushboolean(L, step(b, luaL_optinteger(L, 2, 0)));
+    return 1;
+}
+
+/* run:inside() -> whether its own progress() or due() asks */
+static int l_run_inside(lua_State *L) {
+    lua_pushboolean(L, enter(L)->inside);
     return 1;
 }
 
@@ -88,10 +108,11 @@ static int l_run_pause(lua_State *L) {
 /* run:change(due or nil): another pace from now on; nil: all is due at once */
 static int l_run_change(lua_State *L) {
     kn_run_binding *b = enter(L);
+    luaL_argcheck(L, !b->asking, 1, "its pace is being asked: it cannot change it");
     if (!lua_isnoneornil(L, 2))
         luaL_checktype(L, 2, LUA_TFUNCTION);
     lua_settop(L, 2);
-    change_pace(b);
+    change_pace(L, 1, b);
     return 0;
 }
 
@@ -108,7 +129,7 @@ static int l_run_status(lua_State *L) {
 static int l_run_stop(lua_State *L) {
     kn_run_binding *b = enter(L);
     b->stops++;
-    kn_run_step(b->run, 0);
+    step(b, 0);
     return 0;
 }
 
@@ -117,17 +138,14 @@ static int l_run_finish(lua_State *L) {
     kn_run_binding *b = enter(L);
     kn_run_summary summary;
     kn_err err;
-    luaL_argcheck(L, !kn_run_step(b->run, 0), 1, "the run is not over");
+    luaL_argcheck(L, !step(b, 0), 1, "the run is not over");
     bool ok = kn_run_finish(b->run, &summary, &err);
-    kn_run_push_summary(L, b, &summary, ok ? NULL : &err);
+    kn_run_push_end(L, b, &summary, ok ? NULL : &err);
     kn_run_close(b);
     return 1;
 }
 
-const luaL_Reg kn_run_methods[] = {{"step", l_run_step},
-                                   {"pause", l_run_pause},
-                                   {"change", l_run_change},
-                                   {"status", l_run_status},
-                                   {"stop", l_run_stop},
-                                   {"finish", l_run_finish},
-                                   {NULL, NULL}};
+const luaL_Reg kn_run_methods[] = {{"step", l_run_step},     {"inside", l_run_inside},
+                                   {"pause", l_run_pause},   {"change", l_run_change},
+                                   {"status", l_run_status}, {"stop", l_run_stop},
+                                   {"finish", l_run_finish}, {NULL, NULL}};

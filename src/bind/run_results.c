@@ -147,6 +147,19 @@ static void settle_totals(const kn_run_binding *b, kn_run_status *s) {
     }
 }
 
+static void push_first_errors(lua_State *L, const kn_run_summary *s) {
+    lua_getfield(L, -1, "sinks");
+    for (size_t i = 0; i < s->status.sink_count; i++) {
+        if (s->first_error[i].code == KN_OK)
+            continue;
+        lua_geti(L, -1, (lua_Integer)i + 1);
+        kn_host_push_error(L, &s->first_error[i]);
+        lua_setfield(L, -2, "first_error");
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
 void kn_run_push_summary(lua_State *L, const kn_run_binding *b, const kn_run_summary *s,
                          const kn_err *err) {
     kn_run_status status = s->status;
@@ -163,14 +176,15 @@ void kn_run_push_summary(lua_State *L, const kn_run_binding *b, const kn_run_sum
         push_dead_letters(L, b);
         lua_setfield(L, -2, "dead_letters");
     }
-    lua_getfield(L, -1, "sinks");
-    for (size_t i = 0; i < status.sink_count; i++) {
-        if (s->first_error[i].code == KN_OK)
-            continue;
-        lua_geti(L, -1, (lua_Integer)i + 1);
-        kn_host_push_error(L, &s->first_error[i]);
-        lua_setfield(L, -2, "first_error");
-        lua_pop(L, 1);
+    push_first_errors(L, s);
+}
+
+void kn_run_push_end(lua_State *L, const kn_run_binding *b, const kn_run_summary *s,
+                     const kn_err *err) {
+    kn_err unkept;
+    kn_run_push_summary(L, b, s, err);
+    if (b->state && !kn_state_end(b->state, b->run, !err && !s->stopped, &unkept)) {
+        kn_host_push_error(L, &unkept);
+        lua_setfield(L, -2, "state_error");
     }
-    lua_pop(L, 1);
 }

@@ -96,9 +96,10 @@ local cases = {
   { "return kinessis.scenario { records = person, to = { kinessis.s3 { bucket = 'people' }, "
     .. "kinessis.s3 { bucket = 'people' } } }", "scenario.to[2]: writes to the same place", "one prefix twice" },
   { "return kinessis.scenario { records = person, to = { kinessis.null {}, "
-    .. "kinessis.stream { name = 'a', partition_key = 'uuid', pace = 5 } } }", "mistake.lua:4: scenario.to[2].pace: every "
-    .. "destination gets every record, so a pace is the run's: give it to the scenario (scenario.pace), or send this "
-    .. "destination records of its own, from a scenario of its own (kinessis.start, scripts/two_paces.lua)",
+    .. "kinessis.stream { name = 'a', partition_key = 'uuid', pace = 5 } } }",
+    "mistake.lua:4: scenario.to[2].pace: every destination gets every record, so a pace is the run's: "
+    .. "give it to the scenario (scenario.pace), or send this destination records of its own, from a scenario of its "
+    .. "own (kinessis.start, scripts/two_paces.lua)",
     "a pace of one of two destinations" },
   { "return kinessis.scenario { records = person, to = kinessis.null { pace = 5 } }",
     "scenario.to.pace: every destination gets", "nowhere with a pace" },
