@@ -1,6 +1,7 @@
 --- What `kinessis run` and `kinessis generate` share: their options, the seed, the call into
 --- kinessis.core.run.
 local capacity = require "kinessis.capacity"
+local function_code = require "kinessis.function_code"
 local options = require "kinessis.options"
 local pace = require "kinessis.pace"
 local progress = require "kinessis.progress"
@@ -172,11 +173,11 @@ function run.prepare(scenario, values, with)
   local first, amount = share_of_records(scenario, values, with.first or 0)
   if not first then return nil, amount end
   local plan = scenario:plan(with.format, has_keys(with.sinks))
-  local fingerprint = plan:fingerprint()
+  local fingerprint = plan:fingerprint(function_code.of(plan:scripts()))
   local last = with.resume
   if last and last.fingerprint ~= fingerprint and not values.changed then
-    return nil, sys.error("state", "the schema has changed since the run began: what is left would be other records "
-      .. "(--changed goes on all the same)")
+    return nil, sys.error("state", "the schema has changed since the run began, or a function that it calls: what is "
+      .. "left would be other records (--changed goes on all the same)")
   end
   local asked = { first = last and last.first or first, amount = last and last.amount or amount }
   if last then first, amount = take_up(last, values) end

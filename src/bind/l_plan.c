@@ -297,11 +297,21 @@ static int l_plan_calls_scripts(lua_State *L) {
     return 1;
 }
 
-/* plan:fingerprint() -> 16 hexadecimal digits */
+/* plan:scripts() -> the operations that call functions: { { fn =, path =, ... }, ... } */
+static int l_plan_scripts(lua_State *L) {
+    kn_check_plan(L, 1);
+    lua_getiuservalue(L, 1, SCRIPTS);
+    return 1;
+}
+
+/* plan:fingerprint(of_functions) -> 16 hexadecimal digits; of_functions: what they do, as text */
 static int l_plan_fingerprint(lua_State *L) {
+    const kn_plan *plan = kn_check_plan(L, 1);
+    kn_slice functions;
     char text[17];
+    functions.p = luaL_checklstring(L, 2, &functions.n);
     snprintf(text, sizeof text, "%016llx",
-             (unsigned long long)kn_plan_fingerprint(kn_check_plan(L, 1)));
+             (unsigned long long)kn_plan_fingerprint(plan, functions));
     lua_pushstring(L, text);
     return 1;
 }
@@ -468,11 +478,10 @@ static int l_plan_escape(lua_State *L) {
 int kn_open_plan(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"new", l_plan_new}, {"escape", l_plan_escape}, {NULL, NULL}};
-    static const luaL_Reg plan_methods[] = {{"cursor", l_plan_cursor},
-                                            {"calls_scripts", l_plan_calls_scripts},
-                                            {"max_length", l_plan_max_length},
-                                            {"fingerprint", l_plan_fingerprint},
-                                            {NULL, NULL}};
+    static const luaL_Reg plan_methods[] = {
+        {"cursor", l_plan_cursor},           {"calls_scripts", l_plan_calls_scripts},
+        {"max_length", l_plan_max_length},   {"scripts", l_plan_scripts},
+        {"fingerprint", l_plan_fingerprint}, {NULL, NULL}};
     static const luaL_Reg cursor_methods[] = {
         {"record", l_cursor_record}, {"close", l_cursor_close}, {NULL, NULL}};
     kn_host_new_type(L, PLAN_TYPE, plan_methods, l_plan_gc);

@@ -363,7 +363,7 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t n) {
     return hash;
 }
 
-uint64_t kn_plan_fingerprint(const kn_plan *plan) {
+uint64_t kn_plan_fingerprint(const kn_plan *plan, kn_slice functions) {
     uint64_t hash = 0xcbf29ce484222325u;
     for (size_t i = 0; i < plan->op_count; i++) {
         const kn_op *op = &plan->ops[i];
@@ -380,5 +380,6 @@ uint64_t kn_plan_fingerprint(const kn_plan *plan) {
             hash = mix(hash, op->words->threshold, op->words->count * sizeof(uint64_t));
     }
     hash = mix(hash, plan->picks, plan->pick_count * sizeof *plan->picks);
-    return mix(hash, plan->columns, plan->csv ? plan->column_count * sizeof *plan->columns : 0);
+    hash = mix(hash, plan->columns, plan->csv ? plan->column_count * sizeof *plan->columns : 0);
+    return mix(hash, functions.p, functions.n);
 }

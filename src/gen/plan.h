@@ -100,8 +100,8 @@ void kn_plan_destroy(kn_plan *plan);
 /* The plan has script functions: each worker must bring its own lua_State. */
 bool kn_plan_calls_scripts(const kn_plan *plan);
 
-/* Of what it makes, not of what its script functions do: another schema has another one. */
-uint64_t kn_plan_fingerprint(const kn_plan *plan);
+/* Of what it makes: another schema has another one. functions: what its script functions do. */
+uint64_t kn_plan_fingerprint(const kn_plan *plan, kn_slice functions);
 
 /* The longest record it can make; script functions add what they return. kn_cursor_record needs
  * this much room, and KN_PLAN_SLACK and what is put aside, below the maximum of its buffer. */

@@ -12,9 +12,10 @@
  *                     "position":81920000}]}
  *
  * The members up to "started" are the caller's (lua/kinessis/state.lua): fingerprint is of the
- * compiled schema, amount is absent without an end, part and the clock where there is none. Indices
- * are of records, first <= i < first + amount. settled: ranges [from, to) that the destination is
- * done with: delivered, or in the dead-letter file; position: the file's length when it was.
+ * compiled schema and its functions, amount is absent without an end, part and the clock where
+ * there is none. Indices are of records, first <= i < first + amount. settled: ranges [from, to)
+ * that the destination is done with: delivered, or in the dead-letter file; position: the file's
+ * length when it was.
  *
  * No record at or after `reserved` was begun: the run waits for the file before it goes on. So the
  * records of [first, reserved) that are not settled are all that may have arrived unnoticed. */

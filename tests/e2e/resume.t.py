@@ -151,6 +151,50 @@ with lake.Lake() as pond:
     tap.ok([line.endswith(b'"more":true}') for line in lines] == [n >= at for n in range(AMOUNT)],
            "the file goes on where it was")
 
+    # ---- functions ----
+
+    functions = os.path.join(pond.folder, "functions.lua")
+    lines_file, state_file = (os.path.join(pond.folder, name) for name in ("functions.jsonl", "runs/functions.json"))
+
+    def write_functions(factor, above=""):
+        with open(functions, "w") as file:
+            file.write(above + """
+local kinessis = require "kinessis"
+local fields = { { "n", kinessis.fake.sequence(0) } }
+for i = 1, 3 do
+  fields[i + 1] = { "f" .. i, function(ctx) return tostring(ctx.index * i * %s) end }
+end
+return kinessis.scenario { records = kinessis.schema("f", fields), amount = 10, seed = 1,
+  to = kinessis.file { path = "%s" } }
+""" % (factor, lines_file))
+
+    def interrupt():
+        """As if the run had been killed after four records."""
+        with open(lines_file) as file:
+            position = sum(len(line) for line in file.readlines()[:4])
+        with open(state_file) as file:
+            noted = json.load(file)
+        noted.update(finished=False, claimed=4, reserved=4)
+        noted["destinations"][0].update(settled=[[0, 4]], position=position)
+        with open(state_file, "w") as file:
+            json.dump(noted, file)
+
+    write_functions(2)
+    tap.equal(run(functions).returncode, 0, "a run with functions")
+    with open(lines_file) as file:
+        whole = file.read()
+    interrupt()
+    write_functions(2, "-- a comment")
+    tap.equal(run(functions, "--resume").returncode, 0, "goes on in another process")
+    with open(lines_file) as file:
+        tap.ok(file.read() == whole, "and is as if it had not stopped")
+    interrupt()
+    write_functions(3)
+    result = run(functions, "--resume")
+    tap.ok(result.returncode == 1 and "or a function that it calls" in result.stderr and "--changed" in result.stderr,
+           "an edited function is refused", result.stderr)
+    tap.equal(run(functions, "--resume", "--changed").returncode, 0, "unless it is told otherwise")
+
     # ---- mistakes ----
 
     result = run(path, "--resume", "--target", pond.url)
