@@ -190,10 +190,6 @@ static entry entry_of(const kn_aggregate *a, const kn_user_record *record) {
     return e;
 }
 
-uint64_t kn_aggregate_size_with(const kn_aggregate *a, const kn_user_record *record) {
-    return entry_of(a, record).size;
-}
-
 static bool check(const kn_user_record *record, const entry *e, kn_err *err) {
     kn_hash_key hash;
     if (record->data.n + record->key.n > KN_AGGREGATE_MOST)

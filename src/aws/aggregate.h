@@ -56,9 +56,8 @@ KN_MUST_CHECK bool kn_aggregate_init(kn_aggregate *a, uint32_t max_bytes, kn_err
 void kn_aggregate_free(kn_aggregate *a); /* idempotent; a zeroed one is allowed */
 void kn_aggregate_clear(kn_aggregate *a);
 
-/* Bytes of the finished aggregate, magic and MD5 included: as it is, and with the record added. */
+/* Bytes of the finished aggregate, magic and MD5 included. */
 uint64_t kn_aggregate_size(const kn_aggregate *a);
-uint64_t kn_aggregate_size_with(const kn_aggregate *a, const kn_user_record *record);
 
 typedef enum {
     KN_AGGREGATE_ADDED,

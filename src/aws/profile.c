@@ -41,7 +41,8 @@ const char *kn_profile_name(const char *given) {
     return name ? name : "default";
 }
 
-bool kn_profile_path(kn_profile_file file, kn_buf *path, kn_err *err) {
+/* Appends the path of the file; fails when it is not named and there is no home folder. */
+static bool path_of(kn_profile_file file, kn_buf *path, kn_err *err) {
     bool config = file == KN_PROFILE_CONFIG;
     const char *named = environment(config ? "AWS_CONFIG_FILE" : "AWS_SHARED_CREDENTIALS_FILE");
     const char *home = environment("HOME");
@@ -248,8 +249,8 @@ static void hide_plain_default(kn_profiles *p) {
     p->count = kept;
 }
 
-static bool parse(kn_slice config, const char *config_name, kn_slice credentials,
-                  const char *credentials_name, kn_profiles **out, kn_err *err) {
+bool kn_profiles_parse(kn_slice config, const char *config_name, kn_slice credentials,
+                       const char *credentials_name, kn_profiles **out, kn_err *err) {
     kn_profiles *p = calloc(1, sizeof *p);
     if (!p)
         return kn_fail(err, KN_ENOMEM, "out of memory for the AWS configuration");
@@ -266,14 +267,10 @@ static bool parse(kn_slice config, const char *config_name, kn_slice credentials
     return true;
 }
 
-bool kn_profiles_parse(kn_slice config, kn_slice credentials, kn_profiles **out, kn_err *err) {
-    return parse(config, "the AWS config file", credentials, "the AWS credentials file", out, err);
-}
-
 /* path is left empty when there is no such file. */
 static bool load_file(kn_profile_file file, kn_buf *path, kn_buf *text, kn_err *err) {
     kn_err no_home;
-    if (!kn_profile_path(file, path, &no_home) ||
+    if (!path_of(file, path, &no_home) ||
         (access(path->p, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)))
         return true;
     /* Room at once: a buffer that grows would leave copies behind. */
@@ -293,10 +290,11 @@ bool kn_profiles_load(kn_profiles **out, kn_err *err) {
     kn_buf_init(&credentials, FILE_MAX);
     kn_buf_init(&config_path, 4096);
     kn_buf_init(&credentials_path, 4096);
-    bool ok = load_file(KN_PROFILE_CONFIG, &config_path, &config, err) &&
-              load_file(KN_PROFILE_CREDENTIALS, &credentials_path, &credentials, err) &&
-              parse(kn_buf_view(&config), kn_buf_view(&config_path).p, kn_buf_view(&credentials),
-                    kn_buf_view(&credentials_path).p, out, err);
+    bool ok =
+        load_file(KN_PROFILE_CONFIG, &config_path, &config, err) &&
+        load_file(KN_PROFILE_CREDENTIALS, &credentials_path, &credentials, err) &&
+        kn_profiles_parse(kn_buf_view(&config), kn_buf_view(&config_path).p,
+                          kn_buf_view(&credentials), kn_buf_view(&credentials_path).p, out, err);
     wipe(&config);
     wipe(&credentials);
     kn_buf_free(&config_path);

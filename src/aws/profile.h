@@ -24,18 +24,15 @@ typedef enum { KN_SECTION_PROFILE, KN_SECTION_SSO_SESSION, KN_SECTION_SERVICES }
 /* The profile asked for: given, else AWS_PROFILE, else "default". given may be NULL or "". */
 const char *kn_profile_name(const char *given);
 
-/* Appends the path of the file; fails when it is not named and there is no home folder. */
-KN_MUST_CHECK bool kn_profile_path(kn_profile_file file, kn_buf *path, kn_err *err);
-
 /* Both files, in memory. They may hold secrets: destroy wipes them. */
 typedef struct kn_profiles kn_profiles;
 
 /* Reads the files; one that is absent is empty. Fails, with path and line, when one cannot be read
  * or is malformed. */
 KN_MUST_CHECK bool kn_profiles_load(kn_profiles **out, kn_err *err);
-/* The same, from texts. */
-KN_MUST_CHECK bool kn_profiles_parse(kn_slice config, kn_slice credentials, kn_profiles **out,
-                                     kn_err *err);
+/* The same, from texts; the names are for errors. */
+KN_MUST_CHECK bool kn_profiles_parse(kn_slice config, const char *config_name, kn_slice credentials,
+                                     const char *credentials_name, kn_profiles **out, kn_err *err);
 void kn_profiles_destroy(kn_profiles *profiles);
 
 bool kn_profiles_has(const kn_profiles *profiles, kn_section section, const char *name);

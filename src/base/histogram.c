@@ -86,6 +86,8 @@ static uint64_t total(const kn_histogram *h) {
     return n;
 }
 
+/* The duration in seconds that the share q (0 to 1) of all does not exceed: the middle of the
+ * bucket of number ceil(q * count), and never more than the maximum. */
 static double quantile_of(const kn_histogram *h, double q, uint64_t all) {
     double wanted = q * (double)all, max = (double)read_number(&h->max_ns);
     uint64_t n = 0;
@@ -95,11 +97,6 @@ static double quantile_of(const kn_histogram *h, double q, uint64_t all) {
             return (bucket_middle(b) < max ? bucket_middle(b) : max) / 1e9;
     }
     return max / 1e9;
-}
-
-double kn_histogram_quantile(const kn_histogram *h, double q) {
-    uint64_t all = total(h);
-    return all ? quantile_of(h, q, all) : 0;
 }
 
 const double kn_latency_bounds[KN_LATENCY_BOUNDS] = {

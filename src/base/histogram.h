@@ -41,15 +41,12 @@ extern const double kn_latency_bounds[KN_LATENCY_BOUNDS];
 /* What is told of a histogram, in seconds; all 0 when it is empty. */
 typedef struct kn_latency {
     uint64_t count;
+    /* p50, ...: what so large a share does not exceed, within 1 %, never more than the maximum */
     double mean, p50, p90, p99, p999, max;
     uint64_t
         within[KN_LATENCY_BOUNDS]; /* how many took at most so long, by the middles of buckets */
 } kn_latency;
 
 kn_latency kn_histogram_latency(const kn_histogram *h);
-
-/* The duration in seconds that the share q (0 to 1) of all does not exceed: the middle of the
- * bucket of number ceil(q * count), and never more than the maximum. 0 when it is empty. */
-double kn_histogram_quantile(const kn_histogram *h, double q);
 
 #endif

@@ -184,17 +184,6 @@ bool kn_time_parse_iso(kn_slice s, int64_t *ms) {
     return true;
 }
 
-bool kn_time_parse_amz(kn_slice s, int64_t *ms) {
-    kn_civil c = {0};
-    if (!take_digits(&s, 4, &c.year) || !take_digits(&s, 2, &c.month) ||
-        !take_digits(&s, 2, &c.day) || !take_char(&s, 'T') || !take_digits(&s, 2, &c.hour) ||
-        !take_digits(&s, 2, &c.minute) || !take_digits(&s, 2, &c.second) || !take_char(&s, 'Z') ||
-        s.n || !civil_valid(&c))
-        return false;
-    *ms = kn_civil_to_ms(&c);
-    return true;
-}
-
 bool kn_time_parse_http(kn_slice s, int64_t *ms) {
     kn_civil c = {0};
     if (s.n != 29 || memcmp(s.p + 3, ", ", 2) != 0 || memcmp(s.p + 25, " GMT", 4) != 0)

@@ -27,8 +27,6 @@ void kn_time_http(char out[30], int64_t ms);
 
 /* Reads "2022-02-02", "2022-02-02T15:17:07[.123][Z|+01:00]" (T or a space); no zone means UTC. */
 KN_MUST_CHECK bool kn_time_parse_iso(kn_slice text, int64_t *ms);
-/* Reads "20150830T123600Z". */
-KN_MUST_CHECK bool kn_time_parse_amz(kn_slice text, int64_t *ms);
 /* Reads "Sun, 06 Nov 1994 08:49:37 GMT"; the day of the week may be any. */
 KN_MUST_CHECK bool kn_time_parse_http(kn_slice text, int64_t *ms);
 

@@ -121,7 +121,6 @@ void kn_run_push_end(lua_State *L, const kn_run_binding *b, const kn_run_summary
 /* Fields of the table at index: the value, or `otherwise` (NULL) when it is nil. Raise when they
  * are of another type. */
 lua_Integer kn_field_integer(lua_State *L, int table, const char *key, lua_Integer otherwise);
-lua_Number kn_field_number(lua_State *L, int table, const char *key, lua_Number otherwise);
 const char *kn_field_text(lua_State *L, int table,
                           const char *key); /* valid while the table holds it */
 

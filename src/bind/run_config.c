@@ -14,7 +14,7 @@ lua_Integer kn_field_integer(lua_State *L, int table, const char *key, lua_Integ
     return value;
 }
 
-lua_Number kn_field_number(lua_State *L, int table, const char *key, lua_Number otherwise) {
+static lua_Number field_number(lua_State *L, int table, const char *key, lua_Number otherwise) {
     lua_getfield(L, table, key);
     int is_number = 1;
     lua_Number value = lua_isnil(L, -1) ? otherwise : lua_tonumberx(L, -1, &is_number);
@@ -34,8 +34,8 @@ const char *kn_field_text(lua_State *L, int table, const char *key) {
 }
 
 static void read_cursor(lua_State *L, kn_run_binding *b) {
-    double start = kn_field_number(L, KN_RUN_CONFIG, "clock_start", -1);
-    double step = kn_field_number(L, KN_RUN_CONFIG, "clock_step", 0.001);
+    double start = field_number(L, KN_RUN_CONFIG, "clock_start", -1);
+    double step = field_number(L, KN_RUN_CONFIG, "clock_step", 0.001);
     luaL_argcheck(L, start <= 253402300799.0, KN_RUN_CONFIG, "clock_start is after the year 9999");
     luaL_argcheck(L, step >= 0 && step <= 1e9, KN_RUN_CONFIG,
                   "clock_step is not from 0 to 1e9 seconds");
@@ -64,9 +64,9 @@ void kn_run_read_config(lua_State *L, kn_run_binding *b, kn_run_config *out) {
         .workers = (unsigned)kn_field_integer(L, KN_RUN_CONFIG, "workers", 0),
         .first = (uint64_t)kn_field_integer(L, KN_RUN_CONFIG, "first", 0),
         .amount = amount < 0 ? UINT64_MAX : (uint64_t)amount,
-        .drain_ms = (int64_t)(kn_field_number(L, KN_RUN_CONFIG, "drain", 10) * 1000),
+        .drain_ms = (int64_t)(field_number(L, KN_RUN_CONFIG, "drain", 10) * 1000),
         .progress_ms = 200,
-        .ahead_ms = (int64_t)(kn_field_number(L, KN_RUN_CONFIG, "ahead", 0) * 1000),
+        .ahead_ms = (int64_t)(field_number(L, KN_RUN_CONFIG, "ahead", 0) * 1000),
     };
     lua_getfield(L, KN_RUN_CONFIG, "closed");
     out->closed = lua_toboolean(L, -1);

@@ -64,13 +64,6 @@ bool kn_ranges_hold(const kn_ranges *r, uint64_t index) {
     return at < r->count && r->list[at].from <= index;
 }
 
-uint64_t kn_ranges_total(const kn_ranges *r) {
-    uint64_t total = 0;
-    for (size_t i = 0; i < r->count; i++)
-        total += r->list[i].to - r->list[i].from;
-    return total;
-}
-
 void kn_ranges_free(kn_ranges *r) {
     free(r->list);
     *r = (kn_ranges){0};

@@ -28,7 +28,6 @@ typedef struct kn_ranges {
 /* False: out of memory, the ranges are as they were. */
 bool kn_ranges_add(kn_ranges *r, uint64_t from, uint64_t to);
 bool kn_ranges_hold(const kn_ranges *r, uint64_t index);
-uint64_t kn_ranges_total(const kn_ranges *r);
 void kn_ranges_free(kn_ranges *r);
 
 typedef struct kn_settled kn_settled; /* shared by threads */

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         credentials = (kn_slice){parting + 1, credentials.n - 1};
     kn_profiles *p;
     kn_err err;
-    if (!kn_profiles_parse(config, credentials, &p, &err))
+    if (!kn_profiles_parse(config, "config", credentials, "credentials", &p, &err))
         return 0;
     kn_buf names;
     kn_buf_init(&names, 1 << 20);

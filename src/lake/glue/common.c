@@ -4,17 +4,18 @@
 #include "base/time.h"
 #include "lake/glue/parts.h"
 
-void kn_glue_lower(kn_buf *out, const char *name) {
+/* Appends the name in lower case, as Glue keeps it. */
+static void lower(kn_buf *out, const char *name) {
     for (; *name; name++)
         kn_buf_char(out, *name >= 'A' && *name <= 'Z' ? (char)(*name + 32) : *name);
 }
 
 bool kn_glue_key(kn_buf *key, const char *database, const char *table, kn_err *err) {
     kn_buf_init(key, KN_GLUE_KEY_MAX);
-    kn_glue_lower(key, database);
+    lower(key, database);
     if (table) {
         kn_buf_char(key, '\x1f');
-        kn_glue_lower(key, table);
+        lower(key, table);
     }
     return kn_buf_ok(key) ||
            kn_fail_aws(err, 400, "InvalidInputException", "The name of a table is too long");

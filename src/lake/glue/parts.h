@@ -12,9 +12,6 @@
 
 enum { KN_GLUE_KEY_MAX = 8192 };
 
-/* Appends the name in lower case, as Glue keeps it. */
-void kn_glue_lower(kn_buf *out, const char *name);
-
 /* "database" or "database\x1ftable", in lower case; key is initialised here, freed by the caller.
  */
 KN_MUST_CHECK bool kn_glue_key(kn_buf *key, const char *database, const char *table, kn_err *err);

@@ -79,7 +79,8 @@ static void write_time(kn_slice pattern, int64_t ms, kn_buf *out) {
     }
 }
 
-void kn_s3_key(const kn_s3_config *config, uint64_t first, int64_t now_ms, kn_buf *out) {
+/* Appends the key of the object whose first record is `first`, begun at now_ms. */
+static void write_key(const kn_s3_config *config, uint64_t first, int64_t now_ms, kn_buf *out) {
     static const char open[] = "!{timestamp:";
     const char *p = config->prefix, *at, *end;
     int64_t ms = now_ms;
@@ -147,7 +148,7 @@ static bool send_object(s3_sink *s, kn_err *err) {
     kn_buf key, md5;
     kn_buf_init(&key, KEY_MAX);
     kn_buf_init(&md5, 64);
-    kn_s3_key(config, s->upload.first, s->upload.begun_ms, &key);
+    write_key(config, s->upload.first, s->upload.begun_ms, &key);
     kn_buf_cstr(&md5, "Content-MD5: ");
     bool ok = kn_buf_check(&key, "the key of an object", err) &&
               kn_md5_digest(&s->md5, body, digest, err);

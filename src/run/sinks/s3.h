@@ -45,7 +45,4 @@ void kn_s3_destroy(kn_s3 *s3); /* after its sinks */
 /* Finds credentials and endpoint; sends nothing. */
 KN_MUST_CHECK bool kn_sink_s3_open(kn_s3 *s3, kn_stats *stats, kn_sink **out, kn_err *err);
 
-/* Appends the key of the object whose first record is `first`, begun at now_ms. */
-void kn_s3_key(const kn_s3_config *config, uint64_t first, int64_t now_ms, kn_buf *out);
-
 #endif

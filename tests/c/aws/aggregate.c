@@ -41,8 +41,7 @@ static void vector(const json_t *v, kn_aggregate *a) {
                  kn_slice_eq(got.data, kn_buf_view(&data)) &&
                  kn_slice_eq(got.key, member(r, "partition_key")) &&
                  same(got.hash, member(r, "explicit_hash_key"));
-        uint64_t size = kn_aggregate_size_with(a, &got);
-        ok = kn_aggregate_add(a, &got, &err) == KN_AGGREGATE_ADDED && kn_aggregate_size(a) == size;
+        ok = kn_aggregate_add(a, &got, &err) == KN_AGGREGATE_ADDED;
     }
     tap_ok(ok && n > 1 && right == n && n == json_array_size(records) && n == d.count,
            "%zu bytes: %zu records are read", blob.len, n);
@@ -96,6 +95,9 @@ static void make_record(made *m, kn_rng *rng, uint64_t distinct) {
     }
 }
 
+/* Bytes around a record's: tags and lengths of it, its data, key and hash key, two numbers. */
+enum { MOST_AROUND = 30 };
+
 /* One aggregate, filled until it is full; the generator gives the same records once more to compare
  * what is read. */
 static bool round_trip(kn_aggregate *a, uint64_t seed, uint64_t distinct) {
@@ -105,12 +107,15 @@ static bool round_trip(kn_aggregate *a, uint64_t seed, uint64_t distinct) {
     kn_aggregate_clear(a);
     for (;;) {
         make_record(&m, &rng, distinct);
-        uint64_t size = kn_aggregate_size_with(a, &m.record), before = kn_aggregate_size(a);
+        uint64_t before = kn_aggregate_size(a);
+        uint64_t at_most =
+            before + MOST_AROUND + m.record.data.n + m.record.key.n + m.record.hash.n;
         kn_aggregate_answer answer = kn_aggregate_add(a, &m.record, &err);
-        if (answer == KN_AGGREGATE_FULL && a->count > 0 && size > a->max_bytes &&
+        if (answer == KN_AGGREGATE_FULL && a->count > 0 && at_most > a->max_bytes &&
             kn_aggregate_size(a) == before)
             break;
-        if (answer != KN_AGGREGATE_ADDED || kn_aggregate_size(a) != size)
+        if (answer != KN_AGGREGATE_ADDED || kn_aggregate_size(a) > at_most ||
+            (a->count > 1 && kn_aggregate_size(a) > a->max_bytes))
             return false;
     }
     if (!kn_aggregate_finish(a, &out, &err) || !kn_deaggregate(&d, out.data, &err))

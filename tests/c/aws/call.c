@@ -2,6 +2,7 @@
  */
 #include "aws/call.h"
 
+#include "amz_time.h"
 #include "aws/sigv4.h"
 #include "base/time.h"
 #include "http_server.h"
@@ -79,7 +80,7 @@ static bool verify(const char *head, const char *service, kn_slice body, bool s3
     kn_buf_init(&canonical, 65536);
     kn_buf_init(&text, 65536);
     kn_buf_init(&list, 65536);
-    bool ok = kn_time_parse_amz(kn_slice_cstr(date), &scope.time_ms) &&
+    bool ok = strlen(date) == 16 && amz_time(date, &scope.time_ms) &&
               kn_sigv4_canonical_request(&request, kn_slice_cstr(names), &canonical, &list, &err) &&
               kn_sigv4_key_derive(&key, "secret", &scope, &err);
     if (ok) {

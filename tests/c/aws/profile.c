@@ -89,12 +89,17 @@ static const row rows[] = {
     {"nothing at all", "", "", PROFILE, "default", "k", NULL, NULL},
 };
 
+static bool parse(kn_slice config, kn_slice credentials, kn_profiles **out, kn_err *err) {
+    return kn_profiles_parse(config, "the AWS config file", credentials, "the AWS credentials file",
+                             out, err);
+}
+
 static void reads(void) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const row *r = &rows[i];
         kn_profiles *p;
         kn_err err;
-        if (!kn_profiles_parse(kn_slice_cstr(r->config), kn_slice_cstr(r->credentials), &p, &err)) {
+        if (!parse(kn_slice_cstr(r->config), kn_slice_cstr(r->credentials), &p, &err)) {
             tap_ok(false, "%s: %s", r->what, err.message);
             continue;
         }
@@ -118,10 +123,10 @@ static void refuses(void) {
     kn_profiles *p;
     kn_err err;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        tap_ok(!kn_profiles_parse(kn_slice_cstr(bad[i].config), KN_SLICE(""), &p, &err) &&
+        tap_ok(!parse(kn_slice_cstr(bad[i].config), KN_SLICE(""), &p, &err) &&
                    strstr(err.message, bad[i].says),
                "%s", err.message);
-    tap_ok(!kn_profiles_parse(KN_SLICE(""), KN_SLICE("[a]\nk = \0x"), &p, &err) &&
+    tap_ok(!parse(KN_SLICE(""), KN_SLICE("[a]\nk = \0x"), &p, &err) &&
                strstr(err.message, "the AWS credentials file: it holds a zero byte"),
            "%s", err.message);
 }
@@ -131,12 +136,11 @@ static void tells(void) {
     kn_err err;
     kn_buf names;
     kn_buf_init(&names, 1000);
-    tap_ok(
-        kn_profiles_parse(KN_SLICE("[default]\n[profile prod]\nservices = mine\n[profile \"a b\"]\n"
-                                   "[sso-session no]\n[services mine]\nkinesis =\n"
-                                   "  endpoint_url = http://k\nsso_oidc =\n  endpoint_url = o\n"),
-                          KN_SLICE("[prod]\naws_access_key_id = A\n[base]\n"), &p, &err),
-        "parsed");
+    tap_ok(parse(KN_SLICE("[default]\n[profile prod]\nservices = mine\n[profile \"a b\"]\n"
+                          "[sso-session no]\n[services mine]\nkinesis =\n"
+                          "  endpoint_url = http://k\nsso_oidc =\n  endpoint_url = o\n"),
+                 KN_SLICE("[prod]\naws_access_key_id = A\n[base]\n"), &p, &err),
+           "parsed");
     kn_profiles_list(p, &names);
     tap_is_str(names.p, "a b, base, default, prod", "the profiles' names");
     tap_ok(kn_profiles_has(p, PROFILE, "base") && !kn_profiles_has(p, PROFILE, "no") &&

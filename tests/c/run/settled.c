@@ -21,6 +21,13 @@ static bool is_well_formed(const kn_ranges *r) {
     return true;
 }
 
+static uint64_t count_of(const kn_ranges *r) {
+    uint64_t count = 0;
+    for (size_t i = 0; i < r->count; i++)
+        count += r->list[i].to - r->list[i].from;
+    return count;
+}
+
 static void ranges(void) {
     static bool map[N];
     kn_ranges r = {0};
@@ -40,7 +47,7 @@ static void ranges(void) {
     }
     tap_ok(formed, "sorted, and no two touch");
     tap_ok(same, "they hold what was added, and nothing else");
-    tap_is_int(kn_ranges_total(&r), total, "and count it");
+    tap_is_int(count_of(&r), total, "and no more");
     tap_ok(kn_ranges_add(&r, 0, UINT64_MAX) && r.count == 1, "everything is one range");
     tap_ok(!kn_ranges_hold(&r, UINT64_MAX), "without the largest index");
     kn_ranges_free(&r);
@@ -83,7 +90,7 @@ static void pending(void) {
     tap_ok(copied && !kn_ranges_hold(&r, came[N - 1]), "the last one's block is not settled");
     kn_pending_settle(&p, came[N - 1]);
     copied = kn_settled_copy(settled, &r, &position);
-    tap_is_int(copied ? kn_ranges_total(&r) : 0, N, "at the end every record is");
+    tap_is_int(copied ? count_of(&r) : 0, N, "at the end every record is");
     for (int i = 0; i < 100000; i++) { /* one stays open: what is done makes room */
         kn_pending_put(&p, index + 2 * (uint64_t)i);
         if (i)
