@@ -1,9 +1,12 @@
-"""The official Python library reads the aggregates that kinessis writes, and kinessis those that it writes."""
+"""The official Python library reads the aggregates that kinessis writes, and kinessis those that it writes. So does
+the official Java library, where there are a JDK and Maven: its jars must be those of java/jars.sha256."""
 
 import base64
 import datetime
+import hashlib
 import os
 import random
+import shutil
 import subprocess
 import sys
 import warnings
@@ -94,4 +97,46 @@ blocks = run("read", lines).split("\n\n")
 read = [tuple(map(decode, line.split(" "))) for block in blocks for line in block.splitlines() if line]
 wanted = [(data, key) for records in lists for data, key, _ in records]
 tap.equal([(data, key) for data, key, _ in read], wanted, "kinessis reads every record that the library writes")
+
+JAVA = "tests/interop/java"
+MAVEN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.0:copy-dependencies"
+
+
+def fetch_jars(folder):
+    """None, or why there are no jars in the folder."""
+    for program in ("javac", "mvn"):
+        if not shutil.which(program):
+            return f"{program} is not installed"
+    command = ["mvn", "-q", "-B", "-f", f"{JAVA}/pom.xml", MAVEN, f"-DoutputDirectory={folder}"]
+    try:
+        subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        return f"mvn cannot fetch the jars: {(error.output or b'too slow').decode().strip()[:200]}"
+
+
+def java_reads(aggregates):
+    """What the Java library reads, a list for each aggregate; or nothing and the reason to skip."""
+    folder = os.path.join(os.path.abspath(os.environ["BUILD"]), "interop-java")
+    with open(f"{JAVA}/jars.sha256") as file:
+        pinned = {os.path.join(folder, line.split()[1]): line.split()[0] for line in file}
+    if not all(map(os.path.exists, pinned)) and (missing := fetch_jars(folder)):
+        return None, missing
+    for path, wanted in pinned.items():
+        with open(path, "rb") as file:
+            found = hashlib.sha256(file.read()).hexdigest()
+        if not tap.equal(found, wanted, f"{os.path.basename(path)} is the one that is pinned"):
+            tap.done()
+    command = ["java", "-cp", ":".join(pinned), f"{JAVA}/Deaggregate.java"]
+    out = subprocess.run(command, input="\n".join(aggregates) + "\n", capture_output=True, text=True)
+    tap.ok(out.returncode == 0, "the Java library runs", out.stderr)
+    blocks = out.stdout.split("\n\n")[:-1]
+    return [[tuple(map(decode, line.split(" "))) for line in block.splitlines()] for block in blocks], None
+
+
+read, reason = java_reads(written)
+if reason:
+    tap.skip("the Java library reads every record of each", reason)
+else:
+    right = sum(found == records for found, records in zip(read, lists))
+    tap.equal(right, len(lists), "the Java library reads every record of each")
 tap.done()
