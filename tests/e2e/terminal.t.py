@@ -7,6 +7,7 @@ import re
 import signal
 import struct
 import sys
+import tempfile
 import termios
 import time
 
@@ -49,7 +50,7 @@ def resize(fd, rows, columns):
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
-def run(*arguments, keys=None, stdout=None, size=(24, 100), later=None, **variables):
+def run(*arguments, command="run", keys=None, stdout=None, size=(24, 100), later=None, **variables):
     """Runs the program on a terminal of its own. When it draws, keys are typed, and the size becomes `later`."""
     pid, fd = pty.fork()
     if pid == 0:
@@ -59,7 +60,7 @@ def run(*arguments, keys=None, stdout=None, size=(24, 100), later=None, **variab
         resize(2, *size)
         environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "LC_ALL")}
         environment.update({"TERM": "xterm", "LC_CTYPE": "C.UTF-8", **variables})
-        os.execve(KINESSIS, ["kinessis", "run", *arguments], environment)
+        os.execve(KINESSIS, ["kinessis", command, *arguments], environment)
     shown, deadline = b"", time.monotonic() + 30
     while time.monotonic() < deadline:
         try:
@@ -143,6 +144,35 @@ tap.equal(shown.count('"uuid"'), 10, "but all the records")
 
 shown, code = run("scripts/quickstart.lua", "--rate", "20", "--dry-run", stdout="/dev/null")
 tap.ok("\x1b[J" in shown, "a panel when the records go elsewhere", repr(shown))
+
+# Two runs of a script, each with a line; a third that nobody waits for.
+with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+    script.write("""
+local kinessis = require "kinessis"
+local function start(name, progress)
+  return assert(kinessis.start(kinessis.scenario { records = kinessis.schema(name, { { "n", 1 } }), pace = 1000,
+    amount = 700, to = kinessis.null {} }, { progress = progress, threshold = "delivered >= " .. #name }))
+end
+local a, b = start("a", "line"), start("bb", "auto")
+a:wait()
+b:wait()
+io.stderr:write "then\\n"
+local c = start("ccc", "line")
+require("kinessis.core.sys").sleep(0.3)
+c:step(0.01)
+c:stop()
+while c:step(0.01) do end
+""")
+    script.flush()
+    shown, code = run(script.name, command="lua", NO_COLOR="1")
+together, alone = shown.split("then")
+drawn, after = frames(together)
+tap.equal(code, 0, "runs of a script on a terminal")
+tap.ok(any(len(re.findall(r"^.*\d records/s.*delivered.*$", one, re.M)) == 2 for one in drawn), "draw below one another",
+       drawn)
+tap.ok(all(re.match(r"20\d\d-\S+ - INFO - |then|$", line) for line in left(shown).split("\n")), "and leave nothing",
+       left(shown))
+tap.ok("700 generated" in after and "\x1b" not in alone, "nothing is drawn while nobody waits", repr(alone))
 
 shown, code = run("scripts/wave.lua", "--dry-run", keys=b"\x03")
 tap.equal(code, 0, "Ctrl-C ends an endless run well")
