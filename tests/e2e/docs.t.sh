@@ -33,6 +33,8 @@ case $real in /*) ;; *) real=$PWD/$real ;; esac
 ln -s "$real" "$work/kinessis"
 awk '/^```lua$/ { on = 1; next } /^```$/ { on = 0 } on' "$page" | sed -n '/^-- people.lua$/,/^}$/p' >"$work/people.lua"
 ok "delivery: the scenario is found" grep -q "return kinessis.scenario" "$work/people.lua"
+sed -n '/^-- send.lua$/,/^```$/{/^```$/!p;}' "$page" >"$work/send.lua"
+ok "delivery: the script is found" grep -q "kinessis.start" "$work/send.lua"
 lake_start # stands for the page's "kinessis lake": on a free port
 awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' "$page" | grep -v '^kinessis lake' |
     sed "s#http://127.0.0.1:4599#$lake_url#; s#--data lake#--data $lake_folder#" >"$work/commands"
