@@ -4,7 +4,8 @@
 ---     to = kinessis.file { path = "people.csv.gz", format = "csv", gzip = true }
 ---
 --- A run begins the file anew. gzip is on by itself where the path ends in .gz. With format = "csv" (which
---- all destinations of the scenario must share) the file begins with a line of names.
+--- all destinations of the scenario must share) the file begins with a line of names. It is not rotated: one file holds
+--- the run.
 local check = require "kinessis.check"
 
 local function is_format(value)

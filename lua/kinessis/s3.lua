@@ -18,7 +18,7 @@ local function read_size(value)
   if type(value) == "string" then
     local digits, unit = value:match "^([%d.]+) ?(%a+)$"
     local number = tonumber(digits)
-    value = number and units[unit] and number * units[unit] // 1
+    value = number and units[unit] and (number * units[unit] + 0.5) // 1
   end
   return type(value) == "number" and value >= least and value <= most and math.tointeger(value) or nil
 end

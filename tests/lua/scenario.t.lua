@@ -181,4 +181,21 @@ tap.like(err, "absent.lua: No such file or directory", "and is said not to exist
 
 for _, name in ipairs { "good.lua", "beside.lua", "requires.lua" } do os.remove(folder .. "/" .. name) end
 os.remove(folder)
+-- ---- the size of an S3 object: what holds it in memory has room for no more ----
+
+local s3 = require "kinessis.s3"
+for size, bytes in pairs {
+  ["64KiB"] = 65536, ["66 KB"] = 66000, ["1.5MiB"] = 1572864, ["256MiB"] = 268435456, ["268.4MB"] = 268400000,
+  [65536] = 65536, [268435456] = 268435456,
+} do
+  tap.is(s3 { bucket = "people", size = size }.size, bytes, ("a size of %s"):format(size))
+end
+tap.is(s3({ bucket = "people" }).size, 64000000, "the size unless it is given")
+for _, size in ipairs { "257MiB", "256.001MiB", "268435457B", "0.3GB", "5GiB", "63KiB", "65535B", "0MB", "-1MB", "64",
+  "MB", "", "1e3MB", 268435457, 65535, 100000.5, 0, -1, 1 / 0, 0 / 0, true } do
+  local ok, problem = pcall(s3, { bucket = "people", size = size })
+  local told = not ok and tostring(problem):find("s3.size: a size from 64KiB to 256MiB is expected, such as", 1, true)
+  tap.ok(told, ("a size of %s is refused"):format(size), problem)
+end
+
 tap.done()
