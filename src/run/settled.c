@@ -172,12 +172,20 @@ static kn_pending_block *find_block(kn_pending *p, uint64_t index) {
     return &p->blocks[low - 1];
 }
 
-void kn_pending_settle(kn_pending *p, uint64_t index) {
+void kn_pending_settle(kn_pending *p, uint64_t index, uint64_t count) {
     if (!p->settled)
         return;
-    kn_pending_block *block = find_block(p, index);
-    if (block && block->left && --block->left == 0)
-        kn_settled_add(p->settled, block->first, block->first + block->put);
+    for (uint64_t end = index + count, n = 1; index < end; index += n) {
+        kn_pending_block *block = find_block(p, index);
+        n = 1;
+        if (!block || !block->left)
+            continue;
+        n = block->first + block->put - index;
+        n = n < end - index ? n : end - index;
+        block->left = n < block->left ? block->left - (uint32_t)n : 0;
+        if (block->left == 0)
+            kn_settled_add(p->settled, block->first, block->first + block->put);
+    }
 }
 
 void kn_pending_free(kn_pending *p) {

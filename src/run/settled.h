@@ -52,8 +52,8 @@ typedef struct kn_pending {
     size_t count, capacity, last; /* last: where the last search ended */
 } kn_pending;
 
-void kn_pending_put(kn_pending *p, uint64_t index); /* indices rise */
-void kn_pending_settle(kn_pending *p, uint64_t index);
+void kn_pending_put(kn_pending *p, uint64_t index);                    /* indices rise */
+void kn_pending_settle(kn_pending *p, uint64_t index, uint64_t count); /* index and what follows */
 void kn_pending_free(kn_pending *p);
 
 #endif

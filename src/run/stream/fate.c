@@ -6,24 +6,46 @@
 
 /* ---- delivered ---- */
 
-static void count_latency(kn_sender *s, uint64_t due_ns, uint64_t now) {
-    kn_histogram_add(&s->sink.stats->latency, now > due_ns ? now - due_ns : 0, 1);
+static void count_due(kn_sender *s, kn_delivery *d) {
+    uint64_t latency = d->now_ns > d->due_ns ? d->now_ns - d->due_ns : 0;
+    if (d->due_count)
+        kn_histogram_add(&s->sink.stats->latency, latency, d->due_count);
+    d->due_count = 0;
 }
 
-void kn_sender_delivered(kn_sender *s, const kn_batch_entry *e, uint64_t now) {
-    kn_stats *stats = s->sink.stats;
+static void settle(kn_sender *s, kn_delivery *d) {
+    if (d->number_count)
+        kn_pending_settle(&s->pending, d->number, d->number_count);
+    d->number_count = 0;
+}
+
+static void add_record(kn_sender *s, kn_delivery *d, uint64_t number, uint64_t due_ns) {
+    if (due_ns != d->due_ns)
+        count_due(s, d);
+    if (number != d->number + d->number_count)
+        settle(s, d);
+    if (d->number_count == 0)
+        d->number = number;
+    d->due_ns = due_ns;
+    d->due_count++;
+    d->number_count++;
+    d->records++;
+}
+
+void kn_sender_delivered(kn_sender *s, kn_delivery *d, const kn_batch_entry *e) {
     const kn_riders *riders = e->riders;
-    kn_count(&stats->delivered, riders ? riders->count : 1);
-    kn_count(&stats->bytes, e->user_bytes);
-    if (!riders) {
-        count_latency(s, e->due_ns, now);
-        kn_pending_settle(&s->pending, e->number);
-        return;
-    }
-    for (uint32_t i = 0; i < riders->count; i++) {
-        count_latency(s, riders->list[i].due_ns, now);
-        kn_pending_settle(&s->pending, riders->list[i].number);
-    }
+    d->bytes += e->user_bytes;
+    if (!riders)
+        add_record(s, d, e->number, e->due_ns);
+    for (uint32_t i = 0; riders && i < riders->count; i++)
+        add_record(s, d, riders->list[i].number, riders->list[i].due_ns);
+}
+
+void kn_sender_count_delivery(kn_sender *s, kn_delivery *d) {
+    count_due(s, d);
+    settle(s, d);
+    kn_count(&s->sink.stats->delivered, d->records);
+    kn_count(&s->sink.stats->bytes, d->bytes);
 }
 
 /* ---- given up ---- */
@@ -31,7 +53,7 @@ void kn_sender_delivered(kn_sender *s, const kn_batch_entry *e, uint64_t now) {
 static void give_up_record(kn_sender *s, const kn_record *record, const kn_err *why,
                            bool uncertain) {
     if (kn_sink_give_up(&s->sink, record, why, uncertain))
-        kn_pending_settle(&s->pending, record->index);
+        kn_pending_settle(&s->pending, record->index, 1);
 }
 
 /* What cannot be read back is counted all the same, and reported by its index alone. */

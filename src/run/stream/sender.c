@@ -21,8 +21,8 @@ enum {
     ROUNDS = 20,         /* of sending a record that the service refuses for now */
     RETRIES_MOST = 2500, /* that may go at once */
     RETRIES_PER_SECOND = 500,
-    LEARNED = 64, /* replies of which every one is looked at for where records went; then... */
-    SAMPLE = 8,   /* ... one of so many */
+    LEARNED = 64, /* replies of which every one is looked at for where records went; then ... */
+    LOOK_NS = 10000000,    /* ... one in so long */
     NO_ROOM_NS = 2000000,  /* until what waits is looked at again: for a request... */
     NO_RATE_NS = 10000000, /* ... and for the rate of a shard: it is a walk over all that waits */
 };
@@ -281,7 +281,7 @@ static void on_failed(kn_sender *s, kn_parcel *p, kn_batch_entry *e, const kn_pu
 
 typedef struct reading {
     kn_parcel *parcel;
-    uint64_t now;
+    kn_delivery delivery;
     uint64_t weight; /* of what is told of shards */
 } reading;
 
@@ -307,7 +307,7 @@ static void on_result(void *context, uint32_t i, const kn_put_result *result) {
         };
         kn_sender_tally(s, shard != KN_SHARD_ANY ? shard : e->shard, &answer);
     }
-    kn_sender_delivered(s, e, r->now);
+    kn_sender_delivered(s, &r->delivery, e);
     free(e->riders);
 }
 
@@ -336,12 +336,13 @@ static void on_refused(kn_sender *s, kn_parcel *p, const kn_err *why) {
 
 static void count_sends(kn_sender *s, kn_parcel *p, const kn_aws_result *result) {
     kn_stats *stats = s->sink.stats;
-    uint64_t records = count_records(p);
     kn_count(&stats->requests, (uint64_t)result->attempts);
-    if (result->attempts > 1)
-        kn_count(&stats->retried, records * (uint64_t)(result->attempts - 1));
-    kn_count(&stats->throttled, records * (uint64_t)result->throttles);
-    kn_count(&stats->maybe_twice, records * (uint64_t)result->doubts);
+    if (result->attempts > 1 || result->throttles || result->doubts) {
+        uint64_t records = count_records(p), again = (uint64_t)result->attempts;
+        kn_count(&stats->retried, records * (again ? again - 1 : 0));
+        kn_count(&stats->throttled, records * (uint64_t)result->throttles);
+        kn_count(&stats->maybe_twice, records * (uint64_t)result->doubts);
+    }
     p->doubtful = p->doubtful || result->doubts > 0 || result->doubtful;
 }
 
@@ -356,9 +357,15 @@ static void on_answer(void *context, const kn_aws_result *result) {
         return;
     }
     bool all = s->aggregate || kn_shards_throttling(s->shards) || s->replies < LEARNED;
-    bool look = all || s->replies % SAMPLE == 0;
+    uint64_t now = kn_time_monotonic_ns();
+    bool look = all || now - s->looked_ns >= LOOK_NS;
     s->replies++;
-    reading r = {p, kn_time_monotonic_ns(), all ? 1 : look ? SAMPLE : 0};
+    s->unlooked++;
+    reading r = {p, {.now_ns = now}, look ? s->unlooked : 0};
+    if (look) {
+        s->looked_ns = now;
+        s->unlooked = 0;
+    }
     kn_put_reply reply = {.rules = s->rules,
                           .wire = p->batch.wire,
                           .body = result->reply->body,
@@ -370,7 +377,8 @@ static void on_answer(void *context, const kn_aws_result *result) {
         on_refused(s, p, &err);
         return;
     }
-    kn_sender_tell_tally(s, r.now);
+    kn_sender_count_delivery(s, &r.delivery);
+    kn_sender_tell_tally(s, now);
     kn_sender_recycle(s, p);
 }
 

@@ -77,8 +77,9 @@ struct kn_sender {
     int max_attempts; /* the user's; 0: ours */
     uint64_t linger_ns;
     bool aggregate;
-    uint64_t now_ns; /* the monotonic clock, looked at by put, poll, and after each wait */
-    bool inside;     /* put or drain is at work: a poll from inside of it does less */
+    uint64_t lingered_ns; /* the time for which it was looked whether something has lingered */
+    uint64_t now_ns;      /* the monotonic clock, looked at by put, poll, and after each wait */
+    bool inside;          /* put or drain is at work: a poll from inside of it does less */
 
     kn_parcel *filling; /* NULL: none */
     kn_parcel *free;
@@ -100,7 +101,7 @@ struct kn_sender {
     kn_md5 md5;
     kn_deaggregator deaggregator, rerouting;
     kn_tally tally;
-    uint64_t replies;
+    uint64_t replies, looked_ns, unlooked; /* unlooked: since that time */
 
     kn_pending pending;
     kn_buf scratch;
@@ -130,7 +131,18 @@ int kn_sender_timeout_ms(const kn_sender *s);
 
 /* ---- fate.c ---- */
 
-void kn_sender_delivered(kn_sender *s, const kn_batch_entry *entry, uint64_t now_ns);
+/* Records that one reply says were delivered: counted together where they are alike. Zeroed but for
+ * now_ns is empty. */
+typedef struct kn_delivery {
+    uint64_t now_ns;
+    uint64_t records, bytes;
+    uint64_t due_ns, due_count;    /* the last, all due at that time */
+    uint64_t number, number_count; /* the last, one after another */
+} kn_delivery;
+
+void kn_sender_delivered(kn_sender *s, kn_delivery *delivery, const kn_batch_entry *entry);
+/* After the last of them. */
+void kn_sender_count_delivery(kn_sender *s, kn_delivery *delivery);
 /* The riders are freed. uncertain: it was on its way just now, and may have arrived. */
 void kn_sender_give_up(kn_sender *s, const kn_piece *piece, const kn_err *why, bool uncertain);
 /* As it was placed; its slices point into the batch or scratch. False: it cannot be read. */

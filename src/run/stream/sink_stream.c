@@ -165,7 +165,9 @@ static bool put(kn_sender *s, const kn_record *record, kn_err *err) {
         gather_record(s, record);
     else
         place_record(s, record);
-    look_at_linger(s, 0);
+    if (s->now_ns != s->lingered_ns)
+        look_at_linger(s, 0);
+    s->lingered_ns = s->now_ns;
     return s->in_flight == before || kn_sender_progress(s, 0, err);
 }
 

@@ -76,7 +76,7 @@ static void pending(void) {
         came[k] = t;
     }
     for (int i = 0; i < N - 1; i++) {
-        kn_pending_settle(&p, came[i]);
+        kn_pending_settle(&p, came[i], 1);
         if (i % 500 == 0) {
             bool early = false;
             tap_ok(kn_settled_copy(settled, &r, &position), "copied");
@@ -85,16 +85,16 @@ static void pending(void) {
             tap_ok(!early, "nothing is settled before its time (%d)", i);
         }
     }
-    kn_pending_settle(&p, 3); /* never came */
+    kn_pending_settle(&p, 3, 1); /* never came */
     bool copied = kn_settled_copy(settled, &r, &position);
     tap_ok(copied && !kn_ranges_hold(&r, came[N - 1]), "the last one's block is not settled");
-    kn_pending_settle(&p, came[N - 1]);
+    kn_pending_settle(&p, came[N - 1], 1);
     copied = kn_settled_copy(settled, &r, &position);
     tap_is_int(copied ? count_of(&r) : 0, N, "at the end every record is");
     for (int i = 0; i < 100000; i++) { /* one stays open: what is done makes room */
         kn_pending_put(&p, index + 2 * (uint64_t)i);
         if (i)
-            kn_pending_settle(&p, index + 2 * (uint64_t)i);
+            kn_pending_settle(&p, index + 2 * (uint64_t)i, 1);
     }
     tap_ok(p.capacity < 1000, "blocks that are done take no room (%zu)", p.capacity);
     kn_pending_free(&p);
