@@ -1,4 +1,5 @@
-/* See call.h. A call is waiting (for its delay or its next attempt) or in flight. */
+/* See call.h; invoke.c has the form that waits. A call is waiting (for its delay or its next
+ * attempt) or in flight. */
 #include "aws/call.h"
 
 #include "aws/envelope.h"
@@ -479,50 +480,4 @@ bool kn_aws_presign(kn_aws_client *c, const kn_aws_request *request, int expires
               kn_envelope_presign(&envelope, &by, expires_s, url, err);
     kn_envelope_free(&envelope);
     return ok;
-}
-
-/* ---- waited for ---- */
-
-typedef struct waited {
-    bool ended, ok;
-    int status;
-    kn_buf *headers, *body;
-    kn_err *err;
-} waited;
-
-static void on_waited(void *context, const kn_aws_result *result) {
-    waited *w = context;
-    w->ended = true;
-    if (result->err) {
-        if (w->err)
-            *w->err = *result->err;
-        return;
-    }
-    w->status = result->reply->status;
-    if (w->headers)
-        kn_buf_slice(w->headers, result->reply->headers);
-    kn_buf_slice(w->body, result->reply->body);
-    w->ok = (!w->headers || kn_buf_check(w->headers, "the reply's headers", w->err)) &&
-            kn_buf_check(w->body, "the reply", w->err);
-}
-
-bool kn_aws_invoke(kn_aws_client *c, const kn_aws_request *request, bool (*stop)(void *context),
-                   void *context, int *status, kn_buf *headers, kn_buf *body, kn_err *err) {
-    waited w = {.headers = headers, .body = body, .err = err};
-    kn_aws_call *call;
-    if (!kn_aws_submit(c, request, on_waited, &w, &call, err))
-        return false;
-    while (!w.ended) {
-        bool ok = kn_aws_poll(c, 100, err);
-        if (!w.ended && ok && stop && stop(context))
-            ok = kn_fail(err, KN_ECANCEL, "%s %s: interrupted", c->api->name,
-                         request->operation->name);
-        if (!w.ended && !ok) {
-            kn_aws_cancel(call);
-            return false;
-        }
-    }
-    if (status)
-        *status = w.status;
-    return w.ok;
 }

@@ -10,8 +10,6 @@
 
 #define DESTINATION_ID "destinationId-000000000001"
 
-enum { TAGS_MAX = 50 };
-
 static const char *text(const json_t *object, const char *name) {
     return json_string_value(json_object_get(object, name));
 }
@@ -31,70 +29,6 @@ static json_t *stream_arn(const kn_op_call *call) {
 
 static bool no_memory(kn_err *err) {
     return kn_fail(err, KN_ENOMEM, "out of memory");
-}
-
-/* --- tags --------------------------------------------------------------------------------- */
-
-/* Adds a list of {Key, Value} to an object. */
-static bool add_tags(json_t *tags, const json_t *list, kn_err *err) {
-    const json_t *tag;
-    size_t i;
-    json_array_foreach(list, i, tag) {
-        const char *value = text(tag, "Value");
-        if (json_object_set_new(tags, text(tag, "Key"), json_string(value ? value : "")) != 0)
-            return no_memory(err);
-    }
-    return json_object_size(tags) <= TAGS_MAX ||
-           kn_fail_aws(err, 400, "LimitExceededException",
-                       "A delivery stream can have at most %d tags", TAGS_MAX);
-}
-
-static bool change_tags(json_t *doc, void *context, kn_err *err) {
-    return add_tags(json_object_get(doc, "Tags"), context, err);
-}
-
-static bool tag_stream(kn_op_call *call, kn_err *err) {
-    return kn_delivery_change(firehose(call), stream_name(call), change_tags,
-                              json_object_get(call->input, "Tags"), err);
-}
-
-static bool remove_tags(json_t *doc, void *context, kn_err *err) {
-    const json_t *key;
-    size_t i;
-    (void)err;
-    json_array_foreach((json_t *)context, i, key)
-        json_object_del(json_object_get(doc, "Tags"), json_string_value(key));
-    return true;
-}
-
-static bool untag_stream(kn_op_call *call, kn_err *err) {
-    return kn_delivery_change(firehose(call), stream_name(call), remove_tags,
-                              json_object_get(call->input, "TagKeys"), err);
-}
-
-static bool list_tags(kn_op_call *call, kn_err *err) {
-    kn_delivery *d;
-    if (!kn_delivery_hold(firehose(call), stream_name(call), &d, err))
-        return false;
-    json_t *doc = kn_delivery_doc(firehose(call), d), *list = json_array(), *value;
-    kn_delivery_release(firehose(call), d);
-    const char *after = text(call->input, "ExclusiveStartTagKey"), *key;
-    const json_t *limit = json_object_get(call->input, "Limit");
-    size_t most = limit ? (size_t)json_integer_value(limit) : TAGS_MAX;
-    bool begun = !after, more = false;
-    json_object_foreach(json_object_get(doc, "Tags"), key, value) {
-        if (!begun) {
-            begun = strcmp(key, after) == 0;
-        } else if (json_array_size(list) == most) {
-            more = true;
-            break;
-        } else {
-            json_array_append_new(list, json_pack("{s:s, s:O}", "Key", key, "Value", value));
-        }
-    }
-    call->output = json_pack("{s:o, s:b}", "Tags", list, "HasMoreTags", (int)more);
-    json_decref(doc);
-    return call->output || no_memory(err);
 }
 
 /* --- create and update -------------------------------------------------------------------- */
@@ -181,7 +115,8 @@ static bool create_stream(kn_op_call *call, kn_err *err) {
         no_memory(err);
         goto out;
     }
-    if (!add_tags(json_object_get(doc, "Tags"), json_object_get(call->input, "Tags"), err) ||
+    if (!kn_firehose_add_tags(json_object_get(doc, "Tags"), json_object_get(call->input, "Tags"),
+                              err) ||
         !kn_delivery_create(firehose(call), stream_name(call), doc, &positions, err))
         goto out;
     call->output = json_pack("{s:o}", "DeliveryStreamARN", stream_arn(call));
@@ -369,15 +304,6 @@ static bool flush(kn_op_call *call, kn_err *err) {
 
 /* --- the tables --------------------------------------------------------------------------- */
 
-#define STREAM_NAME                                                                                \
-    .type = KN_STRING, .min = 1, .max = KN_FIREHOSE_NAME_MAX, .characters = "[a-zA-Z0-9_.-]+"
-
-static const kn_member tag_members[] = {
-    {.name = "Key", .type = KN_STRING, .required = true, .min = 1, .max = 128},
-    {.name = "Value", .type = KN_STRING, .min = 0, .max = 256},
-    {0},
-};
-
 static const kn_member hints_members[] = {
     {.name = "SizeInMBs", .type = KN_INTEGER, .min = 1, .max = 128},
     {.name = "IntervalInSeconds", .type = KN_INTEGER, .min = 0, .max = 900},
@@ -426,19 +352,23 @@ static const kn_member source_members[] = {
 };
 
 static const kn_member create_members[] = {
-    {.name = "DeliveryStreamName", STREAM_NAME, .required = true},
+    {.name = "DeliveryStreamName", KN_FIREHOSE_STREAM_NAME, .required = true},
     {.name = "DeliveryStreamType", .type = KN_STRING},
     {.name = "KinesisStreamSourceConfiguration", .type = KN_OBJECT, .members = source_members},
     {.name = "ExtendedS3DestinationConfiguration",
      .type = KN_OBJECT,
      .members = destination_members},
     {.name = "S3DestinationConfiguration", .type = KN_OBJECT, .members = destination_members},
-    {.name = "Tags", .type = KN_LIST, .min = 1, .max = TAGS_MAX, .members = tag_members},
+    {.name = "Tags",
+     .type = KN_LIST,
+     .min = 1,
+     .max = KN_FIREHOSE_TAGS_MAX,
+     .members = kn_firehose_tag_members},
     {0},
 };
 
 static const kn_member update_destination_members[] = {
-    {.name = "DeliveryStreamName", STREAM_NAME, .required = true},
+    {.name = "DeliveryStreamName", KN_FIREHOSE_STREAM_NAME, .required = true},
     {.name = "CurrentDeliveryStreamVersionId",
      .type = KN_STRING,
      .required = true,
@@ -452,43 +382,19 @@ static const kn_member update_destination_members[] = {
 };
 
 static const kn_member name_members[] = {
-    {.name = "DeliveryStreamName", STREAM_NAME, .required = true},
+    {.name = "DeliveryStreamName", KN_FIREHOSE_STREAM_NAME, .required = true},
     {0},
 };
 
 static const kn_member list_members[] = {
     {.name = "Limit", .type = KN_INTEGER, .min = 1, .max = 10000},
     {.name = "DeliveryStreamType", .type = KN_STRING},
-    {.name = "ExclusiveStartDeliveryStreamName", STREAM_NAME},
-    {0},
-};
-
-static const kn_member tag_stream_members[] = {
-    {.name = "DeliveryStreamName", STREAM_NAME, .required = true},
-    {.name = "Tags",
-     .type = KN_LIST,
-     .required = true,
-     .min = 1,
-     .max = TAGS_MAX,
-     .members = tag_members},
-    {0},
-};
-
-static const kn_member untag_stream_members[] = {
-    {.name = "DeliveryStreamName", STREAM_NAME, .required = true},
-    {.name = "TagKeys", .type = KN_LIST, .required = true, .min = 1, .max = TAGS_MAX},
-    {0},
-};
-
-static const kn_member list_tags_members[] = {
-    {.name = "DeliveryStreamName", STREAM_NAME, .required = true},
-    {.name = "ExclusiveStartTagKey", .type = KN_STRING, .min = 1, .max = 128},
-    {.name = "Limit", .type = KN_INTEGER, .min = 1, .max = 50},
+    {.name = "ExclusiveStartDeliveryStreamName", KN_FIREHOSE_STREAM_NAME},
     {0},
 };
 
 static const kn_member flush_members[] = {
-    {.name = "DeliveryStreamName", STREAM_NAME},
+    {.name = "DeliveryStreamName", KN_FIREHOSE_STREAM_NAME},
     {0},
 };
 
@@ -500,9 +406,9 @@ static const kn_op firehose_ops[] = {
     {"PutRecord", kn_firehose_put_record, kn_firehose_put_record_members},
     {"PutRecordBatch", kn_firehose_put_record_batch, kn_firehose_put_record_batch_members},
     {"UpdateDestination", update_destination, update_destination_members},
-    {"TagDeliveryStream", tag_stream, tag_stream_members},
-    {"UntagDeliveryStream", untag_stream, untag_stream_members},
-    {"ListTagsForDeliveryStream", list_tags, list_tags_members},
+    {"TagDeliveryStream", kn_firehose_tag_stream, kn_firehose_tag_stream_members},
+    {"UntagDeliveryStream", kn_firehose_untag_stream, kn_firehose_untag_stream_members},
+    {"ListTagsForDeliveryStream", kn_firehose_list_tags, kn_firehose_list_tags_members},
     {0},
 };
 

@@ -14,23 +14,13 @@ static const kn_member record_members[] = {
 };
 
 const kn_member kn_firehose_put_record_members[] = {
-    {.name = "DeliveryStreamName",
-     .type = KN_STRING,
-     .required = true,
-     .min = 1,
-     .max = KN_FIREHOSE_NAME_MAX,
-     .characters = "[a-zA-Z0-9_.-]+"},
+    {.name = "DeliveryStreamName", KN_FIREHOSE_STREAM_NAME, .required = true},
     {.name = "Record", .type = KN_OBJECT, .required = true, .members = record_members},
     {0},
 };
 
 const kn_member kn_firehose_put_record_batch_members[] = {
-    {.name = "DeliveryStreamName",
-     .type = KN_STRING,
-     .required = true,
-     .min = 1,
-     .max = KN_FIREHOSE_NAME_MAX,
-     .characters = "[a-zA-Z0-9_.-]+"},
+    {.name = "DeliveryStreamName", KN_FIREHOSE_STREAM_NAME, .required = true},
     {.name = "Records",
      .type = KN_LIST,
      .required = true,

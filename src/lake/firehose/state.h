@@ -182,4 +182,18 @@ KN_MUST_CHECK bool kn_firehose_flush(kn_firehose *firehose, kn_delivery *deliver
 kn_op_function kn_firehose_put_record, kn_firehose_put_record_batch;
 extern const kn_member kn_firehose_put_record_members[], kn_firehose_put_record_batch_members[];
 
+/* ---- tags (tags.c) ---- */
+
+enum { KN_FIREHOSE_TAGS_MAX = 50 };
+
+/* Adds a list of {Key, Value} to an object. */
+KN_MUST_CHECK bool kn_firehose_add_tags(json_t *tags, const json_t *list, kn_err *err);
+kn_op_function kn_firehose_tag_stream, kn_firehose_untag_stream, kn_firehose_list_tags;
+extern const kn_member kn_firehose_tag_members[], kn_firehose_tag_stream_members[],
+    kn_firehose_untag_stream_members[], kn_firehose_list_tags_members[];
+
+/* How a member names a delivery stream. */
+#define KN_FIREHOSE_STREAM_NAME                                                                    \
+    .type = KN_STRING, .min = 1, .max = KN_FIREHOSE_NAME_MAX, .characters = "[a-zA-Z0-9_.-]+"
+
 #endif
