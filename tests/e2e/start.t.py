@@ -173,6 +173,17 @@ end
 for _, run in ipairs(runs) do told(run:wait()) end""")
 tap.equal([one["delivered"] for one in found], [5, 200], "the lake of one of them serves until the other ends")
 
+for name, end in (("ends", ""), ("raises", 'error "enough"')):
+    process = begin(ONE + f"""
+local run = assert(kinessis.start(one, {{ target = "{url}", rate = 50, amount = 1000000 }}))
+while run:status().generated < 5 do run:wait(0.01) end
+{end}""")
+    log = process.communicate(timeout=60)[1]
+    told = re.search(r"([\d,]+) generated, ([\d,]+) delivered", log)
+    tap.ok(process.returncode == (1 if end else 0) and "Stopped before the end." in log and told and told[1] == told[2],
+           f"a script that {name} without waiting stops its run, which delivers what it made", log)
+    tap.equal("enough" in log, bool(end), "and its error is told")
+
 # ---- the state ----
 
 with lake.Lake() as pond:

@@ -1,6 +1,12 @@
 --- kinessis lua FILE [ARGS...]: a plain Lua file, with the library at hand and modules beside it.
 local sys = require "kinessis.core.sys"
 
+-- A run that the script leaves behind delivers what it made, and tells how it ended.
+local function stop_runs()
+  local start = package.loaded["kinessis.start"]
+  if start then start.stop() end
+end
+
 return {
   plain = true, -- options after FILE are the script's
   arguments = {
@@ -13,6 +19,7 @@ return {
     package.path = ("%s/?.lua;%s/?/init.lua;%s"):format(folder, folder, package.path)
     local chunk, message = loadfile(file)
     if not chunk then return nil, sys.error("script", message) end
+    local _ <close> = setmetatable({}, { __close = stop_runs })
     chunk(table.unpack(arguments, 2))
     return 0
   end,
