@@ -173,8 +173,8 @@ function run.prepare(scenario, values, with)
   local first, amount = share_of_records(scenario, values, with.first or 0)
   if not first then return nil, amount end
   local plan = scenario:plan(with.format, has_keys(with.sinks))
-  local fingerprint = plan:fingerprint(function_code.of(plan:scripts()))
   local last = with.resume
+  local fingerprint = (last or with.state) and plan:fingerprint(function_code.of(plan:scripts()))
   if last and last.fingerprint ~= fingerprint and not values.changed then
     return nil, sys.error("state", "the schema has changed since the run began, or a function that it calls: what is "
       .. "left would be other records (--changed goes on all the same)")

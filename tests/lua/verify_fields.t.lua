@@ -5,6 +5,7 @@ local tap = dofile "tests/lua/tap.lua"
 local fake = kinessis.fake
 
 local calls
+local seed = tap.seed()
 
 local function found(length, amount, options)
   local scenario = kinessis.scenario {
@@ -21,7 +22,7 @@ local function found(length, amount, options)
     to = kinessis.stream { name = "v", partition_key = "id" },
   }
   calls = 0
-  local of = fields.of(scenario, { seed = tap.seed(), first = 5, amount = amount, start = options and options.start,
+  local of = fields.of(scenario, { seed = seed, first = 5, amount = amount, start = options and options.start,
     step = 0.001 })
   local shown = {}
   for _, list in ipairs { of.volatile, of.candidates } do
