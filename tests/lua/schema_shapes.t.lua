@@ -87,6 +87,7 @@ recognised("exponential from 20 on", fake.exponential(50, 2, 20), "fake.exponent
 recognised("Zipf", fake.zipf(1000, 1.1), "fake.zipf(", "-- Zipf: k of ")
 recognised("Zipf of many", fake.zipf(5000000, 0.8), "fake.zipf(")
 recognised("flat Zipf", fake.zipf(400, 0.4), "fake.zipf(")
+recognised("prices of a shop", fake.price(5, 60), "fake.price(5, 60)", "decimal(4,2)")
 recognised("two heaps", fake.weighted { { fake.normal(10, 1, 2), 1 }, { fake.normal(90, 5, 2), 2 } },
   "fake.histogram(", "like no distribution that has a name here: quantiles")
 recognised("doubles", fake.normal(0, 1, 15), "fake.normal(", "double: 15 digits after the point")
@@ -125,6 +126,10 @@ tap.like(of_field("seen_at", fake.between("2022-02-02", "2022-02-05", "epoch")),
   "times as numbers, in no order")
 tap.like(of_field("at", fake.series("2022-02-02", "2s", "100s")), "s late: the clock of the scenario",
   "times that rise, but for some that are late")
+text = infer_lines(kinessis.schema("s", { { "at", fake.now() }, { "received_at", fake.now("epoch_ms") },
+  { "born", fake.series("1990-01-01", "1h") } }):sample(N, { seed = seed, start = 1643760000, step = 2 }))
+tap.like(text, '"received_at", fake.now("epoch_ms")', "two fields of one clock")
+tap.like(text, '"born", fake.between("1990-01-01T00:00:00.000Z"', "and another that rises, but at another time")
 tap.like(of_field("at", fake.between("2022-02-02", "2022-02-05")), "fake.between(", "times in no order are a range")
 tap.like(of_field("at", fake.constant("2022-02-02T00:00:00.000Z")), 'type = "timestamp"', "one time is a constant")
 
@@ -144,6 +149,38 @@ tap.is(lengths("tokens", fake.regex "[a-zA-Z0-9]{8,20}", 'fake.regex("[0-9A-Za-z
 tap.is(lengths("hexadecimal", fake.hex(40), 'fake.regex("[0-9a-f]{40}")'), "40 to 40", "hexadecimal digits, too")
 tap.is(lengths("with other characters", fake.regex "[a-z0-9_-]{5,30}", [[fake.regex("[0-9a-z\\-\\_]{5,30}")]]),
   "5 to 30", "and text with other characters")
+
+-- ---- values that come again ----
+
+-- How many different values there are, and the shares of the most frequent and of the ten most frequent ones.
+local function shares(lines)
+  local counts, list, ten = {}, {}, 0
+  for _, line in ipairs(lines) do
+    local v = cjson.decode(line).v
+    counts[v] = (counts[v] or 0) + 1
+  end
+  for _, n in pairs(counts) do list[#list + 1] = n end
+  table.sort(list, function(a, b) return a > b end)
+  for i = 1, 10 do ten = ten + list[i] / #lines end
+  return #list, list[1] / #lines, ten
+end
+
+for name, pool in pairs {
+  ["skewed"] = fake.pool(fake.uuid(), 200, 1.2), ["less skewed"] = fake.pool(fake.email(), 100, 0.7),
+  ["even"] = fake.pool(fake.regex "[A-Z]{3}[0-9]{6}", 150),
+} do
+  local lines = kinessis.schema("s", { { "v", pool } }):sample(N, { seed = seed })
+  text, made = infer_lines(lines)
+  tap.like(text, "fake.pool(", name .. " pool")
+  tap.is(text:find "fake%.pool%(.*, [%d.]+, [%d.]+%)" ~= nil, name ~= "even", name .. " pool: whether it has a skew")
+  local n, first, ten = shares(lines)
+  local n2, first2, ten2 = shares(again(made, N))
+  print(("# %s pool: %d values, %.3f, %.3f; again %d, %.3f, %.3f"):format(name, n, first, ten, n2, first2, ten2))
+  tap.ok(math.abs(n - n2) <= n / 10 and math.abs(first - first2) < 0.05 and math.abs(ten - ten2) < 0.06,
+    name .. " pool: as many values, as frequent")
+end
+tap.ok(not infer_lines(kinessis.schema("s", { { "name", fake.first_name() } }):sample(N, { seed = seed })):find "pool",
+  "names are of no pool")
 
 -- ---- what is not enough ----
 

@@ -84,19 +84,26 @@ local function zipf_sum(n, skew)
   return sum + integral + (n ^ -skew - first ^ -skew) / 2 + skew * (first ^ (-skew - 1) - n ^ (-skew - 1)) / 12
 end
 
--- The likeliest skew from 0.05 to 5: its logarithm of likelihood has one maximum, which thirds close in on.
-function families.zipf(s)
-  if not s.whole or s.least ~= 1 then return nil end
-  local logs, n, from, to = moments(s.values, math.log), s.most, 0.05, 5.0
+-- The likeliest skew from 0.05 to 5, by the mean logarithm of the ranks: the logarithm of its likelihood has one
+-- maximum, which thirds close in on.
+local function zipf_skew(n, logs)
+  local from, to = 0.05, 5.0
   local function likelihood(skew) return -skew * logs - math.log(zipf_sum(n, skew)) end
   for _ = 1, 40 do
     local third = (to - from) / 3
     if likelihood(from + third) < likelihood(to - third) then from = from + third else to = to - third end
   end
-  local total = zipf_sum(n, from)
-  return { shape = "zipf", a = n, b = from, free = 1,
-    cdf = function(v) return v < 1 and 0 or zipf_sum(math.floor(v), from) / total end,
-    log_density = function(v) return -from * math.log(v) - math.log(total) end }
+  return from
+end
+
+function families.zipf(s)
+  if not s.whole or s.least ~= 1 then return nil end
+  local n = s.most
+  local skew = zipf_skew(n, (moments(s.values, math.log)))
+  local total = zipf_sum(n, skew)
+  return { shape = "zipf", a = n, b = skew, free = 1,
+    cdf = function(v) return v < 1 and 0 or zipf_sum(math.floor(v), skew) / total end,
+    log_density = function(v) return -skew * math.log(v) - math.log(total) end }
 end
 
 local order = { "exponential", "normal", "lognormal", "zipf" } -- the simpler ones first
@@ -140,6 +147,26 @@ function fit.of(n, digits)
   if not best and #values < FEWEST then best = uniform(s) end
   if best then best.values = #values end
   return best
+end
+
+--- Counts of different values are as even as chance makes them: chi-squared, which is larger than this once in
+--- 30,000 times (Wilson and Hilferty).
+function fit.even(list)
+  local total, sum, free = 0, 0, #list - 1
+  for _, n in ipairs(list) do total = total + n end
+  local mean = total / #list
+  for _, n in ipairs(list) do sum = sum + (n - mean) ^ 2 / mean end
+  return free == 0 or sum < free * (1 - 2 / (9 * free) + 4 * math.sqrt(2 / (9 * free))) ^ 3
+end
+
+--- By how much the frequent ones of many values are more frequent: the skew of Zipf's law by their ranks, or 0.
+function fit.skew(values, counts)
+  local list, total, logs = {}, 0, 0.0
+  for i, value in ipairs(values) do list[i], total = counts[value], total + counts[value] end
+  if fit.even(list) then return 0 end
+  table.sort(list, function(a, b) return a > b end)
+  for rank, n in ipairs(list) do logs = logs + n * math.log(rank) end
+  return zipf_skew(#list, logs / total)
 end
 
 --- The sample's values at i/pieces of it, for i from 0 to pieces.

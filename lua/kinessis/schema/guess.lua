@@ -5,16 +5,17 @@
 ---
 --- The order of guesses for text: UUID, time, constant or choice of few values with their weights, mail
 --- or network address, what the field's name says, shape (A99-9999), characters and length, words. Numbers:
---- schema/guess_numbers.lua.
+--- schema/guess_numbers.lua; times: schema/guess_times.lua.
+local fit = require "kinessis.schema.fit"
 local numbers = require "kinessis.schema.guess_numbers"
 local sys = require "kinessis.core.sys"
+local times = require "kinessis.schema.guess_times"
 
 local guess = {}
 
 local FEW = 50          -- values that are listed with their weights
-local REPEATED = 5      -- times that each of them must come, on average
+local REPEATED = 5      -- times that each of them, or of a pool, must come, on average
 local FEW_SHAPES = 5
-local IN_ORDER = 20     -- times of which some may be late
 local MOST_TOKEN = 256  -- bytes of text without spaces that is made anew
 
 local function quote(text)
@@ -38,26 +39,23 @@ local function few(p)
   local total = p.seen - p.null
   if #p.order > 1 and total < REPEATED * #p.order then return nil end
   if #p.order == 1 and total < REPEATED then return nil end
-  return p.order, p.counts, total
+  return p.order, p.counts
 end
 
 -- literal: the text of a value in Lua; before: their order.
 local function choice(p, literal, before)
-  local order, counts, total = few(p)
+  local order, counts = few(p)
   if not order then return nil end
   order = table.move(order, 1, #order, 1, {})
   table.sort(order, before)
   if #order == 1 then
     return { text = ("fake.constant(%s)"):format(literal(order[1])), why = "always the same" }
   end
-  local parts, least, most = {}, math.huge, 0
+  local parts, each = {}, {}
   for i, text in ipairs(order) do
-    parts[i] = ("{ %s, %d }"):format(literal(text), counts[text])
-    least, most = math.min(least, counts[text]), math.max(most, counts[text])
+    parts[i], each[i] = ("{ %s, %d }"):format(literal(text), counts[text]), counts[text]
   end
-  -- As even as chance makes it: within four standard deviations of the mean.
-  local mean = total / #order
-  if mean - least < 4 * math.sqrt(mean) and most - mean < 4 * math.sqrt(mean) then
+  if fit.even(each) then
     for i, text in ipairs(order) do parts[i] = literal(text) end
     return { text = ("fake.one_of { %s }"):format(table.concat(parts, ", ")), even = true,
       why = ("%d values, each about as often"):format(#order) }
@@ -76,65 +74,6 @@ local function number(p, name, clock)
   local found = choice(p, function(text) return numbers.text_of(tonumber(text)) end, ascending)
   if found and not (found.even and n.whole and #p.order > 2 and #p.order == n.most - n.least + 1) then return found end
   return numbers.guess(n, name, clock)
-end
-
--- ---- times ----
-
-local time_forms = {
-  instant = { "!%Y-%m-%dT%H:%M:%S", "Z", "timestamp" },
-  time = { "!%Y-%m-%d %H:%M:%S", "", "timestamp" },
-  date = { "!%Y-%m-%d", "", "date" },
-  ["local time"] = { "!%Y-%m-%dT%H:%M:%S", "", "string", "; Firehose reads no T without Z, so it is text" },
-  ["offset time"] = { "!%Y-%m-%dT%H:%M:%S", "+00:00", "string", "; Firehose reads no offsets, so it is text" },
-}
-
--- The formats of providers for such times: of the form, by the digits of its fraction.
-local time_formats = {
-  date = { [0] = "date" }, time = { [3] = "sql" }, instant = { [0] = "iso_seconds", [3] = "iso" },
-}
-
--- In order, or nearly: none is further behind the latest before it than a twentieth of all their time.
-local function is_rising(t)
-  return t.most > t.least and (t.behind == 0 or t.n >= IN_ORDER and t.behind <= (t.most - t.least) / 20)
-end
-
--- Every how many seconds they come, and whether the steps are alike.
-local function pace_of(t)
-  local mean = (t.most - t.least) / (t.n - 1)
-  local spread = math.sqrt(math.max(0, t.gaps / (t.n - 1) - mean * mean))
-  return ("every %.4g s%s%s"):format(mean, spread < mean / 20 and "" or " on average, unevenly",
-    t.behind > 0 and (", some %.3g s late"):format(t.behind) or "")
-end
-
-local function time(p, name, clock)
-  local t, form = p.times, time_forms[name]
-  local digits = name == "date" and 10 or t.fraction > 0 and 24 or 20
-  local function show(seconds) return sys.iso(seconds, digits == 24):sub(1, digits) end
-  local range = ("%s to %s"):format(show(t.least), show(t.most))
-  local format = (time_formats[name] or {})[t.fraction]
-  local pattern, after, kind, remark = table.unpack(form)
-  if t.least == t.most and t.n >= REPEATED and p.counts and #p.order == 1 then
-    return { text = ("fake.constant(%s)"):format(quote(p.order[1])), kind = kind ~= "string" and kind or nil,
-      why = "always the same time" .. (remark or "") }
-  end
-  if format and name ~= "date" and is_rising(t) and not clock.start then
-    clock.start, clock.most = t.least, t.most
-    return { text = ("fake.now(%s)"):format(format ~= "iso" and quote(format) or ""),
-      why = ("rising times, %s, %s: the clock of the scenario"):format(range, pace_of(t)) }
-  end
-  local why = ("%s of %s%s"):format(kind == "date" and "dates" or "times", range, remark or "")
-  if format == "date" then
-    return { text = ('fake.date("%s", "%s")'):format(show(t.least), show(t.most)), why = why }
-  elseif format then
-    return { text = ('fake.between("%s", "%s"%s)'):format(show(t.least), show(t.most),
-      format ~= "iso" and (", " .. quote(format)) or ""), why = why }
-  end
-  local made = ("os.date(%q, ctx.random(%d, %d))"):format(pattern, t.least // 1, t.most // 1)
-  if t.fraction > 0 then
-    made = ("%s .. (\".%%0%dd\"):format(ctx.random(0, %d))"):format(made, t.fraction, 10 ^ t.fraction - 1 | 0)
-  end
-  if after ~= "" then made = ("%s .. %q"):format(made, after) end
-  return { text = derive("return " .. made, kind), why = why }
 end
 
 -- ---- text ----
@@ -164,11 +103,11 @@ local classes = { d = "[0-9]", l = "[a-z]", u = "[A-Z]" }
 local function expression_of(shape)
   local parts, i = {}, 1
   while i <= #shape.text do
-    local c, times = shape.text:sub(i, i), 1
+    local c, length = shape.text:sub(i, i), 1
     local class = not shape.same[i] and (c:find "%d" and "d" or c:find "%l" and "l" or c:find "%u" and "u")
-    while class and not shape.same[i + times] and shape.text:find("^%" .. class, i + times) do times = times + 1 end
-    parts[#parts + 1] = class and classes[class] .. (times > 1 and ("{%d}"):format(times) or "") or literal(c)
-    i = i + times
+    while class and not shape.same[i + length] and shape.text:find("^%" .. class, i + length) do length = length + 1 end
+    parts[#parts + 1] = class and classes[class] .. (length > 1 and ("{%d}"):format(length) or "") or literal(c)
+    i = i + length
   end
   return table.concat(parts)
 end
@@ -223,18 +162,30 @@ local addresses = {
   { "url", "addresses of pages" },
 }
 
+-- What comes again and again, if it is made at random: so many values, the frequent ones as frequent as they are.
+local function pooled(p, made)
+  if not p.counts or #p.order <= FEW or p.strings.n < REPEATED * #p.order then return made end
+  local skew = fit.skew(p.order, p.counts)
+  return { text = ("fake.pool(%s, %d%s)"):format(made.text, #p.order, skew > 0 and (", %.4g"):format(skew) or ""),
+    why = ("%s; %d that repeat, %s"):format(made.why, #p.order, skew == 0 and "each about as often"
+      or ("k in proportion to 1/k^%.4g"):format(skew)) }
+end
+
 local function text(p, name, clock)
   local s = p.strings
-  if s.is.uuid == s.n and not few(p) then return { text = "fake.uuid()", why = "UUIDs" } end
-  for form in pairs(time_forms) do
-    if s.is[form] == s.n and p.times then return time(p, form, clock) end
+  if s.is.uuid == s.n and not few(p) then return pooled(p, { text = "fake.uuid()", why = "UUIDs" }) end
+  for form in pairs(times.forms) do
+    if s.is[form] == s.n and p.times then return times.guess(p, form, clock) end
   end
   local found = choice(p, quote)
   if found then return found end
   for _, known in ipairs(addresses) do
-    if s.is[known[1]] == s.n then return { text = ("fake.%s()"):format(known[1]), why = known[2] } end
+    if s.is[known[1]] == s.n then return pooled(p, { text = ("fake.%s()"):format(known[1]), why = known[2] }) end
   end
-  return from_name(s, name) or shaped(s) or token(s) or words(s)
+  local named = from_name(s, name)
+  if named then return named end
+  found = shaped(s) or token(s)
+  return found and pooled(p, found) or words(s)
 end
 
 -- ---- what holds others ----

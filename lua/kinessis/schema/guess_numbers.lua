@@ -1,10 +1,11 @@
 --- From numbers that have something in common to a provider: sequences, times as numbers, the distributions
---- that schema/fit.lua knows, else quantiles. Never outside of the range that was seen.
+--- that schema/fit.lua knows, else quantiles. Never outside of the range that was seen (prices: of its whole units).
 ---
 --- Decimal or double: by the digits that were seen. Up to 9 after the point, and 12 in all, are taken for a
 --- decimal, which keeps what is money exact; more than that is what computing leaves: a double.
 local fit = require "kinessis.schema.fit"
 local sys = require "kinessis.core.sys"
+local times = require "kinessis.schema.guess_times"
 
 local numbers = {}
 
@@ -74,6 +75,20 @@ local function uniform(n, form)
     "numbers of this range, each as likely"
 end
 
+-- Prices as shops make them: all sampled ones end as those of fake.price do, and their units are even.
+local function are_prices(n, form)
+  if not form.decimal or n.scale ~= 2 or #n.sample < RISING or n.least < 0 then return false end
+  local units = { whole = true, sample = {}, least = math.floor(n.least), most = math.floor(n.most) }
+  for i, value in ipairs(n.sample) do
+    local cents = math.floor(value * 100 + 0.5)
+    units.sample[i] = cents // 100
+    cents = cents % 100
+    if cents ~= 99 and cents ~= 95 and cents ~= 49 and cents ~= 0 then return false end
+  end
+  local found = units.least < units.most and fit.of(units, 0)
+  return found and found.shape == "uniform"
+end
+
 local function fitted(n, found, form)
   if found.shape == "uniform" then return uniform(n, form) end
   if found.shape == "zipf" then
@@ -126,8 +141,7 @@ local function epoch(n, name, clock)
     if n.least >= 1e9 * unit and n.most < 4e9 * unit then
       local least, most = n.least / unit, n.most / unit
       local what = ("times as %s, %s to %s"):format(row[1], sys.iso(least), sys.iso(most))
-      if n.never_falls and n.n >= RISING and most > least and not clock.start then
-        clock.start, clock.most = least, most
+      if n.never_falls and n.n >= RISING and most > least and times.follow(clock, least, most) then
         return { text = ("fake.now(%q)"):format(row[1]), why = what .. ", rising: the clock of the scenario" }
       end
       return { text = ("fake.between(%.6f, %.6f, %q)"):format(least, most, row[1]), why = what }
@@ -137,7 +151,7 @@ end
 
 -- The provider has the type without being told.
 local function own_type(provider, form)
-  if provider == "decimal" or provider == "histogram" then return form.decimal end
+  if provider == "decimal" or provider == "histogram" or provider == "price" then return form.decimal end
   return provider == "integer" or provider == "zipf" or provider == "derive" or form.kind == "bigint"
     or form.kind == "double"
 end
@@ -152,6 +166,9 @@ function numbers.guess(n, name, clock)
   local made, why, found
   if n.least == n.most or not form.digits or n.whole and largest(n) >= EXACT then
     made, why = uniform(n, form)
+  elseif are_prices(n, form) then
+    made = ("fake.price(%d, %d)"):format(math.floor(n.least), math.floor(n.most))
+    why = "prices of this range that end with .99, .95, .49 or .00"
   else
     found = fit.of(n, (n.whole or form.decimal) and form.digits or nil)
     if found then made, why = fitted(n, found, form) else made, why = histogram(n, form) end
