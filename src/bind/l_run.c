@@ -74,7 +74,11 @@ const _Atomic bool *kn_run_stop_now(void) {
 
 /* ---- what the run calls ---- */
 
-static bool call_back(lua_State *L, int nargs, int nresults, kn_err *err) {
+/* The hook of a run that does not listen is somebody else's: the REPL's. */
+static bool call_back(const kn_run_binding *b, int nargs, int nresults, kn_err *err) {
+    lua_State *L = b->L;
+    if (!b->listens)
+        return kn_host_call(L, nargs, nresults, err);
     interruptible = L;
     bool ok = kn_host_call(L, nargs, nresults, err);
     interruptible = NULL;
@@ -88,7 +92,7 @@ static bool call_due(void *context, double seconds, kn_due *due, kn_err *err) {
     lua_getiuservalue(L, b->self, KN_RUN_PACE);
     lua_pushnumber(L, seconds);
     b->asking = true;
-    bool ok = call_back(L, 1, 3, err);
+    bool ok = call_back(b, 1, 3, err);
     b->asking = false;
     if (!ok)
         return false;
@@ -110,7 +114,7 @@ static bool call_progress(void *context, const kn_run_status *status, kn_err *er
     lua_pushlightuserdata(b->L, b);
     lua_pushlightuserdata(b->L, (void *)status);
     lua_getiuservalue(b->L, b->self, KN_RUN_PROGRESS);
-    return call_back(b->L, 3, 0, err);
+    return call_back(b, 3, 0, err);
 }
 
 /* Leaves the plan on the stack of the worker's state, where it lives as long. */

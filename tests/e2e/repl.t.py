@@ -115,6 +115,11 @@ def check_background(repl):
     repl.shows("run:pause()\n", r"> $", "it is paused")
     repl.shows("run:status().paused\n", r"\ntrue\n", "and says so")
     repl.shows("run:rate('5 XB/s')\n", r"run:rate: a rate such as", "what is no rate is refused")
+    repl.shows("run:resume() run:rate(100)\n", r"> $", "it goes on")
+    repl.send("coroutine.wrap(function() run:wait(0.1) run:pause() run:rate() print('wai' .. 'ting') run:wait() end)()\n")
+    tap.ok(repl.expect(r"\nwaiting\n"), "its pace is asked, and it is waited for, in a coroutine", repl.seen)
+    repl.shows("\x03", r"interrupted(.|\n)*> $", "Ctrl-C ends the waiting")
+    repl.shows("run.summary == nil\n", r"\ntrue\n", "and not the run")
     repl.shows("run:rate(500) run:stop() run:wait() print(run.summary.stopped)\n", r"\ntrue\n", "it is stopped")
 
 
