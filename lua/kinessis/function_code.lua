@@ -1,95 +1,58 @@
 --- What Lua functions do, as a text that is the same in every process that has loaded the same script, and another
---- one once a function was changed: its compiled code without line numbers and names of variables, so that comments
---- and what is written above do not count, and the same of what it uses: functions, texts, numbers and tables
---- that it takes from outside, and global functions that it names. The library's own code is left out.
+--- one once a function was changed: the lines that it is written on, wherever they are in the file, and the same of
+--- what it uses: functions, texts, numbers and tables that it takes from outside, and global functions that it names.
+--- The library's own code is left out.
 ---
 --- Values that a script has from outside of itself, such as os.time(), make another text each time.
 local function_code = {}
 
--- ---- compiled code: string.dump of Lua 5.4 (ldump.c), stripped ----
+-- ---- what is written ----
 
-local HEADER = 4 + 1 + 1 + 6 + 1 + 1 + 1 + 8 + 8 + 1 -- to the count of upvalues
-local INSTRUCTION, UPVALUE = 4, 3 -- bytes
-local constants = { [0x00] = 0, [0x01] = 0, [0x11] = 0, [0x03] = 8, [0x13] = 8 } -- bytes by type; others are strings
-
--- Seven bits a byte, the last one marked.
-local function read_size(dump, at)
-  local size = 0
-  repeat
-    local byte = dump:byte(at)
-    size, at = size << 7 | byte & 0x7F, at + 1
-  until byte >= 0x80
-  return size, at
+--- The text of the chunk that a function is of: a file's, or the text that was loaded; nil when it is gone.
+local function chunk_text(source)
+  local kind = source:sub(1, 1)
+  if kind ~= "@" then return kind ~= "=" and source or nil end
+  local file = io.open(source:sub(2), "rb")
+  if not file then return nil end
+  local text = file:read "a"
+  file:close()
+  return text
 end
 
-local function read_string(dump, at)
-  local size, start = read_size(dump, at)
-  return dump:sub(start, start + size - 2), start + math.max(size, 1) - 1
-end
-
---- Appends the function's code from there on to out; the strings in it to names. inner: where its upvalues are in
---- the function around it counts too.
-local function read_function(dump, at, out, names, inner)
-  local count, from, _
-  _, at = read_string(dump, at) -- the source
-  _, at = read_size(dump, at) -- the first line
-  _, at = read_size(dump, at) -- the last line
-  from, at = at, at + 3
-  count, at = read_size(dump, at)
-  at = at + count * INSTRUCTION
-  out[#out + 1] = dump:sub(from, at - 1)
-  from = at
-  count, at = read_size(dump, at)
-  for _ = 1, count do
-    local bytes = constants[dump:byte(at)]
-    if bytes then
-      at = at + 1 + bytes
-    else
-      names[#names + 1], at = read_string(dump, at + 1)
-    end
+local function written(fn, info)
+  local text, number, lines = chunk_text(info.source), 0, {}
+  if not text then return string.dump(fn, true) end
+  if info.linedefined == 0 then return text end
+  for line in (text .. "\n"):gmatch "(.-)\r?\n" do
+    number = number + 1
+    if number >= info.linedefined and number <= info.lastlinedefined then lines[#lines + 1] = line end
   end
-  out[#out + 1] = dump:sub(from, at - 1)
-  from = at
-  count, at = read_size(dump, at)
-  at = at + count * UPVALUE
-  if inner then out[#out + 1] = dump:sub(from, at - 1) end
-  count, at = read_size(dump, at)
-  for _ = 1, count do at = read_function(dump, at, out, names, true) end
-  for _ = 1, 4 do -- lines, variables: stripped
-    count, at = read_size(dump, at)
-    assert(count == 0)
-  end
-  return at
+  return table.concat(lines, "\n")
 end
 
 -- ---- what is reached ----
 
-local function is_own(source) return source:find("^@lua/kinessis/") ~= nil end
-
 local walk
 
-local function walk_function(state, fn)
-  local info, names = debug.getinfo(fn, "S"), {}
-  if info.what == "C" then return end
-  if not is_own(info.source) then
-    local dump = string.dump(fn, true)
-    local stop = read_function(dump, HEADER + 1, state.out, names)
-    assert(stop == #dump + 1)
-  end
-  for i = 1, math.huge do
-    local name, value = debug.getupvalue(fn, i)
-    if not name then break end
-    if rawequal(value, _G) then
-      for _, used in ipairs(names) do
-        local global = rawget(_G, used)
-        if type(global) == "function" or type(global) == "table" then walk(state, global) end
-      end
-    else
-      walk(state, value)
-    end
+local function walk_globals(state, text)
+  for name in text:gmatch "[%a_][%w_]*" do
+    local value = rawget(_G, name)
+    if type(value) == "function" or type(value) == "table" then walk(state, value) end
   end
 end
 
+local function walk_function(state, fn)
+  local info = debug.getinfo(fn, "S")
+  if info.what == "C" then return end
+  local own = info.source:find "^@lua/kinessis/"
+  local text = own and "" or written(fn, info)
+  state.out[#state.out + 1] = text
+  for i = 1, math.huge do
+    local name, value = debug.getupvalue(fn, i)
+    if not name then break end
+    if rawequal(value, _G) then walk_globals(state, text) else walk(state, value) end
+  end
+end
 local function by_name(a, b)
   if type(a) ~= type(b) then return type(a) < type(b) end
   return a < b
