@@ -21,8 +21,8 @@ except ImportError as error:
     tap.skip_all(f"{error.name} is not installed")
 
 KINESSIS = os.environ["KINESSIS"]
-seed = random.randrange(1 << 32)
-print(f"# seed {seed}", flush=True)
+seed = int(os.environ.get("KINESSIS_TEST_SEED", random.randrange(1 << 32)))
+print(f"# KINESSIS_TEST_SEED={seed}", flush=True)
 chance = random.Random(seed)
 N = 400
 
@@ -148,6 +148,9 @@ with tempfile.TemporaryDirectory() as folder, lake.Lake() as pond:
     check(script, "a table")
     tap.raises(
         lambda: run("schema", "infer", "db.none", "--data", pond.folder), "the table db.none: ", "no such table is named"
+    )
+    tap.raises(
+        lambda: run("schema", "infer", "no.txt", "--data", pond.folder), "nor is there a file no.txt", "nor such a file"
     )
     with open(path, "wb") as file:
         file.write(whole[:-100])

@@ -182,6 +182,18 @@ end
 tap.ok(not infer_lines(kinessis.schema("s", { { "name", fake.first_name() } }):sample(N, { seed = seed })):find "pool",
   "names are of no pool")
 
+-- The type of a column follows what is in its lists, maps and objects.
+local inside = kinessis.schema("s", {
+  { "list", fake.array_of(fake.normal(20, 3, 2), 1, 4) },
+  { "deep", fake.array_of(fake.array_of(fake.zipf(500, 1), 2), 2) },
+  { "object", { { "n", fake.optional(fake.normal(500, 30, 0)) } } },
+})
+local types = {}
+for i, column in ipairs(select(2, infer_lines(inside:sample(2000, { seed = seed }))).records:columns()) do
+  types[i] = column.type
+end
+tap.is(table.concat(types, " "), "array<decimal(4,2)> array<array<int>> struct<n:int>", "types inside of others")
+
 -- ---- what is not enough ----
 
 local function few(value, n)

@@ -244,6 +244,7 @@ function infer.run(source, options)
     if not target then return nil, unreached end
     local _ <close> = target
     count, err = from_table(target, database, name, most, root)
+    if not count then err.message = ("%s; nor is there a file %s"):format(err.message:gsub("%.$", ""), source) end
   end
   if not count then return nil, err end
   if count == 0 then return nil, sys.error("invalid", ("%s: there are no records in it"):format(source)) end
