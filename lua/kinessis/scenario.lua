@@ -193,16 +193,16 @@ end
 
 --- Runs the chunk of a user's file, remembering its line for check.raise.
 local function run_chunk(chunk)
-  local source = debug.getinfo(chunk, "S")
-  local line, before = nil, check.last_line
+  local source, before = debug.getinfo(chunk, "S").short_src, check.last_line
   local _ <close> = setmetatable({}, { __close = function()
-    debug.sethook()
+    sys.watch_lines()
     check.last_line = before
   end })
-  check.last_line = function() return line and ("%s:%d"):format(source.short_src, line) end
-  debug.sethook(function(_, at)
-    if debug.getinfo(2, "S").source == source.source then line = at end
-  end, "l")
+  local watched = sys.watch_lines(chunk)
+  check.last_line = function()
+    local line = watched()
+    return line and ("%s:%d"):format(source, line)
+  end
   local result = chunk()
   return result
 end

@@ -198,6 +198,53 @@ static int l_sys_embedded(lua_State *L) {
     return 1;
 }
 
+/* ---- the line that runs ---- */
+
+typedef struct watch {
+    const char *source; /* the chunk's, as Lua keeps it */
+    int line;           /* 0: none yet */
+} watch;
+
+static const char watch_key; /* in the registry: the watch of the hook */
+
+static void on_line(lua_State *L, lua_Debug *ar) {
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &watch_key);
+    watch *w = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    if (w && lua_getinfo(L, "S", ar) && ar->source == w->source)
+        w->line = ar->currentline;
+}
+
+static int watched_line(lua_State *L) {
+    const watch *w = lua_touserdata(L, lua_upvalueindex(1));
+    if (w->line == 0)
+        return 0;
+    lua_pushinteger(L, w->line);
+    return 1;
+}
+
+/* sys.watch_lines([chunk]) -> a function that returns the last line that ran of the chunk's file,
+ * nil before any; without a chunk it ends. A hook of Lua costs five times as much. */
+static int l_sys_watch_lines(lua_State *L) {
+    lua_Debug ar;
+    if (lua_isnoneornil(L, 1)) {
+        lua_sethook(L, NULL, 0, 0);
+        return 0;
+    }
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    watch *w = lua_newuserdatauv(L, sizeof *w, 1);
+    lua_pushvalue(L, 1); /* keeps the source where it is */
+    lua_setiuservalue(L, -2, 1);
+    lua_pushvalue(L, 1);
+    lua_getinfo(L, ">S", &ar);
+    *w = (watch){ar.source, 0};
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &watch_key);
+    lua_sethook(L, on_line, LUA_MASKLINE, 0);
+    lua_pushcclosure(L, watched_line, 1);
+    return 1;
+}
+
 /* sys.flush() -> true when everything written to stdout so far got there; or nil, an error, and
  * whether it is only that the reader has gone (| head) */
 static int l_sys_flush(lua_State *L) {
@@ -233,6 +280,7 @@ int kn_open_sys(lua_State *L) {
         {"traceback", kn_host_traceback},
         {"embedded", l_sys_embedded},
         {"flush", l_sys_flush},
+        {"watch_lines", l_sys_watch_lines},
         {NULL, NULL},
     };
     luaL_newlib(L, functions);
