@@ -172,11 +172,16 @@ local function read_option(name, value)
     local read, expected = read_value(name, definition, value)
     return read, read == nil and ("%s is not %s"):format(check.show(value), expected) or nil
   end
-  local list = {}
-  for i, one in ipairs(type(value) == "table" and value or { value }) do
+  local given, list = type(value) == "table" and value or { value }, {}
+  for key in pairs(given) do
+    if math.type(key) ~= "integer" or key < 1 or key > #given then
+      return nil, ("[%s]: a list is expected, and that is no place in one"):format(check.show(key))
+    end
+  end
+  for i = 1, #given do
     local expected
-    list[i], expected = read_value(name, definition, one)
-    if list[i] == nil then return nil, ("%s is not %s"):format(check.show(one), expected) end
+    list[i], expected = read_value(name, definition, given[i])
+    if list[i] == nil then return nil, ("%s is not %s"):format(check.show(given[i]), expected) end
   end
   return list
 end

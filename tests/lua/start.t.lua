@@ -46,6 +46,8 @@ for _, case in ipairs {
   { { closed = "yes" }, "closed: 'yes' is not true or false", "no boolean" },
   { { threshold = { "p99 < 3" } }, "threshold: 'p99 < 3' is not a threshold: 3 of what?", "no threshold" },
   { { threshold = 5 }, "threshold: 5 is not a threshold", "a number" },
+  { { threshold = { late = "p99 < 3s" } }, "threshold: ['late']: a list is expected", "one that would not be looked at" },
+  { { threshold = { [0] = "p99 < 3s" } }, "threshold: [0]: a list is expected", "nor here" },
   { { progress = "bar" }, "progress: 'bar' is not one of auto, panel, line", "no progress" },
   { { progress = { "line" } }, "progress: a table is not one of", "nor a table" },
   { { target = "moon" }, "target: 'moon' is not lake, aws or a URL", "no target" },
