@@ -92,6 +92,9 @@ end
 
 --- @return the summary; nil when it is not over after so many seconds
 function Run:wait(seconds)
+  if seconds ~= nil and type(seconds) ~= "number" then
+    error("run:wait: seconds are expected, or nothing, not " .. check.show(seconds), 2)
+  end
   if self.core and self.core:inside() then
     error("run:wait: its own progress and its own pace cannot wait for it", 2)
   end

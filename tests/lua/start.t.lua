@@ -72,6 +72,8 @@ tap.is(result.exit_code, 0, "what the command would exit with")
 tap.is(result.seed, 7, "its seed")
 tap.is(result.thresholds[1].passed, true, "its thresholds")
 tap.is(run:status(), result, "its status is the summary then")
+tap.raises(function() run:wait "5s" end, "start.t.lua:", "a time to wait that is no number names the line")
+tap.raises(function() run:wait "5s" end, "run:wait: seconds are expected, or nothing, not '5s'", "and what it is")
 
 -- ---- thresholds, the summary for programs ----
 
