@@ -116,7 +116,9 @@ function start.step()
 end
 
 --- Stops all that run, and waits.
-function start.stop()
+--- @param why a warning, told where there are any; or nil
+function start.stop(why)
+  if why and active[1] then sys.log("warning", why) end
   while active[1] do
     active[1]:stop()
     active[1]:wait()

@@ -183,6 +183,7 @@ while run:status().generated < 5 do run:wait(0.01) end
     tap.ok(process.returncode == (1 if end else 0) and "Stopped before the end." in log and told and told[1] == told[2],
            f"a script that {name} without waiting stops its run, which delivers what it made", log)
     tap.equal("enough" in log, bool(end), "and its error is told")
+    tap.ok("run:wait() waits for its end" in log, "and how to wait for it", log)
 
 # ---- the state ----
 

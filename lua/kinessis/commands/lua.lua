@@ -4,7 +4,7 @@ local sys = require "kinessis.core.sys"
 -- A run that the script leaves behind delivers what it made, and tells how it ended.
 local function stop_runs()
   local start = package.loaded["kinessis.start"]
-  if start then start.stop() end
+  if start then start.stop "The script is over and its run is not: it is stopped. run:wait() waits for its end." end
 end
 
 return {
