@@ -176,8 +176,9 @@ function run.prepare(scenario, values, with)
   local last = with.resume
   local fingerprint = (last or with.state) and plan:fingerprint(function_code.of(plan:scripts()))
   if last and last.fingerprint ~= fingerprint and not values.changed then
-    return nil, sys.error("state", "the schema has changed since the run began, or a function that it calls: what is "
-      .. "left would be other records (--changed goes on all the same)")
+    return nil, sys.error("state", ("%sthe schema has changed since the run began, or a function that it calls: what "
+      .. "is left would be other records (--changed goes on all the same)"):format(
+        scenario.path and scenario.path .. ": " or ""))
   end
   local asked = { first = last and last.first or first, amount = last and last.amount or amount }
   if last then first, amount = take_up(last, values) end

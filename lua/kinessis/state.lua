@@ -53,7 +53,8 @@ end
 function state.read(path)
   local file, err = io.open(path, "r")
   if not file then
-    return nil, sys.error("io", ("cannot read the state of a run: %s (a part's is found by its --part)"):format(err))
+    return nil, sys.error("io", ("cannot read the state of a run: %s (a first run begins without resume; a part's is "
+      .. "found by its --part)"):format(err))
   end
   local text = file:read "a"
   file:close()

@@ -138,7 +138,7 @@ with lake.Lake() as pond:
 
     changed = scenario(', { "more", true }')
     result = run(changed, "--resume")
-    tap.ok(result.returncode == 1 and "the schema has changed" in result.stderr, "another schema is refused",
+    tap.ok(result.returncode == 1 and f"{path}: the schema has changed" in result.stderr, "another schema is refused",
            result.stderr)
     for options, text in ((("--seed", "3"), "--seed does not go with --resume"), (("--amount", "3"), "--amount does")):
         result = run(changed, "--resume", *options)
@@ -201,8 +201,8 @@ return kinessis.scenario { records = kinessis.schema("f", fields), amount = 10, 
     tap.ok(result.returncode != 0 and "--target" in result.stderr, "another target is refused", result.stderr)
 
     result = run(path, "--resume", "--state", os.path.join(pond.folder, "absent.json"))
-    tap.ok(result.returncode == 1 and "cannot read the state of a run" in result.stderr, "no state is an error",
-           result.stderr)
+    tap.ok(result.returncode == 1 and "cannot read the state of a run" in result.stderr
+           and "begins without resume" in result.stderr, "no state is an error", result.stderr)
     with open(os.path.join(pond.folder, "wrong.json"), "w") as file:
         file.write("{}")
     result = run(path, "--resume", "--state", os.path.join(pond.folder, "wrong.json"))
