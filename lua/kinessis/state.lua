@@ -48,6 +48,23 @@ local function plain(value)
   return value.text or value.value
 end
 
+local counts = { "format", "seed", "first", "claimed", "reserved" }
+
+local function is_state(read)
+  if type(read) ~= "table" or type(read.destinations) ~= "table" or read.format ~= 1 then return false end
+  for _, name in ipairs(counts) do
+    if math.type(read[name]) ~= "integer" then return false end
+  end
+  for _, to in ipairs(read.destinations) do
+    if type(to) ~= "table" or type(to.settled) ~= "table" then return false end
+    for _, range in ipairs(to.settled) do
+      local pair = type(range) == "table" and range or {}
+      if math.type(pair[1]) ~= "integer" or math.type(pair[2]) ~= "integer" then return false end
+    end
+  end
+  return true
+end
+
 --- @return the members of the file: scenario, fingerprint, seed, first, amount, part, clock_start,
 ---   clock_step, target, started, updated, claimed, reserved, finished, destinations; or nil and an error
 function state.read(path)
@@ -60,8 +77,7 @@ function state.read(path)
   file:close()
   local value = json.read(text)
   local read = value and value.kind == "object" and plain(value)
-  if not read or read.format ~= 1 or math.type(read.seed) ~= "integer" or math.type(read.first) ~= "integer"
-    or type(read.destinations) ~= "table" then
+  if not is_state(read) then
     return nil, sys.error("parse", path .. ": is not the state of a run")
   end
   return read

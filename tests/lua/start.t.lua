@@ -46,7 +46,7 @@ for _, case in ipairs {
   { { closed = "yes" }, "closed: 'yes' is not true or false", "no boolean" },
   { { threshold = { "p99 < 3" } }, "threshold: 'p99 < 3' is not a threshold: 3 of what?", "no threshold" },
   { { threshold = 5 }, "threshold: 5 is not a threshold", "a number" },
-  { { threshold = { late = "p99 < 3s" } }, "threshold: ['late']: a list is expected", "one that would not be looked at" },
+  { { threshold = { late = "p99 < 3s" } }, "threshold: ['late']: a list is expected", "one not looked at" },
   { { threshold = { [0] = "p99 < 3s" } }, "threshold: [0]: a list is expected", "nor here" },
   { { progress = "bar" }, "progress: 'bar' is not one of auto, panel, line", "no progress" },
   { { progress = { "line" } }, "progress: a table is not one of", "nor a table" },
@@ -200,6 +200,15 @@ tap.is(assert(kinessis.start(changed, { state = notes, resume = true, changed = 
   "unless that is wanted")
 nothing, err = kinessis.start(to_file(), { state = folder .. "/none.json", resume = true })
 tap.ok(nothing == nil and tostring(err):find "cannot read the state", "no state", tostring(err))
+
+for _, text in ipairs { "", "[]", "{}", '{"format":1,"seed":1,"first":0,"destinations":[]}',
+  '{"format":1,"seed":1,"first":0,"claimed":1,"reserved":1,"destinations":[{"service":"null","name":"null"}]}',
+  '{"format":1,"seed":1,"first":0,"claimed":1,"reserved":1,"destinations":[{"settled":[[0]]}]}' } do
+  assert(sys.write_file(folder .. "/odd.json", text))
+  nothing, err = kinessis.start(to_file(), { state = folder .. "/odd.json", resume = true })
+  tap.ok(nothing == nil and tostring(err):find("odd.json: is not the state of a run", 1, true), "no state: " .. text,
+    tostring(err))
+end
 
 assert(kinessis.start(to_file(), { data = folder })):wait()
 tap.ok(not exists "runs", "a scenario of no file keeps no state unless it is told where")
