@@ -54,7 +54,7 @@ end
 local Delivery = { __name = "kinessis.delivery" }
 Delivery.__index = Delivery
 
-local kept = {} -- state files that a delivery of this process writes now
+local kept = {} -- state files that a delivery of this process writes now, by their real paths
 
 --- Of a scenario that a script made, which has no file: a word to call its files by.
 local function name_of(scenario)
@@ -69,7 +69,7 @@ local function state_path(scenario, values)
     return nil
   end
   local path = state.path(scenario.path, values)
-  if not kept[path] then return path end
+  if not kept[sys.real_path(path)] then return path end
   log("warning", "This run cannot be resumed: %s is of a run that lasts. Give it another state file.", path)
   return nil
 end
@@ -92,10 +92,11 @@ end
 -- Claims the file until the delivery is closed.
 local function keep_state(self, path)
   if not path or self.values.dry_run or #self.scenario.destinations == 0 then return true end
-  if kept[path] then
+  local real = sys.real_path(path)
+  if kept[real] then
     return nil, sys.error("state", path .. ": a run that lasts keeps its state there: give this one another state file")
   end
-  self.state, kept[path] = path, true
+  self.state, self.kept, kept[real] = path, real, true
   return true
 end
 
@@ -195,8 +196,8 @@ end
 function Delivery:close()
   local where, page = self.where, self.metrics
   self.where, self.metrics = nil, nil
-  if self.state then kept[self.state] = nil end
-  self.state = nil
+  if self.kept then kept[self.kept] = nil end
+  self.kept = nil
   if page then page.close() end
   if where then where:close() end
 end

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -174,6 +175,34 @@ static int l_sys_write_file(lua_State *L) {
     return 1;
 }
 
+/* sys.real_path(path) -> what another name of the same file gives, too, before and after the file
+ * and its folders are made; a ".." in folders that are to be made stays */
+static int l_sys_real_path(lua_State *L) {
+    const char *path = luaL_checkstring(L, 1);
+    char there[PATH_MAX], real[PATH_MAX];
+    if (snprintf(there, sizeof there, "%s", path) >= (int)sizeof there)
+        return luaL_argerror(L, 1, "too long a path");
+    while (!realpath(*there ? there : ".", real)) {
+        char *slash = strrchr(there, '/');
+        if (errno != ENOENT || slash == there)
+            return lua_pushvalue(L, 1), 1;
+        *(slash ? slash : there) = '\0';
+    }
+    luaL_Buffer out;
+    luaL_buffinit(L, &out);
+    luaL_addstring(&out, real[1] ? real : ""); /* the root ends with the slash that follows */
+    for (const char *part = path + strlen(there); *part;) {
+        size_t n = strcspn(part, "/");
+        if (n > 0 && !(n == 1 && *part == '.')) {
+            luaL_addchar(&out, '/');
+            luaL_addlstring(&out, part, n);
+        }
+        part += n + (part[n] == '/');
+    }
+    luaL_pushresult(&out);
+    return 1;
+}
+
 /* sys.error(code, message) -> an error object, to be returned after nil or raised with level 0 */
 static int l_sys_error(lua_State *L) {
     luaL_checkstring(L, 1);
@@ -276,6 +305,7 @@ int kn_open_sys(lua_State *L) {
         {"temporary_folder", l_sys_temporary_folder},
         {"remove_tree", l_sys_remove_tree},
         {"write_file", l_sys_write_file},
+        {"real_path", l_sys_real_path},
         {"error", l_sys_error},
         {"traceback", kn_host_traceback},
         {"embedded", l_sys_embedded},

@@ -163,6 +163,9 @@ local second
 second, err = kinessis.start(to_file(100), { state = notes })
 tap.ok(second == nil and tostring(err):find("a run that lasts keeps its state there", 1, true),
   "and is not another's meanwhile", tostring(err))
+second, err = kinessis.start(to_file(100), { state = folder .. "/./n.json" })
+tap.ok(second == nil and tostring(err):find("a run that lasts keeps its state there", 1, true),
+  "nor by another name", tostring(err))
 while run:status().sinks[1].delivered < 5 do run:wait(0.02) end
 run:stop()
 result = run:wait()
