@@ -115,6 +115,10 @@ tap.is(#root, 3, "children in order")
 nothing, err = core.xml '<!DOCTYPE x [<!ENTITY e "v">]><x>&e;</x>'
 tap.ok(nothing == nil and err.code == "malformed", "no document types")
 
+-- what is shown
+local pretty = require "kinessis.pretty"
+tap.is(pretty(aws.kinesis(keys)), "client of kinesis", "a client is shown without its keys")
+
 -- text
 tap.is(core.unbase64(core.base64 "\0\255"), "\0\255", "base64 both ways")
 tap.ok(core.unbase64 "?" == nil, "not base64")

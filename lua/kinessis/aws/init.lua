@@ -139,6 +139,7 @@ local function define(api)
     end,
     __close = common.close,
     __name = "aws." .. api.name,
+    __tostring = function() return ("client of %s"):format(api.name) end, -- its settings may hold a secret key
   }
   return function(config)
     return setmetatable({ api = api, config = config or {}, core = false }, metatable)
