@@ -19,6 +19,7 @@ local options = require "kinessis.options"
 local outcome = require "kinessis.outcome"
 local pace = require "kinessis.pace"
 local runner = require "kinessis.run"
+local show = require "kinessis.show"
 local sys = require "kinessis.core.sys"
 
 local ahead = 1 -- seconds
@@ -52,6 +53,12 @@ function Run:stop() need(self):stop() end
 --- @return the summary once it is over
 function Run:status()
   return self.summary or need(self):status()
+end
+
+function Run:__tostring()
+  local status, scenario = self:status(), self.job.scenario
+  return ("run of %s: %s, %s generated"):format(scenario.path or scenario.records.name,
+    self.summary and self.summary.outcome or "running", show.count(status.generated))
 end
 
 local function clear(self)
