@@ -1,6 +1,6 @@
 --- What Lua functions do, as a text that is the same in every process that has loaded the same script, and another
 --- one once a function was changed: the lines that it is written on, wherever they are in the file, and the same of
---- what it uses: functions, texts, numbers and tables that it takes from outside, and global functions that it names.
+--- what it uses: functions, texts, numbers and tables that it takes from outside, be they locals or globals it names.
 --- The library's own code is left out.
 ---
 --- Values that a script has from outside of itself, such as os.time(), make another text each time.
@@ -37,7 +37,7 @@ local walk
 local function walk_globals(state, text)
   for name in text:gmatch "[%a_][%w_]*" do
     local value = rawget(_G, name)
-    if type(value) == "function" or type(value) == "table" then walk(state, value) end
+    if value ~= nil then walk(state, value) end
   end
 end
 
@@ -53,6 +53,7 @@ local function walk_function(state, fn)
     if rawequal(value, _G) then walk_globals(state, text) else walk(state, value) end
   end
 end
+
 local function by_name(a, b)
   if type(a) ~= type(b) then return type(a) < type(b) end
   return a < b

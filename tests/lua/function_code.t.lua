@@ -13,9 +13,10 @@ local factor = 2
 local names = { "a", "b", more = { 1, 2 } }
 local function twice(x) return factor * x end
 function Helper(x) return x + 1 end
+Share = 5
 return function(ctx)
   local inner = function() return names[1] end
-  return twice(ctx.n) .. Helper(1) .. inner() .. 1.5
+  return twice(ctx.n) .. Helper(1) .. inner() .. Share .. 1.5
 end
 ]]
 
@@ -28,6 +29,7 @@ for what, change in pairs {
   ["a function within"] = { "names%[1%]", "names[2]" },
   ["a function that it calls"] = { "factor %* x", "x" },
   ["a global function that it calls"] = { "x %+ 1", "x + 2" },
+  ["a global number"] = { "Share = 5", "Share = 6" },
   ["a number from outside"] = { "factor = 2", "factor = 3" },
   ["a text in a table from outside"] = { '"a"', '"c"' },
   ["a number deeper in it"] = { "{ 1, 2 }", "{ 1, 3 }" },
