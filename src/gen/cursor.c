@@ -161,9 +161,11 @@ static bool make_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) 
     return true;
 }
 
-void kn_cursor_tell_now(kn_cursor *c, int64_t now_ms) {
-    if (!c->plan->scripts)
-        c->told_ms = now_ms;
+bool kn_cursor_tell_now(kn_cursor *c, int64_t now_ms) {
+    if (c->plan->scripts)
+        return false;
+    c->told_ms = now_ms;
+    return true;
 }
 
 bool kn_cursor_guard(kn_cursor *c, kn_guarded *body, void *argument, kn_err *err) {

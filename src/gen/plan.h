@@ -52,8 +52,8 @@ KN_MUST_CHECK bool kn_cursor_record(kn_cursor *cursor, uint64_t index, kn_buf *o
 
 /* The wall clock's time of the records that are made next, from a caller that looks at it once for
  * several; otherwise each record looks for itself. So do those of plans with script functions,
- * which may take any time. */
-void kn_cursor_tell_now(kn_cursor *cursor, int64_t now_ms);
+ * which may take any time: then this is false, and no look at a clock serves two records. */
+bool kn_cursor_tell_now(kn_cursor *cursor, int64_t now_ms);
 
 /* Runs body, in which records of the cursor are made as by kn_cursor_record, where there are script
  * functions at less cost: under one guard for all, not under one each. When a function fails, body

@@ -4,7 +4,7 @@
 #include "base/time.h"
 #include "run/settled.h"
 
-enum { CLOCK_EVERY = 64 }; /* records that share one look at the clocks */
+enum { CLOCK_EVERY = 64 }; /* records that share one look at the clocks, if any do */
 
 /* ---- ending ---- */
 
@@ -123,13 +123,14 @@ static bool make_records(void *argument, kn_err *err) {
     kn_worker *w = run->worker;
     const kn_block *b = run->block;
     uint64_t now_ns = 0;
+    bool share = false;
     for (uint64_t i = 0; i < b->count; i++) {
         uint64_t index = *run->index = b->first + i;
         if (w->crew->abandon)
             return kn_fail(err, KN_ECANCEL, "the run was stopped");
-        if (i % CLOCK_EVERY == 0 || has_waited(w)) {
+        if (!share || i % CLOCK_EVERY == 0 || has_waited(w)) {
             now_ns = kn_time_monotonic_ns();
-            kn_cursor_tell_now(w->cursor, kn_time_now_ms());
+            share = kn_cursor_tell_now(w->cursor, kn_time_now_ms());
         }
         uint64_t due_ns = b->due_ns ? b->due_ns + (uint64_t)((double)i * b->step_ns) : now_ns;
         if (!make_record(w, index, due_ns, now_ns, err))

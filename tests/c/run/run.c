@@ -16,6 +16,8 @@ struct kn_cursor {
     uint64_t fail_at;
     int sleep_every; /* a millisecond's sleep at every so many records; 0: never */
     bool big;        /* records of 64 KiB */
+    bool scripts;    /* as if it had script functions */
+    int told;        /* the time, so often */
 };
 
 bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
@@ -39,8 +41,10 @@ kn_slice kn_cursor_kept(const kn_cursor *c, uint32_t n) {
     return n == 0 ? KN_SLICE("key") : n == 1 ? KN_SLICE("17") : KN_SLICE("?");
 }
 
-void kn_cursor_tell_now(kn_cursor *c, int64_t now_ms) {
-    (void)c, (void)now_ms;
+bool kn_cursor_tell_now(kn_cursor *c, int64_t now_ms) {
+    (void)now_ms;
+    c->told++;
+    return !c->scripts;
 }
 
 void kn_cursor_destroy(kn_cursor *c) {
@@ -123,6 +127,42 @@ static void test_keys(void) {
     tap_is_str(keys[1], "/", "one gets none");
     tap_is_str(keys[2], "key/17", "one gets both");
     kn_run_destroy(run);
+}
+
+typedef struct clocked {
+    kn_cursor *cursor;
+    bool scripts;
+    char keys[40];
+} clocked;
+
+static bool open_clocked(void *context, unsigned worker, kn_stats *stats, kn_cursor **cursor,
+                         kn_sink **sinks, kn_err *err) {
+    clocked *c = context;
+    (void)worker, (void)err;
+    *cursor = c->cursor = calloc(1, sizeof **cursor);
+    **cursor = (kn_cursor){.fail_at = UINT64_MAX, .scripts = c->scripts};
+    noting_sink *s = calloc(1, sizeof *s);
+    *s = (noting_sink){{.type = &noting, .stats = stats}, c->keys};
+    sinks[0] = &s->sink;
+    return true;
+}
+
+static void test_clock(void) {
+    for (int scripts = 0; scripts <= 1; scripts++) {
+        clocked c = {.scripts = scripts};
+        kn_err err;
+        kn_run *run;
+        kn_run_summary summary;
+        kn_run_config config = {
+            .context = &c, .workers = 1, .amount = 1000, .sink_count = 1, .open = open_clocked};
+        tap_ok(kn_run_new(&config, &run, &err) && kn_run_go(run, &summary, &err), "1000 records");
+        if (scripts)
+            tap_is_int(c.cursor->told, 1000, "one that takes any time has a look of its own");
+        else
+            tap_ok(c.cursor->told > 0 && c.cursor->told < 100, "share looks at the clocks (%d)",
+                   c.cursor->told);
+        kn_run_destroy(run);
+    }
 }
 
 /* ---- a run for tests ---- */
@@ -404,6 +444,7 @@ static void test_stuck_sink(void) {
 
 int main(void) {
     test_keys();
+    test_clock();
     signal(SIGPIPE, SIG_IGN);
     test_order();
     test_pace();
