@@ -122,8 +122,10 @@ void kn_text_destroy(kn_text *text) {
     free(text);
 }
 
-/* Compresses what is collected, where that is asked for; needs no turn. */
+/* Compresses what is collected, where that is asked for; needs no turn. What was packed for a turn
+ * that did not come is in it again. */
 static bool pack(text_sink *s, text_lines *l, kn_err *err) {
+    kn_buf_clear(&l->packed);
     return !s->gzip || kn_gzip_member(s->gzip, kn_buf_view(&l->lines), &l->packed, err);
 }
 

@@ -132,16 +132,36 @@ static void test_ahead(void) {
     end(&f);
 }
 
+static int gzip_members(const fixture *f) {
+    static unsigned char bytes[1 << 16];
+    ssize_t n = pread(f->fd, bytes, sizeof bytes, 0);
+    int members = 0;
+    for (ssize_t i = 0; i + 2 < n; i++)
+        members += bytes[i] == 0x1f && bytes[i + 1] == 0x8b && bytes[i + 2] == 8;
+    return members;
+}
+
 static void test_gzip(void) {
     fixture f;
     begin(&f, true);
     bool ok = block(&f, 1, 1, false) && block(&f, 0, 0, false) && drain(&f, 1);
-    unsigned char bytes[200];
-    ssize_t n = pread(f.fd, bytes, sizeof bytes, 0);
-    int members = 0;
-    for (ssize_t i = 0; i + 2 < n; i++)
-        members += bytes[i] == 0x1f && bytes[i + 1] == 0x8b && bytes[i + 2] == 8;
+    int members = gzip_members(&f);
     tap_ok(ok && members == 2, "a block is a gzip member of its own (%d)", members);
+    end(&f);
+}
+
+/* The turn comes between the put that gave up waiting for it and the end of the block. */
+static void test_late_turn(void) {
+    fixture f;
+    begin(&f, true);
+    f.sinks[1]->type->begin_block(f.sinks[1], 1, &f.err);
+    bool ok = put(&f, 1, 1, 3 << 20);
+    f.abandon = true;
+    tap_ok(ok && !put(&f, 1, 2, 1), "a large block, abandoned while it waits");
+    tap_ok(block(&f, 0, 0, false), "the block before it ends");
+    tap_ok(f.sinks[1]->type->end_block(f.sinks[1], true, &f.err), "then the large one");
+    tap_is_int(gzip_members(&f), 2, "each is written once");
+    tap_is_int(kn_counted(&f.stats[1].delivered), 1, "and counted so");
     end(&f);
 }
 
@@ -150,5 +170,6 @@ int main(void) {
     test_broken();
     test_ahead();
     test_gzip();
+    test_late_turn();
     return tap_done();
 }
