@@ -81,6 +81,7 @@ static bool wait_for_map(kn_sender *s, kn_err *err) {
             kn_fail_within(&why, "to aggregate records, the stream's shards must be known");
             kn_sender_break(s, &why);
         }
+        s->sink.waited = true;
         if (!wait_for_replies(s, SHARED_WAIT_MS, err))
             return false;
     }

@@ -239,7 +239,8 @@ static void aggregates(void) {
 
     r = start(calm, (kn_sink_stream_config){.aggregate = true});
     kn_record large = {.data = {calloc(1, 300000), 300000}, .partition_key = KN_SLICE("0")};
-    tap_ok(put(r, 0) && drain(r), "one record");
+    tap_ok(put(r, 0) && r->sink->waited, "one record, told to have waited for the list of shards");
+    tap_ok(drain(r), "drained");
     tap_ok(r->stream.aggregates == 0 && arrived_once(r, 1) == 1, "goes as it is");
     memcpy((char *)large.data.p, "{\"n\":1,", 7);
     large.index = 1;
