@@ -252,18 +252,33 @@ static int watched_line(lua_State *L) {
     return 1;
 }
 
+/* Back to the watch that the last one took over from, if there was one. */
+static void end_watch(lua_State *L) {
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &watch_key) == LUA_TUSERDATA)
+        lua_getiuservalue(L, -1, 2);
+    else
+        lua_pushnil(L);
+    bool none = lua_isnil(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &watch_key);
+    if (none)
+        lua_sethook(L, NULL, 0, 0);
+}
+
 /* sys.watch_lines([chunk]) -> a function that returns the last line that ran of the chunk's file,
- * nil before any; without a chunk it ends. A hook of Lua costs five times as much. */
+ * nil before any; without a chunk it ends, and the one goes on during which it began. A hook of Lua
+ * costs five times as much. */
 static int l_sys_watch_lines(lua_State *L) {
     lua_Debug ar;
     if (lua_isnoneornil(L, 1)) {
-        lua_sethook(L, NULL, 0, 0);
+        end_watch(L);
         return 0;
     }
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    watch *w = lua_newuserdatauv(L, sizeof *w, 1);
+    watch *w = lua_newuserdatauv(L, sizeof *w, 2);
     lua_pushvalue(L, 1); /* keeps the source where it is */
     lua_setiuservalue(L, -2, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &watch_key);
+    lua_setiuservalue(L, -2, 2);
     lua_pushvalue(L, 1);
     lua_getinfo(L, ">S", &ar);
     *w = (watch){ar.source, 0};

@@ -68,6 +68,11 @@ local name = require("beside").name
 return kinessis.scenario { records = person, to = kinessis.delivery_stream { name = name } }]])
 tap.is(assert(scenario.load(path)).to.name, "beside", "a module beside the script is found")
 tap.is(assert(scenario.load "scripts/quickstart.lua").amount, 10, "the quickstart loads")
+tap.like(mistake [[
+local other = kinessis.scenario.load "scripts/quickstart.lua"
+local amount = -5
+return kinessis.scenario { records = person, amount = amount, print = true }
+]], "mistake.lua:6: scenario.amount", "a mistake after another scenario was loaded is told with its own line")
 
 -- ---- what does not ----
 
