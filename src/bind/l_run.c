@@ -74,11 +74,26 @@ const _Atomic bool *kn_run_stop_now(void) {
 
 /* ---- what the run calls ---- */
 
+/* A Ctrl-C that came before is raised after: it ends the waiting, and not the run, unless the call
+ * takes more instructions than this. */
+#define PATIENT_INSTRUCTIONS 10000000
+
+static bool call_patiently(lua_State *L, int nargs, int nresults, kn_err *err) {
+    bool late = kn_repl_interrupted() && lua_gethookmask(L) == LUA_MASKCOUNT;
+    lua_Hook hook = lua_gethook(L);
+    if (late)
+        lua_sethook(L, hook, LUA_MASKCOUNT, PATIENT_INSTRUCTIONS);
+    bool ok = kn_host_call(L, nargs, nresults, err);
+    if (late)
+        lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+    return ok;
+}
+
 /* The hook of a run that does not listen is somebody else's: the REPL's. */
 static bool call_back(const kn_run_binding *b, int nargs, int nresults, kn_err *err) {
     lua_State *L = b->L;
     if (!b->listens)
-        return kn_host_call(L, nargs, nresults, err);
+        return call_patiently(L, nargs, nresults, err);
     interruptible = L;
     bool ok = kn_host_call(L, nargs, nresults, err);
     interruptible = NULL;

@@ -120,6 +120,16 @@ def check_background(repl):
     tap.ok(repl.expect(r"\nwaiting\n"), "its pace is asked, and it is waited for, in a coroutine", repl.seen)
     repl.shows("\x03", r"interrupted(.|\n)*> $", "Ctrl-C ends the waiting")
     repl.shows("run.summary == nil\n", r"\ntrue\n", "and not the run")
+    repl.shows("run:resume() run:rate(pace.poisson(900))\n", r"> $", "with a pace that takes its time")
+    for _ in range(3):
+        repl.send("coroutine.wrap(function() run:wait(0.2) print('wai' .. 'ting') run:wait() end)()\n")
+        tap.ok(repl.expect(r"\nwaiting\n"), "it is waited for", repl.seen)
+        repl.shows("\x03", r"interrupted(.|\n)*> $", "until Ctrl-C")
+    repl.shows("run.summary == nil\n", r"\ntrue\n", "which is not the pace's")
+    endless = "function() print('in' .. 'side') while true do end end"
+    repl.send(f"coroutine.wrap(function() kinessis.start({scenario}, {{ rate = {endless} }}):wait() end)()\n")
+    tap.ok(repl.expect(r"\ninside\n"), "a pace without an end is asked", repl.seen)
+    repl.shows("\x03", r"interrupted(.|\n)*> $", "and ended by Ctrl-C")
     repl.shows("run:rate(500) run:stop() run:wait() print(run.summary.stopped)\n", r"\ntrue\n", "it is stopped")
 
 
