@@ -123,8 +123,8 @@ function summary.tell(result, list, judged, amount)
       show.count(uncertain))
   elseif result.stopped and not result.error then
     log("info", "Stopped before the end.")
-  elseif amount and result.asked and result.generated < amount and not result.error then
-    log("warning", "The pace was over before the amount was made: %s of %s records.", show.count(result.generated),
+  elseif amount and result.due and result.due < amount and not result.error then
+    log("warning", "The pace was over before the amount was made: %s of %s records.", show.count(result.due),
       show.count(amount))
   end
   local all = true

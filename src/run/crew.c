@@ -135,6 +135,7 @@ static bool make_records(void *argument, kn_err *err) {
         uint64_t due_ns = b->due_ns ? b->due_ns + (uint64_t)((double)i * b->step_ns) : now_ns;
         if (!make_record(w, index, due_ns, now_ns, err))
             return false;
+        kn_count(&w->made, 1);
     }
     return true;
 }

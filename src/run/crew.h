@@ -19,6 +19,7 @@ typedef struct kn_worker {
     kn_cursor *cursor;
     kn_sink *sinks[KN_RUN_SINKS];
     kn_stats stats[KN_RUN_SINKS];
+    _Atomic uint64_t made; /* records, those included that no sink is put */
     kn_buf record;
 } kn_worker;
 

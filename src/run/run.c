@@ -75,7 +75,10 @@ void kn_run_look(kn_run *run, kn_run_status *s) {
     for (size_t i = 0; i < s->sink_count; i++)
         add_up(run, i, &s->sinks[i]);
     s->generated = s->sinks[0].generated;
-    s->behind_records = s->due > s->generated ? s->due - s->generated : 0;
+    uint64_t made = 0;
+    for (unsigned i = 0; i < run->worker_count; i++)
+        made += kn_counted(&run->workers[i].made);
+    s->behind_records = s->due > made ? s->due - made : 0;
 }
 
 static void look_finally(kn_run *run, kn_run_status *s) {

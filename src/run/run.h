@@ -34,7 +34,7 @@ typedef struct kn_run_status {
     bool paced;              /* otherwise everything is due at once, and these are 0: */
     uint64_t due;            /* records that the pace has asked for so far */
     double asked;            /* of them per second: lately; in the summary on the average */
-    uint64_t behind_records; /* due, and not generated */
+    uint64_t behind_records; /* due, and not made; a resumed run makes what is settled, too */
     double behind_seconds;   /* for how long the next record has been due; in the summary how late
                                 the last ones were made */
     double most_behind_seconds; /* the latest that any were made */
