@@ -29,6 +29,28 @@ function done(summary)
 end
 """
 
+FLUENT_BIT = """
+[SERVICE]
+    Flush 1
+    Grace 60
+[INPUT]
+    Name tail
+    Path {lines}
+    Read_from_Head true
+    Buffer_Chunk_Size 1M
+    Buffer_Max_Size 4M
+    Exit_On_Eof true
+[OUTPUT]
+    Name kinesis_streams
+    Match *
+    Log_Key log
+    Region us-east-1
+    Stream r-d-kinesis-stream
+    Endpoint localhost
+    Port {port}
+    tls.ca_file {certificate}
+"""
+
 
 class Server:
     """The null server; over TLS when it is given a folder for a throw-away certificate."""
@@ -158,6 +180,21 @@ def producer_library(table, server, records, *options):
     table.show(name, used, records)
 
 
+def fluent_bit(table, server, records):
+    """From a file, each line as it is, over TLS: it has no other way. An installed one, or FLUENT_BIT=path."""
+    program = shutil.which(os.environ.get("FLUENT_BIT", "fluent-bit"))
+    if not program:
+        row("Fluent Bit", "not installed")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        lines, settings = f"{folder}/records", f"{folder}/settings"
+        run(KINESSIS, "generate", "--quiet", "--seed", "1", "--amount", str(records), "--out", lines, QUICKSTART)
+        with open(settings, "w", encoding="ascii") as file:
+            file.write(FLUENT_BIT.format(lines=lines, port=server.port,
+                                         certificate=server.environment["AWS_CA_BUNDLE"]))
+        table.show("Fluent Bit", run(program, "-q", "-c", settings), records)
+
+
 def kinesalite():
     table = Table("The same to kinesalite")
     if not Kinesalite.installed:
@@ -203,4 +240,5 @@ def main(folder):
             boto3(table, server.url, server.environment, 50_000)
             producer_library(table, server, 100_000)
             producer_library(table, server, 100_000, "aggregate")
+            fluent_bit(table, server, RECORDS)
     kinesalite()
