@@ -206,6 +206,8 @@ static bool has_records(const kn_sender *s) {
 static int push(kn_sender *s, int most_ms) {
     if (s->broken)
         return most_ms;
+    if (s->rules->keyed && kn_shards_throttling(s->shards))
+        kn_sender_refresh_map(s); /* of shards that are refused without being named */
     kn_sender_release(s);
     kn_sender_close_lanes(s, UINT64_MAX);
     kn_sender_send_filling(s);
