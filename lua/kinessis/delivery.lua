@@ -54,8 +54,6 @@ end
 local Delivery = { __name = "kinessis.delivery" }
 Delivery.__index = Delivery
 
-local kept = {} -- state files that a delivery of this process writes now, by their real paths
-
 --- Of a scenario that a script made, which has no file: a word to call its files by.
 local function name_of(scenario)
   return scenario.path or scenario.records.name:gsub("[^%w_.-]", "_")
@@ -64,13 +62,8 @@ end
 -- The state file that is asked for, or that a scenario's file has.
 local function state_path(scenario, values)
   if values.state then return values.state end
-  if not scenario.path then
-    if values.resume then options.usage "resume: which run? The scenario is of no file: give the state file, too" end
-    return nil
-  end
-  local path = state.path(scenario.path, values)
-  if not kept[sys.real_path(path)] then return path end
-  log("warning", "This run cannot be resumed: %s is of a run that lasts. Give it another state file.", path)
+  if scenario.path then return state.path(scenario.path, values) end
+  if values.resume then options.usage "resume: which run? The scenario is of no file: give the state file, too" end
   return nil
 end
 
@@ -89,14 +82,30 @@ local function last_state(path, values, list)
   return last
 end
 
--- Claims the file until the delivery is closed.
-local function keep_state(self, path)
-  if not path or self.values.dry_run or #self.scenario.destinations == 0 then return true end
+-- The lock of a state file, as other names of the file find it, too; or nil and an error.
+local function claim(path)
   local real = sys.real_path(path)
-  if kept[real] then
-    return nil, sys.error("state", path .. ": a run that lasts keeps its state there: give this one another state file")
+  local lock
+  local ok, err = sys.mkdirs(real:match "^(.+)/[^/]*$" or ".")
+  if ok then lock, err = sys.lock(real .. ".lock") end
+  if lock then return lock end
+  if err.code ~= "state" then return nil, sys.error(err.code, "the run's state cannot be kept: " .. tostring(err)) end
+  return nil, sys.error("state", path .. ": a run that lasts keeps its state there: wait until it is over, or give "
+    .. "this one another state file")
+end
+
+-- Claims the state file until the delivery is closed, in this process and among all.
+-- @return true, also where a run goes without one, as nobody asked for it; or nil and an error
+local function keep_state(self, path)
+  local values = self.values
+  if not path or values.dry_run or #self.scenario.destinations == 0 then return true end
+  local lock, err = claim(path)
+  if lock then
+    self.state, self.lock = path, lock
+    return true
   end
-  self.state, self.kept, kept[real] = path, real, true
+  if values.state or values.resume then return nil, err end
+  log("warning", "This run cannot be resumed: %s.", tostring(err))
   return true
 end
 
@@ -127,10 +136,10 @@ local function prepare(self)
     options.usage("--json-summary -: the records go to stdout, the summary needs a file")
   end
   local path = state_path(scenario, values)
+  ok, err = keep_state(self, path) -- before it is read: nobody writes it any more
+  if not ok then return nil, err end
   local last, unread = last_state(path, values, self.list)
   if unread then return nil, unread end
-  ok, err = keep_state(self, path)
-  if not ok then return nil, err end
   self.wanted = thresholds.of(scenario.thresholds, values.threshold)
   self.last = last
   self.with = {
@@ -196,8 +205,8 @@ end
 function Delivery:close()
   local where, page = self.where, self.metrics
   self.where, self.metrics = nil, nil
-  if self.kept then kept[self.kept] = nil end
-  self.kept = nil
+  if self.lock then self.lock:close() end
+  self.lock = nil
   if page then page.close() end
   if where then where:close() end
 end

@@ -98,17 +98,6 @@ local function take_up(read, values)
   return place.at, place.left
 end
 
--- The state file that is to be kept; nil where its folder cannot be made.
-local function state_of(with, about)
-  if not with.state then return nil end
-  local ok, err = sys.mkdirs(with.state:match "^(.*)/[^/]*$" or ".")
-  if not ok then
-    sys.log("warning", ("This run cannot be resumed: %s"):format(tostring(err)))
-    return nil
-  end
-  return { path = with.state, head = state.head(about) }
-end
-
 --- A pace from the file of --rate-file: a rate, as --rate takes it.
 --- @return nil and what is wrong
 local function read_rate(path)
@@ -162,8 +151,9 @@ end
 --- The run of a scenario, as kinessis.core.run takes it.
 --- @param values of run.options and --amount
 --- @param with { sinks = of kinessis.core.run, first = index, pace = to keep, where = the target, announce = text,
----   format = of the plan, dead_letters = file, state = path of the state file (nil: none), resume = the state to go on
----   from (kinessis.state); quiet_terminal = records are printed on stdout: nothing is drawn where that is a terminal,
+---   format = of the plan, dead_letters = file, state = path of the state file (nil: none), whose folder exists,
+---   resume = the state to go on from (kinessis.state);
+---   quiet_terminal = records are printed on stdout: nothing is drawn where that is a terminal,
 ---   thresholds = to be shown (kinessis.thresholds), metrics = who asks for them (kinessis.metrics), watch = a function
 ---   of each status, hidden = a function: whether the terminal is somebody else's now }
 --- @return the table; the context of its pace (kinessis.pace); what is drawn (kinessis.progress), or nil; or nil and an
@@ -208,11 +198,11 @@ function run.prepare(scenario, values, with)
     closed = (values.closed or scenario.model == "closed") and with.pace ~= nil,
     control = control_of(values, context),
     drain = values.drain,
-    state = state_of(with, {
+    state = with.state and { path = with.state, head = state.head {
       scenario = scenario.path, fingerprint = fingerprint, seed = seed, first = asked.first, amount = asked.amount,
       clock_start = values.start or scenario.start, clock_step = values.step or scenario.step,
       target = values.target, part = values.part, started = last and last.started,
-    }),
+    } },
     dead_letters = with.dead_letters,
     target = values.target,
   }, context, shown

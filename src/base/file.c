@@ -92,6 +92,42 @@ bool kn_file_write(const char *path, kn_slice bytes, kn_err *err) {
     return ok;
 }
 
+/* What was opened is no lock any more when its owner has removed it meanwhile. */
+static bool is_named(const char *path, int fd) {
+    struct stat by_name, by_fd;
+    return stat(path, &by_name) == 0 && fstat(fd, &by_fd) == 0 && by_name.st_ino == by_fd.st_ino &&
+           by_name.st_dev == by_fd.st_dev;
+}
+
+bool kn_file_lock(const char *path, int *fd, kn_err *err) {
+    for (;;) {
+        struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+        *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        if (*fd < 0)
+            return kn_fail_errno(err, "cannot open %s", path);
+        if (fcntl(*fd, F_OFD_SETLK, &whole) != 0)
+            break;
+        if (is_named(path, *fd))
+            return true;
+        close(*fd);
+    }
+    if (errno == EAGAIN || errno == EACCES)
+        kn_fail(err, KN_ESTATE, "%s is locked", path);
+    else
+        kn_fail_errno(err, "cannot lock %s", path);
+    close(*fd);
+    *fd = -1;
+    return false;
+}
+
+void kn_file_unlock(const char *path, int *fd) {
+    if (*fd < 0)
+        return;
+    unlink(path); /* while it is ours: see is_named */
+    close(*fd);
+    *fd = -1;
+}
+
 static int remove_entry(const char *path, const struct stat *st, int kind, struct FTW *at) {
     (void)st, (void)kind, (void)at;
     return remove(path) == 0 || errno == ENOENT ? 0 : -1;

@@ -16,6 +16,13 @@ KN_MUST_CHECK bool kn_file_write(const char *path, kn_slice bytes, kn_err *err);
 /* Writes everything, over short writes and EINTR. */
 KN_MUST_CHECK bool kn_file_write_all(int fd, const void *p, size_t n, kn_err *err);
 
+/* Locks the file, which is made and removed again, until it is unlocked or the process ends,
+ * however that ends. KN_ESTATE: somebody has it, in this process or in another. */
+KN_MUST_CHECK bool kn_file_lock(const char *path, int *fd, kn_err *err);
+
+/* Idempotent: *fd is -1 then. */
+void kn_file_unlock(const char *path, int *fd);
+
 /* Removes a folder and everything in it; an absent one is no error. */
 KN_MUST_CHECK bool kn_file_remove_tree(const char *path, kn_err *err);
 

@@ -147,6 +147,33 @@ static int l_sys_mkdirs(lua_State *L) {
     return 1;
 }
 
+#define LOCK "kinessis.lock"
+
+typedef struct lock {
+    int fd;
+    char path[PATH_MAX];
+} lock;
+
+static int l_lock_close(lua_State *L) {
+    lock *l = luaL_checkudata(L, 1, LOCK);
+    kn_file_unlock(l->path, &l->fd);
+    return 0;
+}
+
+/* sys.lock(path) -> a lock, to be closed (see kn_file_lock); or nil and an error, whose code is
+ * "state" where somebody has it */
+static int l_sys_lock(lua_State *L) {
+    size_t n;
+    const char *path = luaL_checklstring(L, 1, &n);
+    luaL_argcheck(L, n < PATH_MAX, 1, "too long a path");
+    lock *l = lua_newuserdatauv(L, sizeof *l, 0);
+    l->fd = -1;
+    memcpy(l->path, path, n + 1);
+    luaL_setmetatable(L, LOCK);
+    kn_err err;
+    return kn_file_lock(l->path, &l->fd, &err) ? 1 : kn_host_error(L, &err);
+}
+
 /* A pipe, a terminal, /dev/null: written, not replaced. */
 static bool write_special(const char *path, kn_slice text, kn_err *err) {
     int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -320,6 +347,7 @@ int kn_open_sys(lua_State *L) {
         {"temporary_folder", l_sys_temporary_folder},
         {"remove_tree", l_sys_remove_tree},
         {"write_file", l_sys_write_file},
+        {"lock", l_sys_lock},
         {"real_path", l_sys_real_path},
         {"error", l_sys_error},
         {"traceback", kn_host_traceback},
@@ -328,6 +356,8 @@ int kn_open_sys(lua_State *L) {
         {"watch_lines", l_sys_watch_lines},
         {NULL, NULL},
     };
+    static const luaL_Reg lock_methods[] = {{"close", l_lock_close}, {NULL, NULL}};
+    kn_host_new_type(L, LOCK, lock_methods, l_lock_close);
     luaL_newlib(L, functions);
     lua_pushstring(L, KN_VERSION);
     lua_setfield(L, -2, "version");

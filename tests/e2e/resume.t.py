@@ -214,7 +214,42 @@ return kinessis.scenario { records = kinessis.schema("f", fields), amount = 10, 
     result = run(path, "--resume")
     tap.ok(result.returncode == 1 and "other destinations" in result.stderr, "so are other destinations", result.stderr)
     result = run(path, "-n", "10", "--state", "/dev/null/x")
-    tap.ok("cannot be resumed" in result.stderr and result.returncode == 0,
-           "a state that cannot be kept is said, and no reason not to run", result.stderr)
+    tap.ok(result.returncode == 1 and "the run's state cannot be kept" in result.stderr
+           and "generated" not in result.stderr, "a state that was asked for and cannot be kept is an error", result.stderr)
+
+    # ---- at the same time ----
+
+    slow = os.path.join(pond.folder, "slow.lua")
+    slow_state = os.path.join(pond.folder, "runs/slow.json")
+    with open(slow, "w") as file:
+        file.write("""
+local kinessis = require "kinessis"
+return kinessis.scenario { records = kinessis.schema("n", { { "n", kinessis.fake.sequence(0) } }), amount = 1000,
+  to = kinessis.null {} }
+""")
+    with subprocess.Popen(command(slow, "--seed", "1", "--rate", "0.1"), stderr=subprocess.PIPE, text=True) as first:
+        while "Started" not in first.stderr.readline():
+            pass
+        result = run(slow, "--seed", "2")
+        tap.ok(result.returncode == 0 and "This run cannot be resumed" in result.stderr
+               and "a run that lasts keeps its state there" in result.stderr, "a second process says what it lacks",
+               result.stderr)
+        with open(slow_state) as file:
+            tap.equal(json.load(file)["seed"], 1, "and leaves the state of the first alone")
+        for options in (("--state", slow_state), ("--resume",)):
+            result = run(slow, *options)
+            tap.ok(result.returncode == 1 and "a run that lasts keeps its state there" in result.stderr,
+                   f"{options[0]} of a run that lasts is refused", result.stderr)
+        first.kill()
+    result = run(slow, "--resume")
+    tap.ok(result.returncode == 0 and "Going on at record" in result.stderr, "until that is killed", result.stderr)
+    tap.ok(not os.path.exists(slow_state + ".lock"), "nothing but the state stays")
+    blocked = os.path.join(pond.folder, "blocked")
+    os.mkdir(blocked)
+    with open(os.path.join(blocked, "runs"), "w"):
+        pass
+    result = subprocess.run([lake.KINESSIS, "run", slow, "--data", blocked], capture_output=True, text=True, timeout=60)
+    tap.ok("This run cannot be resumed: the run's state cannot be kept" in result.stderr and result.returncode == 0,
+           "a state that nobody asked for and that cannot be kept is said, and no reason not to run", result.stderr)
 
 tap.done()
