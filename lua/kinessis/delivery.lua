@@ -173,15 +173,24 @@ function delivery.open(scenario, values, about)
   return self
 end
 
---- @return when the run that was to go on ended, if nothing is left of it to do
+--- @return whether nothing is left to do of the run that was to go on
 function Delivery:complete()
-  return self.last and state.place(self.last).left == 0 and self.last.updated or nil
+  return self.last ~= nil and state.place(self.last).left == 0
+end
+
+--- Says so.
+function Delivery:tell_complete()
+  log("info", "Nothing is left to do: the run that ended at %s is complete.", self.last.updated)
 end
 
 --- How the run ended: told to people, and as the exit code or an error.
 --- @param result the summary of kinessis.run
 function Delivery:conclude(result)
   local about, list = self.about, self.list
+  if self:complete() and not result.error then
+    about.judged = {}
+    return 0 -- nothing was done, nothing is to be told or judged
+  end
   local judged = thresholds.judge(self.wanted, result, list)
   about.result, about.sinks, about.judged = result, list, judged
   local all = summary.tell(result, list, judged, result.amount)

@@ -92,8 +92,10 @@ end
 local function take_up(read, values)
   local place = state.place(read)
   local twice = place.doubtful > 0 and (": up to %s may arrive twice"):format(show.count(place.doubtful)) or ""
-  log("Going on at record %s%s%s.", show.count(place.at - read.first),
-    read.amount and " of " .. show.count(read.amount) or "", twice)
+  if place.left ~= 0 then
+    log("Going on at record %s%s%s.", show.count(place.at - read.first),
+      read.amount and " of " .. show.count(read.amount) or "", twice)
+  end
   values.start, values.step = read.clock_start, read.clock_step
   return place.at, place.left
 end

@@ -220,6 +220,7 @@ local function hidden() return waiting == 0 end
 -- A job that is open becomes a run.
 local function go(job)
   local values, with = job.values, job.with
+  if job:complete() then job:tell_complete() end
   with.hidden = hidden
   if type(values.progress) == "function" then
     with.watch, values.progress = values.progress, nil

@@ -260,6 +260,9 @@ return kinessis.scenario {
     counts = numbers()
     tap.equal((found[0]["first"], found[0]["exit_code"], sum(counts.values()) - before, lines()),
               (stopped, 0, 3000, list(range(3000))), "a script goes on after kinessis run, and repeats nothing")
+    found, log = run(START + "told(assert(kinessis.start(people, { resume = true })):wait())")
+    tap.ok("Nothing is left to do: the run that ended at" in log and "Going on" not in log and "delivered" not in log
+           and found[0]["exit_code"] == 0, "a complete one has nothing left, as kinessis run says", log)
 
     unpaced = START + f"""
 local run = assert(kinessis.start(people, {{ rate = "1G/s", amount = 20000, state = "{folder.name}/other.json" }}))

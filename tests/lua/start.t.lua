@@ -187,6 +187,8 @@ tap.is(assert(state.read(notes)).finished, true, "and the state says so")
 
 result = assert(kinessis.start(to_file(), { state = notes, resume = true })):wait()
 tap.ok(result.generated == 0 and result.outcome == "done", "nothing is left to do")
+result = assert(kinessis.start(to_file(), { state = notes, resume = true, threshold = "delivered > 5" })):wait()
+tap.ok(#result.thresholds == 0 and result.exit_code == 0, "nor to be judged")
 tap.is(read "n.jsonl", table.concat(expected), "and nothing is done")
 tap.is(assert(state.read(notes)).finished, true, "nor forgotten")
 

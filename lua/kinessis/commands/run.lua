@@ -10,9 +10,8 @@ local function run(path, values, about)
   if values.quiet then sys.log_level "error" end
   local job <close>, why = delivery.open(scenario, values, about)
   if not job then return nil, why end
-  local ended = job:complete()
-  if ended then
-    sys.log("info", ("Nothing is left to do: the run that ended at %s is complete."):format(ended))
+  if job:complete() then
+    job:tell_complete()
     return 0
   end
   job.with.announce = "Started data generation."
