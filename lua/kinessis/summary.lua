@@ -89,7 +89,7 @@ local function tell_pace(result)
       show.rate(result.asked), rate_of(result.generated, result), show.time(behind.seconds), missing)
   elseif behind.most >= lateness then
     log("info", "The pace was kept in the end, but was up to %s behind.", show.time(behind.most))
-  else
+  elseif result.asked > 0 and result.generated > 0 and not result.error then
     log("info", "The pace was kept: %s records/s were asked for.", show.rate(result.asked))
   end
 end

@@ -65,6 +65,11 @@ timeout 20 "$KINESSIS" run "$folder/pace.lua" --dry-run >"$folder/out" 2>"$log"
 ok "a pace that raises is exit code 1" same $? 1
 ok "and its line is named" has "pace.lua:5: out of ideas"
 ok "what was delivered is counted" has "INFO - $(wc -l <"$folder/out") generated, $(wc -l <"$folder/out") delivered"
+ok "it was not kept" eval "! grep -q 'The pace was kept' '$log'"
+run scripts/quickstart.lua --dry-run -n 0 --rate 10 >"$folder/out" 2>"$log"
+ok "nor was that of a run without a record" eval "! grep -q 'The pace was kept' '$log'"
+run scripts/quickstart.lua --dry-run -n 3 --rate 10 >"$folder/out" 2>"$log"
+ok "as that of another is" grep -qE 'The pace was (kept|not kept)' "$log"
 
 # ---- a reader that leaves ----
 
