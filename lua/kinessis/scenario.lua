@@ -11,7 +11,7 @@
 ---       stack   = kinessis.stack {...}, -- what must exist (kinessis.stack)
 ---       seed    = 42,                   -- else each run picks one and says which
 ---       start   = "2022-02-02T15:17:07Z", -- a simulated clock: record i happens i * step later
----       step    = 0.001,                -- seconds
+---       step    = "1ms",                -- or seconds
 ---       disorder = { late = { p = 0.01, by = "5m" }, duplicate = 0.001 }, -- kinessis.disorder
 ---       thresholds = { "p99 < 200ms", "failed == 0" }, -- what a run must come to (kinessis.thresholds)
 ---     }
@@ -20,6 +20,7 @@
 local check = require "kinessis.check"
 local disorder = require "kinessis.disorder"
 local keys = require "kinessis.keys"
+local options = require "kinessis.options"
 local pace = require "kinessis.pace"
 local sys = require "kinessis.core.sys"
 local thresholds = require "kinessis.thresholds"
@@ -85,9 +86,16 @@ local function is_time(value)
   end
 end
 
+-- As --step takes it, or seconds.
+local function step_of(value)
+  if type(value) == "string" then return (options.duration(value)) end
+  return value
+end
+
 local function is_step(value)
-  if type(value) ~= "number" or not (value >= 0 and value <= 1e9) then
-    return "seconds from 0 to 1e9 are expected, not " .. check.show(value)
+  local seconds = step_of(value)
+  if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= 1e9) then
+    return "a duration such as '2s', or seconds, from 0 to 1e9, is expected, not " .. check.show(value)
   end
 end
 
@@ -161,6 +169,7 @@ local function new(_, given)
   self.seed = math.tointeger(given.seed)
   self.pace = pace.of(given.pace)
   self.disorder = given.disorder and disorder.read(given.disorder)
+  self.step = step_of(given.step)
   self.start = type(given.start) == "string" and sys.parse_iso(given.start) or given.start
   return self
 end

@@ -40,6 +40,9 @@ local good = assert(scenario.load(path))
 tap.is(good.amount, 10, "an amount that is a whole number")
 tap.is(math.type(good.amount), "integer", "becomes an integer")
 tap.is(good.start, 1643815027.0, "a start is read as a time")
+tap.is(good.step, 0.5, "a step is seconds")
+tap.is(assert(load(head .. [[return kinessis.scenario { records = person, step = "2m" }]]))().step, 120.0,
+  "or a duration")
 tap.is(good.pace.start()(2), 10.0, "a number is a pace")
 tap.is(table.concat(good.keys.values, " "), "uuid", "the partition key is kept")
 tap.is(good.keys.of[good.to].partition_key, 1, "as the destination's")
@@ -82,6 +85,8 @@ local cases = {
   { "return kinessis.scenario { records = person, ammount = 10 }", "amount?", "and the nearest" },
   { "\nlocal s = kinessis.scenario { amount = 10 }\nreturn s", "mistake.lua:5: scenario.records: is missing",
     "no records" },
+  { "return kinessis.scenario { records = person, step = '2 moons' }",
+    "scenario.step: a duration such as '2s', or seconds, from 0 to 1e9, is expected, not '2 moons'", "no duration" },
   { "return kinessis.scenario { records = 5 }", "scenario.records: a schema", "records that are no schema" },
   { "return kinessis.scenario { records = person, amount = -1 }", "scenario.amount: a whole number from 0 up",
     "a negative amount" },
