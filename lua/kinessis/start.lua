@@ -115,6 +115,14 @@ function Run:wait(seconds)
   return self.summary
 end
 
+for _, name in ipairs { "rate", "pause", "resume", "stop", "status", "step", "wait" } do
+  local method = Run[name]
+  Run[name] = function(self, ...)
+    if getmetatable(self) == Run then return method(self, ...) end -- a tail call: the caller stays that of the method
+    error(("run.%s is called with a colon: run:%s(...)"):format(name, name), 2)
+  end
+end
+
 --- Keeps the pace of all that run.
 function start.step()
   for i = #active, 1, -1 do

@@ -76,6 +76,12 @@ tap.is(tostring(run), "run of n: done, 1,000 generated", "as a text it says how 
 tap.is(require "kinessis.pretty"(run), tostring(run), "in the REPL, too")
 tap.raises(function() run:wait "5s" end, "start.t.lua:", "a time to wait that is no number names the line")
 tap.raises(function() run:wait "5s" end, "run:wait: seconds are expected, or nothing, not '5s'", "and what it is")
+for _, name in ipairs { "rate", "pause", "resume", "stop", "status", "wait" } do
+  tap.raises(function() run[name]() end, ("start.t.lua:%d: run.%s is called with a colon: run:%s(...)"):format(
+    debug.getinfo(1, "l").currentline - 1, name, name), "without a colon: " .. name)
+end
+tap.raises(function() run.wait(5) end, "is called with a colon: run:wait(...)", "with a number in place of the run")
+tap.raises(function() run:rate(5) end, "start.t.lua:", "what is over names the line, too")
 
 -- ---- thresholds, the summary for programs ----
 
