@@ -115,7 +115,7 @@ asan-test:               ## every test under the sanitizers; T="paths" narrows i
 
 fuzz:                    ## build the fuzz targets: build/fuzz/<name> (clang)
 	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang OPTIMIZE="-O1 -g" \
-	  SANITIZE="-fsanitize=address,undefined,fuzzer-no-link" fuzzers
+	  SANITIZE="-fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined" fuzzers
 
 fuzzers: $(FUZZERS)
 

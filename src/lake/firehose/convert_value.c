@@ -119,7 +119,7 @@ bool kn_value_decimal(kn_slice s, int precision, int scale, kn_int128 *out) {
     number n;
     if (!read_number(s, &n))
         return false;
-    kn_int128 limit = 1, v = 0;
+    kn_int128 limit = 1, v = 0; /* limit * 10 may not fit */
     for (int i = 0; i < precision; i++)
         limit *= 10;
     /* How many of the written digits count; the next one rounds. */
@@ -129,15 +129,16 @@ bool kn_value_decimal(kn_slice s, int precision, int scale, kn_int128 *out) {
     for (size_t i = 0; i < n.digits.n && taken < keep; i++) {
         if (n.digits.p[i] == '.')
             continue;
-        v = v * 10 + (n.digits.p[i] - '0');
-        taken++;
-        if (v >= limit)
+        int digit = n.digits.p[i] - '0';
+        if (v > (limit - 1 - digit) / 10)
             return false;
+        v = v * 10 + digit;
+        taken++;
     }
     for (; taken < keep && v > 0; taken++) {
-        v *= 10;
-        if (v >= limit)
+        if (v > (limit - 1) / 10)
             return false;
+        v *= 10;
     }
     if (keep >= 0 && keep < written) {
         size_t next = (size_t)keep;
