@@ -44,6 +44,9 @@ typedef struct text_sink {
     size_t kept_bytes;
     uint64_t looked_ns; /* for the turn of what is kept */
     bool waiting;       /* for a turn, looking after the worker's other sinks */
+    bool inside;        /* a block is begun: then what fails ... */
+    bool failed;        /* ... is kept, and told at its end, so that other sinks get it whole */
+    kn_err error;
 } text_sink;
 
 static text_lines *oldest(text_sink *s) {
@@ -188,6 +191,12 @@ static bool flush_kept(text_sink *s, unsigned most, kn_err *err) {
     return true;
 }
 
+/* Within a block. */
+static void flush_meanwhile(text_sink *s) {
+    if (!s->failed)
+        s->failed = !flush_kept(s, KEPT_MOST, &s->error);
+}
+
 /* ---- the sink ---- */
 
 static bool text_begin_block(kn_sink *sink, uint64_t block, kn_err *err) {
@@ -196,6 +205,7 @@ static bool text_begin_block(kn_sink *sink, uint64_t block, kn_err *err) {
     text_lines *l = current(s);
     l->block = block;
     l->broken = false;
+    s->inside = true;
     return true;
 }
 
@@ -203,8 +213,7 @@ static bool text_put(kn_sink *sink, const kn_record *record, kn_err *err) {
     text_sink *s = (text_sink *)sink;
     if (s->kept && record->now_ns != s->looked_ns) {
         s->looked_ns = record->now_ns;
-        if (!flush_kept(s, KEPT_MOST, err))
-            return false;
+        flush_meanwhile(s);
     }
     text_lines *l = current(s);
     if (l->lines.len >= FLUSH_AT &&
@@ -224,7 +233,10 @@ static bool text_put(kn_sink *sink, const kn_record *record, kn_err *err) {
 static bool text_end_block(kn_sink *sink, bool broken, kn_err *err) {
     text_sink *s = (text_sink *)sink;
     text_lines *l = current(s);
-    if (!pack(s, l, err)) {
+    s->inside = false;
+    if (s->failed) /* the turn is cut */
+        *err = s->error;
+    if (s->failed || !pack(s, l, err)) {
         kn_turn_cut(&s->text->turn);
         return false;
     }
@@ -237,7 +249,9 @@ static bool text_end_block(kn_sink *sink, bool broken, kn_err *err) {
 /* What is kept is written when its turn comes: waits for that at most so long. */
 static bool text_poll(kn_sink *sink, int timeout_ms, kn_err *err) {
     text_sink *s = (text_sink *)sink;
-    if (s->waiting)
+    if (s->inside && !s->waiting)
+        flush_meanwhile(s);
+    if (s->inside || s->waiting)
         return true;
     if (s->kept && timeout_ms > 0)
         kn_turn_await(&s->text->turn, oldest(s)->block, timeout_ms);

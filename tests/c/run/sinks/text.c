@@ -4,6 +4,7 @@
 #include "base/time.h"
 #include "tap.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -165,11 +166,47 @@ static void test_late_turn(void) {
     end(&f);
 }
 
+/* Where a reader left, the worker's other destinations get the block whole: put does not fail. */
+static void begin_pipe(fixture *f, int *reader) {
+    int ends[2];
+    begin(f, false);
+    if (!tap_ok(pipe(ends) == 0 && dup2(ends[1], f->fd) == f->fd, "a pipe"))
+        exit(1);
+    close(ends[1]);
+    *reader = ends[0];
+}
+
+static void test_reader_left(void) {
+    fixture f;
+    int reader;
+    begin_pipe(&f, &reader);
+    kn_sink *s = f.sinks[1];
+    tap_ok(block(&f, 1, 1, false), "block 1 waits");
+    tap_ok(s->type->begin_block(s, 2, &f.err) && put(&f, 1, 2, 1), "a record of block 2");
+    close(reader);
+    tap_ok(!block(&f, 0, 0, false) && f.err.code == KN_ECANCEL, "block 0: %s", f.err.message);
+    tap_ok(poll_sink(&f, 1) && put(&f, 1, 3, 1) && s->type->end_block(s, false, &f.err),
+           "block 2 is made whole");
+    tap_ok(!drain(&f, 1) && f.err.code == KN_ECANCEL, "and not written");
+    end(&f);
+    begin_pipe(&f, &reader);
+    s = f.sinks[1];
+    tap_ok(block(&f, 1, 1, false) && block(&f, 0, 0, false), "block 1 could be written");
+    close(reader);
+    tap_ok(s->type->begin_block(s, 2, &f.err) && put(&f, 1, 2, 1) && poll_sink(&f, 1),
+           "it cannot any more, and block 2 goes on");
+    tap_ok(!s->type->end_block(s, false, &f.err) && f.err.code == KN_ECANCEL,
+           "and fails at its end");
+    end(&f);
+}
+
 int main(void) {
     test_order();
     test_broken();
     test_ahead();
     test_gzip();
     test_late_turn();
+    signal(SIGPIPE, SIG_IGN);
+    test_reader_left();
     return tap_done();
 }
