@@ -128,6 +128,12 @@ function options.text(text)
   return text
 end
 
+--- A text that says where a file is.
+function options.file(text)
+  if text == "" then return nil, "a file's name" end
+  return text
+end
+
 --- One of the words.
 function options.choice(words)
   local known = {}

@@ -15,6 +15,7 @@
 --- waits for a key, wait() elsewhere. The pace is asked a second ahead, so that short work between does not disturb it.
 local check = require "kinessis.check"
 local delivery = require "kinessis.delivery"
+local metrics = require "kinessis.metrics"
 local options = require "kinessis.options"
 local outcome = require "kinessis.outcome"
 local pace = require "kinessis.pace"
@@ -157,7 +158,10 @@ local elsewhere = {
 local natural = {
   rate = pace.of,
   progress = function(value) return type(value) == "function" and value or nil end,
+  metrics = function(value) return math.type(value) == "integer" and metrics.parse((":%d"):format(value)) or nil end,
 }
+local or_else = { rate = ", a pace or a function", progress = ", or a function of the run's status",
+  metrics = ", or a port" }
 for _, name in ipairs { "start", "step", "drain" } do -- times in seconds
   natural[name] = function(value)
     return type(value) == "number" and value >= 0 and value < math.huge and value or nil
@@ -178,9 +182,8 @@ local function read_value(name, definition, value)
     if type(value) == "boolean" then return value end
     return nil, "true or false"
   end
-  local word = word_of(value)
-  if not word then return definition.parse "" end
-  return definition.parse(word)
+  local read, expected = definition.parse(word_of(value) or "")
+  return read, read == nil and expected .. (or_else[name] or "") or nil
 end
 
 local function read_option(name, value)
@@ -253,6 +256,17 @@ local function open(scenario, values, about)
   return run, err
 end
 
+-- The same, where it names options: as a script writes them.
+local function in_script(err)
+  if type(err) == "table" then
+    err.message = err.message:gsub("%f[%w%-]%-%-(%l[%l%-]*)", function(word)
+      local name = word:gsub("%-", "_")
+      return by_name[name] and name or nil
+    end)
+  end
+  return err
+end
+
 -- Raises a mistake, telling it where the summary goes, too.
 local function open_told(scenario, values, about)
   local path = values.json_summary
@@ -261,6 +275,7 @@ local function open_told(scenario, values, about)
   if not ok then return nil, err end
   local ran, run, why = pcall(open, scenario, values, about)
   if not ran then run, why = nil, run end
+  why = in_script(why)
   if path and not run then outcome.finish(path, about, nil, why) end
   if not ran and type(why) == "table" then error("kinessis.start: " .. tostring(why), 3) end
   if not ran then error(why, 0) end

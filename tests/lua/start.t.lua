@@ -52,13 +52,22 @@ for _, case in ipairs {
   { { progress = { "line" } }, "progress: a table is not one of", "nor a table" },
   { { target = "moon" }, "target: 'moon' is not lake, aws or a URL", "no target" },
   { { part = "9/8" }, "part: '9/8' is not a part such as 2/8", "no part" },
-  { { state = "" }, "state: '' is not a text that is not empty", "no file" },
+  { { state = "" }, "state: '' is not a file's name", "no file" },
+  { { json_summary = true }, "json_summary: a boolean is not a file's name", "nor is that" },
+  { { progress = {} }, "or log:TIME, or a function of the run's status", "progress may be a function" },
+  { { rate = {} }, "such as '80%', a pace or a function", "so may a rate" },
+  { { metrics = 70000 }, "metrics: 70000 is not an address such as 127.0.0.1:9464, or :9464 for this machine only, "
+    .. "or a port", "no port" },
   { { resume = true }, "kinessis.start: resume: which run?", "nothing to go on from" },
-  { { resume = true, state = folder .. "/none", seed = 3 }, "seed does not go with --resume", "another seed" },
+  { { resume = true, state = folder .. "/none", seed = 3 },
+    "kinessis.start: seed does not go with resume", "another seed" },
   { 5, "a table of options is expected, not 5", "no options" },
 } do
   tap.raises(function() kinessis.start(scenario(), case[1]) end, case[2], case[3])
 end
+local to_stream = scenario { to = kinessis.stream { name = "s", partition_key = "n" } }
+tap.raises(function() kinessis.start(to_stream, { target = "http://127.0.0.1:1", data = folder }) end,
+  "kinessis.start: data is the lake's folder: it does not go with target http", "options are named as scripts do")
 tap.raises(function() kinessis.start("n.lua") end, "a scenario (kinessis.scenario{...}) is expected, not 'n.lua'",
   "no scenario")
 
@@ -84,6 +93,12 @@ tap.raises(function() run.wait(5) end, "is called with a colon: run:wait(...)", 
 tap.raises(function() run:rate(5) end, "start.t.lua:", "what is over names the line, too")
 
 -- ---- thresholds, the summary for programs ----
+
+run = assert(kinessis.start(scenario(), { metrics = 0 }))
+tap.is(run:wait().outcome, "done", "metrics may be a port")
+local unheard, refused = kinessis.start(scenario(), { metrics = "192.0.2.1:0" })
+tap.ok(unheard == nil and tostring(refused):find "^metrics: cannot", "which is named as scripts do, too",
+  tostring(refused))
 
 result = assert(kinessis.start(scenario { thresholds = { "delivered > 100" } }, {
   threshold = { "failed == 0" }, json_summary = folder .. "/summary.json" })):wait()
