@@ -46,6 +46,11 @@ while read -r line; do
     (cd "$work" && unset KINESSIS_DATA && PATH=$work:$PATH sh -c "$line") >"$work/out" 2>&1 </dev/null
     ok "delivery: ${line%%#*}" eval "same $? $expected || { cat '$work/out'; false; }"
 done <"$work/commands"
+sed 's/"failed == 0"/"delivered > 2000"/' "$work/send.lua" >"$work/missed.lua"
+(cd "$work" && unset KINESSIS_DATA && ./kinessis lua missed.lua) >"$work/out" 2>&1 </dev/null
+ok "delivery: the script fails when a threshold is not met" same $? 1
+ok "delivery: and says which" grep -q "NOT met.delivered > 2000.2,000" "$work/out"
+ok "delivery: and how it ended" grep -q "the run ended as: threshold" "$work/out"
 ok "delivery: nothing is left of the dead letters" test ! -e "$work/.kinessis/runs/people.dead.jsonl"
 awk '/^```lua$/ { on = 1; next } /^```$/ { on = 0 } on' "$page" | grep '^to = ' >"$work/fragments"
 ok "delivery: the fragments are found" test "$(wc -l <"$work/fragments")" -ge 9
