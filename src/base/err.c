@@ -1,6 +1,8 @@
 /* See err.h. */
 #include "base/err.h"
 
+#include "base/json.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +16,13 @@ static void err_reset(kn_err *err, kn_code code) {
     err->aws_code[0] = '\0';
 }
 
+/* A message may hold what a server, a file or a user said, and may have been cut within a
+ * character: terminals, logs and dead letters get UTF-8 that draws nothing. */
+static bool finish(kn_err *err) {
+    kn_utf8_clean(err->message, strlen(err->message));
+    return false;
+}
+
 bool kn_fail(kn_err *err, kn_code code, const char *fmt, ...) {
     if (!err)
         return false;
@@ -22,7 +31,7 @@ bool kn_fail(kn_err *err, kn_code code, const char *fmt, ...) {
     err_reset(err, code);
     vsnprintf(err->message, sizeof err->message, fmt, args);
     va_end(args);
-    return false;
+    return finish(err);
 }
 
 bool kn_fail_errno(kn_err *err, const char *fmt, ...) {
@@ -40,7 +49,7 @@ bool kn_fail_errno(kn_err *err, const char *fmt, ...) {
         snprintf(err->message + n, sizeof err->message - (size_t)n, ": %s",
                  strerror_r(saved, text, sizeof text));
     }
-    return false;
+    return finish(err);
 }
 
 bool kn_fail_aws(kn_err *err, int http_status, const char *aws_code, const char *fmt, ...) {
@@ -53,7 +62,7 @@ bool kn_fail_aws(kn_err *err, int http_status, const char *aws_code, const char 
     snprintf(err->aws_code, sizeof err->aws_code, "%s", aws_code);
     vsnprintf(err->message, sizeof err->message, fmt, args);
     va_end(args);
-    return false;
+    return finish(err);
 }
 
 bool kn_fail_within(kn_err *err, const char *fmt, ...) {
@@ -70,7 +79,7 @@ bool kn_fail_within(kn_err *err, const char *fmt, ...) {
         size_t room = sizeof err->message - used - 3; /* the colon, the space, the NUL */
         snprintf(err->message + used, sizeof err->message - used, ": %.*s", (int)room, inner);
     }
-    return false;
+    return finish(err);
 }
 
 const char *kn_code_name(kn_code code) {

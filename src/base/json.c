@@ -98,6 +98,19 @@ size_t kn_utf8_length(const char *text, size_t n) {
     return len;
 }
 
+void kn_utf8_clean(char *p, size_t n) {
+    for (size_t i = 0, length; i < n; i += length) {
+        unsigned char c = (unsigned char)p[i];
+        length = kn_utf8_length(p + i, n - i);
+        bool control = (c < ' ' && c != '\n' && c != '\t') || c == 0x7F ||
+                       (c == 0xC2 && length == 2 && (unsigned char)p[i + 1] < 0xA0);
+        if (length && !control)
+            continue;
+        length = length ? length : 1;
+        memset(p + i, '?', length);
+    }
+}
+
 static void escape_control(kn_buf *out, unsigned char c) {
     static const char letters[] = "btn?fr"; /* from 0x08 */
     if (c == '"' || c == '\\')

@@ -41,6 +41,10 @@ size_t kn_json_plain(kn_slice s);
 /* Length of the valid UTF-8 sequence at p, of at most n bytes (n > 0); 0 when there is none. */
 size_t kn_utf8_length(const char *p, size_t n);
 
+/* In place: what is not UTF-8, and what draws on a terminal (control characters but newlines and
+ * tabs), becomes question marks. */
+void kn_utf8_clean(char *p, size_t n);
+
 /* Appends s as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD. */
 void kn_json_escape(kn_buf *out, kn_slice s);
 

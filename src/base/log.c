@@ -75,20 +75,6 @@ void kn_log_set_level(kn_log_level lowest) {
     lowest_level = lowest;
 }
 
-/* A message may hold what a server said: it does not draw on the terminal, and is UTF-8. */
-static void clean(char *p, size_t n) {
-    for (size_t i = 0, length; i < n; i += length) {
-        unsigned char c = (unsigned char)p[i];
-        length = kn_utf8_length(p + i, n - i);
-        bool control = (c < ' ' && c != '\n' && c != '\t') || c == 0x7F ||
-                       (c == 0xC2 && length == 2 && (unsigned char)p[i + 1] < 0xA0);
-        if (length && !control)
-            continue;
-        length = length ? length : 1;
-        memset(p + i, '?', length);
-    }
-}
-
 void kn_log(kn_log_level level, const char *fmt, ...) {
     static const char *const names[] = {"DEBUG", "INFO", "WARNING", "ERROR"};
     if ((int)level < lowest_level || level >= KN_LOG_NONE)
@@ -104,7 +90,7 @@ void kn_log(kn_log_level level, const char *fmt, ...) {
     size_t head = n;
     if (m > 0)
         n += (size_t)m < room - n ? (size_t)m : room - n - 1;
-    clean(line + head, n - head);
+    kn_utf8_clean(line + head, n - head); /* it may hold what a server said */
     line[n++] = '\n';
     pthread_mutex_lock(&live_mutex);
     write_above(line, n);

@@ -2,7 +2,28 @@
 #include "base/err.h"
 #include "tap.h"
 
+#include <string.h>
+
 #include <errno.h>
+
+static void test_clean(void) {
+    kn_err err;
+    char text[sizeof err.message + 100];
+    kn_fail(&err, KN_EPARSE, "it said \x1b[2J\x7f \xc2\x9b \x9a \xc3\xa9\n\tand more");
+    tap_is_str(err.message, "it said ?[2J? ?? ? \xc3\xa9\n\tand more",
+               "what would draw on a terminal");
+    for (size_t i = 0; i + 2 < sizeof text; i += 2)
+        memcpy(text + i, "\xc3\xa9", 3);
+    kn_fail_aws(&err, 500, "InternalFailure", "x%s", text);
+    size_t n = strlen(err.message);
+    tap_ok(n == sizeof err.message - 1 && err.message[n - 1] != (char)0xC3,
+           "cut within a character");
+    kn_fail(&err, KN_EPARSE, "%s", text);
+    kn_fail_within(&err, "record 12");
+    n = strlen(err.message);
+    tap_ok(err.message[n - 1] == (char)0xA9 || err.message[n - 1] == '?',
+           "the same, behind another");
+}
 
 int main(void) {
     kn_err err;
@@ -26,5 +47,6 @@ int main(void) {
     kn_fail_within(&err, "%s", big);
     tap_is_int(strlen(err.message), sizeof err.message - 1, "and cut again");
     tap_ok(!kn_fail(NULL, KN_EIO, "nobody listens"), "no kn_err is allowed");
+    test_clean();
     return tap_done();
 }
