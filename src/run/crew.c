@@ -130,7 +130,8 @@ static bool make_records(void *argument, kn_err *err) {
             return kn_fail(err, KN_ECANCEL, "the run was stopped");
         if (!share || i % CLOCK_EVERY == 0 || has_waited(w)) {
             now_ns = kn_time_monotonic_ns();
-            share = kn_cursor_tell_now(w->cursor, kn_time_now_ms());
+            if (share || i == 0)
+                share = kn_cursor_tell_now(w->cursor, kn_time_now_ms());
         }
         uint64_t due_ns = b->due_ns ? b->due_ns + (uint64_t)((double)i * b->step_ns) : now_ns;
         if (!make_record(w, index, due_ns, now_ns, err))
