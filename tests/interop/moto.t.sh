@@ -20,12 +20,13 @@ ok "the Athena bindings" "$KINESSIS" lua tests/interop/athena.lua "$peer_url"
 ok "the STS bindings" "$KINESSIS" lua tests/interop/sts.lua "$peer_url"
 ok "the Firehose bindings" "$KINESSIS" lua tests/interop/firehose.lua "$peer_url"
 
+# One request at a time: moto numbers records without a lock, and loses some of two requests at once.
 cat >"$folder/sent.lua" <<'LUA'
 local kinessis = require "kinessis"
 return kinessis.scenario {
   records = kinessis.schema("person", { { "uuid", kinessis.fake.uuid() } }),
   amount = 500,
-  to = kinessis.stream { name = "sent", partition_key = "uuid" },
+  to = kinessis.stream { name = "sent", partition_key = "uuid", requests_in_flight = 1 },
 }
 LUA
 cat >"$folder/make.lua" <<'LUA'
@@ -37,7 +38,7 @@ repeat
 until stream.StreamDescriptionSummary.StreamStatus == "ACTIVE"
 LUA
 ok "a stream" "$KINESSIS" lua "$folder/make.lua" "$peer_url"
-"$KINESSIS" run "$folder/sent.lua" --seed 7 --target "$peer_url" 2>"$folder/log"
+"$KINESSIS" run "$folder/sent.lua" --seed 7 --workers 1 --target "$peer_url" 2>"$folder/log"
 "$KINESSIS" generate "$folder/sent.lua" --seed 7 --quiet >"$folder/expected"
 "$KINESSIS" tail sent --from trim_horizon --no-follow --target "$peer_url" >"$folder/arrived" 2>"$folder/log"
 ok "tail ends" same $? 0

@@ -358,8 +358,7 @@ bool kn_sink_stream_open(const kn_sink_stream_config *config, kn_stats *stats, k
     if (in_flight > IN_FLIGHT_MAX)
         return kn_fail(err, KN_EINVAL, "at most %d requests in flight, not %u", IN_FLIGHT_MAX,
                        in_flight);
-    uint32_t parcels = in_flight + 1; /* one more to fill meanwhile */
-    kn_sender *s = kn_align_alloc(sizeof *s + parcels * sizeof *s->parcels);
+    kn_sender *s = kn_align_alloc(sizeof *s + in_flight * sizeof *s->parcels);
     if (!s)
         return kn_fail(err, KN_ENOMEM, "out of memory for a sender");
     s->sink = (kn_sink){.type = firehose ? &firehose_type : &kinesis_type,
@@ -368,7 +367,7 @@ bool kn_sink_stream_open(const kn_sink_stream_config *config, kn_stats *stats, k
     s->rules = firehose ? &kn_batch_firehose : &kn_batch_kinesis;
     if (config->destination)
         s->pending.settled = config->destination->settled;
-    if (!open_sender(s, config, parcels, err)) {
+    if (!open_sender(s, config, in_flight, err)) {
         stream_destroy(&s->sink);
         return false;
     }

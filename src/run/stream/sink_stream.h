@@ -21,7 +21,7 @@
  * an attempt may take 30 s.
  *
  * Bounded: put waits while requests_in_flight requests are unanswered, and while 20,000 entries or
- * 8 MiB wait to be sent again. So memory is (requests_in_flight + 1) bodies, what waits, and 8 MiB
+ * 8 MiB wait to be sent again. So memory is requests_in_flight bodies, what waits, and 8 MiB
  * of open aggregates at most, per worker.
  *
  * A send that was followed by another though the server may have acted upon it (no answer, a 5xx)

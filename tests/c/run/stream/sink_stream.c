@@ -290,7 +290,7 @@ static void dead_endpoint(void) {
 static void ends_in_time(void) {
     run *r = calloc(1, sizeof *r);
     r->stream.silent = true;
-    start(r, KN_STREAM_KINESIS, (kn_sink_stream_config){.requests_in_flight = 1});
+    start(r, KN_STREAM_KINESIS, (kn_sink_stream_config){.requests_in_flight = 2});
     tap_ok(put_many(r, 700), "put");
     uint64_t begin = kn_time_monotonic_ns();
     tap_ok(drain(r, begin + 200000000u), "a deadline is no error of the run");
@@ -303,8 +303,8 @@ static void ends_in_time(void) {
 
     r = calloc(1, sizeof *r);
     r->stream.silent = true;
-    start(r, KN_STREAM_KINESIS, (kn_sink_stream_config){.requests_in_flight = 1});
-    tap_ok(put_many(r, 1000), "one request on its way, one full");
+    start(r, KN_STREAM_KINESIS, (kn_sink_stream_config){.requests_in_flight = 2});
+    tap_ok(put_many(r, 1000), "two requests on their way are as many as may be");
     r->abandon = true;
     tap_ok(!put(r, 1000) && r->err.code == KN_ECANCEL, "when abandoned, put does not wait");
     tap_ok(drain(r, 0), "nor does drain");
