@@ -129,11 +129,12 @@ void kn_batch_begin(kn_batch *b, kn_wire wire) {
 
 /* ---- adding ---- */
 
-static size_t count_characters(kn_slice utf8) {
-    size_t n = 0;
-    for (size_t i = 0; i < utf8.n; i++)
-        n += ((unsigned char)utf8.p[i] & 0xC0) != 0x80;
-    return n;
+/* As the service sees them: each byte that is not UTF-8 goes out as a character of its own. */
+static size_t count_characters(kn_slice text) {
+    size_t count = 0;
+    for (size_t i = 0, n; i < text.n; i += n ? n : 1, count++)
+        n = kn_utf8_length(text.p + i, text.n - i);
+    return count;
 }
 
 static bool is_hash_key(kn_slice s) {

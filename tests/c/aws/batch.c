@@ -175,6 +175,9 @@ static void limits(void) {
     tap_is_int(add(&b, "x", long_key), KN_BATCH_ADDED, "a key of 256 characters, 1024 bytes");
     strcat(long_key, "x");
     tap_is_int(add(&b, "x", long_key), KN_BATCH_REFUSED, "a key of 257");
+    memset(long_key, 0x80, 257);
+    long_key[257] = '\0';
+    tap_is_int(add(&b, "x", long_key), KN_BATCH_REFUSED, "257 bytes that are not UTF-8");
     tap_is_int(add(&b, "x", ""), KN_BATCH_REFUSED, "an empty key");
     tap_is_int(b.count, 1, "refused records leave no trace");
     kn_batch_free(&b);
