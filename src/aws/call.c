@@ -138,8 +138,10 @@ void kn_aws_cancel(kn_aws_call *call) {
 }
 
 kn_aws_result kn_aws_call_sends(const kn_aws_call *call) {
-    return (kn_aws_result){
-        .attempts = call->attempts, .throttles = call->throttles, .doubts = call->doubts};
+    return (kn_aws_result){.attempts = call->attempts,
+                           .throttles = call->throttles,
+                           .doubts = call->doubts,
+                           .doubtful = call->exchange != NULL};
 }
 
 void kn_aws_client_destroy(kn_aws_client *c) {

@@ -78,7 +78,7 @@ typedef void kn_aws_done(void *context, const kn_aws_result *result);
 KN_MUST_CHECK bool kn_aws_submit(kn_aws_client *client, const kn_aws_request *request,
                                  kn_aws_done *done, void *context, kn_aws_call **call, kn_err *err);
 void kn_aws_cancel(kn_aws_call *call);
-/* Of a call that is not done: its sends until now. */
+/* Of a call that is not done: its sends until now; doubtful: one is on its way. */
 kn_aws_result kn_aws_call_sends(const kn_aws_call *call);
 
 /* Waits at most timeout_ms for something to happen: an answer, or a retry that is due. */

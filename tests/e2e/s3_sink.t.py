@@ -4,6 +4,7 @@ import gzip
 import http.server
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -92,6 +93,13 @@ with lake.Lake() as pond:
     tap.equal(result.returncode, 1, "a bucket that does not exist is exit code 1")
     tap.ok("were not delivered: s3://absent/person/person-5-" in result.stderr and "NoSuchBucket" in result.stderr,
            "and named", result.stderr)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    result = run("run", file, "--target", closed, **keys)
+    tap.equal(result.returncode, 1, "a server that is not there is exit code 1")
+    tap.ok("no server answers at " + closed in result.stderr, "and named", result.stderr)
+    tap.ok("may have arrived" not in result.stderr, "what was never sent has not arrived", result.stderr)
 
     file = scenario(pond, 'kinessis.s3 { bucket = "stopped" }')
     process = subprocess.Popen(

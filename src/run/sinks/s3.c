@@ -15,7 +15,8 @@ enum {
     FLUSH_AT = 2048 << 10, /* bytes collected before a block is added in parts */
     LINES_MAX = 512 << 20, /* one record above FLUSH_AT is allowed */
     KEY_MAX = 4096,
-    ATTEMPTS = 12, /* of an upload: about 40 s, and the time it takes */
+    ATTEMPTS_UNREACHED = 4, /* of an upload, while no server has ever answered: under 2 s, ... */
+    ATTEMPTS_REACHED = 12,  /* ... afterwards about 40 s, and the time it takes */
     WAIT_MS = 100,
     SHARED_WAIT_MS = 5, /* where the worker has other sinks */
 };
@@ -102,21 +103,31 @@ static bool is_out_of_time(const s3_sink *s) {
     return *s->base.abandon || (s->deadline_ns && kn_time_monotonic_ns() > s->deadline_ns);
 }
 
+static void count_sends(s3_sink *s, const kn_aws_result *sends, bool failed) {
+    kn_stats *stats = s->base.stats;
+    uint64_t records = s->upload.span.records, throttles = (uint64_t)sends->throttles;
+    kn_count(&stats->requests, (uint64_t)sends->attempts);
+    if (sends->attempts > 1)
+        kn_count(&stats->retried, records * (uint64_t)(sends->attempts - 1));
+    kn_count(&stats->throttled, records * throttles);
+    if (failed && (sends->doubtful || sends->doubts))
+        kn_count(&stats->uncertain, records);
+}
+
 static void on_answer(void *context, const kn_aws_result *result) {
     s3_sink *s = context;
-    kn_stats *stats = s->base.stats;
-    uint64_t records = s->upload.span.records, throttles = (uint64_t)result->throttles;
-    kn_count(&stats->requests, (uint64_t)result->attempts);
-    if (result->attempts > 1)
-        kn_count(&stats->retried, records * (uint64_t)(result->attempts - 1));
-    kn_count(&stats->throttled, records * throttles);
     s->answered = true;
     s->failed = result->err != NULL;
-    if (!result->err)
-        return;
-    s->error = *result->err;
-    if (s->error.http_status == 0 || s->error.http_status >= 500)
-        kn_count(&stats->uncertain, records);
+    count_sends(s, result, s->failed);
+    if (result->err)
+        s->error = *result->err;
+}
+
+static void give_up(s3_sink *s, kn_aws_call *call) {
+    kn_aws_result sends = kn_aws_call_sends(call);
+    count_sends(s, &sends, true);
+    kn_aws_cancel(call);
+    s->failed = true;
 }
 
 /* Waits for the answer to the request that is on its way. */
@@ -124,9 +135,7 @@ static void wait_for_answer(s3_sink *s, kn_aws_call *call) {
     kn_err other;
     while (!s->answered) {
         if (is_out_of_time(s)) {
-            kn_aws_cancel(call);
-            s->failed = true;
-            kn_count(&s->base.stats->uncertain, s->upload.span.records);
+            give_up(s, call);
             kn_fail(&s->error, KN_ETIMEOUT, "s3 PutObject: no answer when the run ended");
             return;
         }
@@ -134,8 +143,7 @@ static void wait_for_answer(s3_sink *s, kn_aws_call *call) {
         if (s->base.idle && !s->base.idle(s->base.worker, &other))
             s->base.idle = NULL;
         if (!kn_aws_poll(s->client, s->base.idle ? SHARED_WAIT_MS : WAIT_MS, &s->error)) {
-            kn_aws_cancel(call);
-            s->failed = true;
+            give_up(s, call);
             return;
         }
     }
@@ -163,7 +171,10 @@ static bool send_object(s3_sink *s, kn_err *err) {
                               .key = kn_buf_view(&key),
                               .headers = headers,
                               .header_count = 2,
-                              .max_attempts = kn_aws_client_attempts(s->client) ? 0 : ATTEMPTS};
+                              .max_attempts = kn_aws_client_attempts(s->client) ? 0
+                                              : kn_aws_client_reached(s->client)
+                                                  ? ATTEMPTS_REACHED
+                                                  : ATTEMPTS_UNREACHED};
     kn_aws_call *call = NULL;
     s->answered = s->failed = false;
     ok = ok && kn_buf_check(&md5, "a checksum", err) &&
@@ -172,6 +183,8 @@ static bool send_object(s3_sink *s, kn_err *err) {
         wait_for_answer(s, call);
     if (ok && s->failed) {
         *err = s->error;
+        if (!kn_aws_client_reached(s->client))
+            kn_fail_within(err, "no server answers at %s", kn_aws_client_url(s->client));
         ok = kn_fail_within(err, "s3://%s/%s", config->bucket, key.p);
     }
     kn_buf_free(&key);

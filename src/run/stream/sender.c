@@ -403,7 +403,7 @@ void kn_sender_abandon(kn_sender *s, const kn_err *why) {
         kn_aws_cancel(p->call);
         p->call = NULL;
         s->in_flight--;
-        give_up_parcel(s, p, why, true);
+        give_up_parcel(s, p, why, p->doubtful);
     }
     if (s->filling)
         give_up_parcel(s, s->filling, why, false);

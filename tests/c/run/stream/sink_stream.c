@@ -8,6 +8,7 @@
 #include "tap.h"
 
 #include <jansson.h>
+#include <limits.h>
 
 enum { NUMBERS = 4000 };
 
@@ -311,6 +312,28 @@ static void ends_in_time(void) {
     end(r, 1001);
 }
 
+/* Given up while its request waits to be sent again: what was refused before has not arrived. In
+ * each try the request may just be on its way. */
+static void knows_what_waits(void) {
+    bool certain = false;
+    for (int i = 0; i < 8 && !certain; i++) {
+        run *r = calloc(1, sizeof *r);
+        r->stream.throttle_requests = INT_MAX;
+        start(r, KN_STREAM_KINESIS, (kn_sink_stream_config){.linger_ms = 1});
+        tap_ok(put(r, 0), "a record that is refused for now");
+        for (int n = 0, after = 0; n < 1000 && after < 5; n++) {
+            if (!r->sink->type->poll(r->sink, 5, &r->err))
+                break;
+            kn_sleep_ms(1);
+            after += r->server.requests >= 3;
+        }
+        tap_ok(drain(r, 1) && r->stats.failed == 1, "is given up");
+        certain = r->stats.uncertain == 0;
+        end(r, 1);
+    }
+    tap_ok(certain, "and has not arrived");
+}
+
 static void lingers(void) {
     run *r = calloc(1, sizeof *r);
     start(r, KN_STREAM_KINESIS, (kn_sink_stream_config){.linger_ms = 30});
@@ -359,6 +382,7 @@ int main(void) {
     stops();
     dead_endpoint();
     ends_in_time();
+    knows_what_waits();
     lingers();
     counts_latency();
     return tap_done();
