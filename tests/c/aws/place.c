@@ -110,8 +110,7 @@ static void remembers(void) {
     remote r = {7200000, "RequestTimeTooSkewed", .extra = ""};
     kn_err err;
     http_server *server = new_server(&r);
-    kn_aws_client *first = open_client(server, "kinesis"),
-                  *second = open_client(server, "kinesis");
+    kn_aws_client *first = open_client(server, "kinesis"), *second = open_client(server, "kinesis");
     tap_ok(call(first, "ListStreams", &err), "one client learns the time");
     tap_ok(call(first, "ListStreams", &err) && call(second, "ListStreams", &err),
            "it and another client of the endpoint know it");
