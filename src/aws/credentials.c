@@ -12,12 +12,18 @@
 const kn_credential_names kn_metadata_names = {"AccessKeyId", "SecretAccessKey", "Token",
                                                "Expiration"};
 
+static const double EXPIRES_MOST_MS = 253402300800000; /* the year 10000 */
+
 /* ---- what providers share ---- */
 
 bool kn_credentials_copy(char *out, size_t size, const char *value, const char *what, kn_err *err) {
     size_t n = value ? strlen(value) : 0;
     if (n >= size)
         return kn_fail(err, KN_ELIMIT, "%s is longer than %zu bytes", what, size - 1);
+    for (size_t i = 0; i < n; i++) /* it goes into a header */
+        if ((unsigned char)value[i] < ' ' || value[i] == 0x7F)
+            return kn_fail(err, KN_EINVAL, "%s holds a line break or another control character",
+                           what);
     memcpy(out, value ? value : "", n);
     out[n] = '\0';
     return true;
@@ -58,6 +64,9 @@ static bool copy_members(const json_t *object, const kn_credential_names *names,
     if (!access_key || !*access_key || !secret_key || !*secret_key)
         return kn_fail(err, KN_EPARSE, "the answer has no %s",
                        !access_key || !*access_key ? names->access_key : names->secret_key);
+    if (json_is_number(expiration) &&
+        !(json_number_value(expiration) > 0 && json_number_value(expiration) < EXPIRES_MOST_MS))
+        return kn_fail(err, KN_EPARSE, "its %s is not a time", names->expiration);
     if (json_is_number(expiration))
         out->expires_ms = (int64_t)json_number_value(expiration);
     return (!json_is_string(expiration) ||
@@ -88,9 +97,13 @@ static bool provide_explicit(const kn_search *search, kn_credentials *out, bool 
     if (!config->access_key[0] || !config->secret_key[0])
         return kn_fail(err, KN_EINVAL, "access_key and secret_key belong together: %s is missing",
                        config->access_key[0] ? "secret_key" : "access_key");
-    memcpy(out->access_key, config->access_key, sizeof out->access_key);
-    memcpy(out->secret_key, config->secret_key, sizeof out->secret_key);
-    memcpy(out->session_token, config->session_token, sizeof out->session_token);
+    if (!kn_credentials_copy(out->access_key, sizeof out->access_key, config->access_key,
+                             "access_key", err) ||
+        !kn_credentials_copy(out->secret_key, sizeof out->secret_key, config->secret_key,
+                             "secret_key", err) ||
+        !kn_credentials_copy(out->session_token, sizeof out->session_token, config->session_token,
+                             "session_token", err))
+        return false;
     snprintf(out->source, sizeof out->source, "explicit");
     *found = true;
     return true;
@@ -134,7 +147,8 @@ bool kn_credentials_find(const kn_aws_config *config, kn_credentials *out, kn_er
     *out = (kn_credentials){.expires_ms = 0};
     /* Explicit credentials work also where the files are broken. */
     bool found = false, given = config->access_key[0] || config->secret_key[0];
-    bool ok = given || kn_profiles_load(&profiles, err);
+    bool ok = given || (kn_profiles_load(&profiles, err) &&
+                        kn_profiles_check(profiles, config->profile, err));
     kn_search search = {config, profiles, kn_profile_name(config->profile), &looked};
     for (size_t i = 0; ok && !found && i < sizeof providers / sizeof *providers; i++) {
         if (config->profile[0] && providers[i].ambient)

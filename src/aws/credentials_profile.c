@@ -29,17 +29,6 @@ static bool has_keys(const kn_search *search, const visit *v) {
     return get(search, v, "aws_access_key_id") && get(search, v, "aws_secret_access_key");
 }
 
-static bool fail_no_profile(const kn_search *search, const char *name, kn_err *err) {
-    kn_buf names;
-    kn_buf_init(&names, 1000);
-    kn_profiles_list(search->profiles, &names);
-    kn_fail(err, KN_EINVAL, "there is no profile '%s' in the AWS configuration files; %s%s", name,
-            names.len ? "there are: " : "there are none, `aws configure` makes them",
-            kn_buf_view(&names).p);
-    kn_buf_free(&names);
-    return false;
-}
-
 /* ---- roles ---- */
 
 static bool read_role(const kn_search *search, const visit *v, kn_role *role, kn_err *err) {
@@ -74,9 +63,8 @@ static bool from_source_profile(const kn_search *search, const visit *v, const c
                                 kn_credentials *out, kn_err *err) {
     visit next = {source, v};
     bool found = false;
-    if (!kn_profiles_has(search->profiles, KN_SECTION_PROFILE, source))
-        return fail_no_profile(search, source, err) ||
-               kn_fail_within(err, "profile %s: source_profile", v->name);
+    if (!kn_profiles_need(search->profiles, source, err))
+        return kn_fail_within(err, "profile %s: source_profile", v->name);
     for (const visit *before = v; before; before = before->from)
         if (strcmp(before->name, source) == 0 && (before != v || !has_keys(search, &next)))
             return fail_cycle(v, source, err);
@@ -238,10 +226,7 @@ static bool from_profile(const kn_search *search, const visit *v, kn_credentials
 
 bool kn_provide_profile(const kn_search *search, kn_credentials *out, bool *found, kn_err *err) {
     const visit v = {search->profile, NULL};
-    const char *variable = getenv("AWS_PROFILE");
     if (!kn_profiles_has(search->profiles, KN_SECTION_PROFILE, v.name)) {
-        if (search->config->profile[0] || (variable && *variable))
-            return fail_no_profile(search, v.name, err);
         kn_buf_printf(search->looked, "profile %s (not in the configuration files); ", v.name);
         return true;
     }

@@ -74,6 +74,19 @@ static bool strip_fips(char *region) {
     return true;
 }
 
+static bool fail_no_region(const kn_aws_config *config, kn_err *err) {
+    kn_profiles *profiles;
+    if (!kn_profiles_load(&profiles, err))
+        return false;
+    if (kn_profiles_check(profiles, config->profile, err))
+        kn_fail(err, KN_EINVAL,
+                "no AWS region: give one, set AWS_REGION, or put region into profile %s of the AWS "
+                "config file",
+                kn_profile_name(config->profile));
+    kn_profiles_destroy(profiles);
+    return false;
+}
+
 static bool find_region(const kn_aws_config *config, kn_endpoint *endpoint, kn_err *err) {
     char *out = endpoint->region;
     size_t size = sizeof endpoint->region;
@@ -88,10 +101,7 @@ static bool find_region(const kn_aws_config *config, kn_endpoint *endpoint, kn_e
     if (!out[0] && endpoint->custom)
         snprintf(out, size, "us-east-1");
     if (!out[0])
-        return kn_fail(err, KN_EINVAL,
-                       "no AWS region: give one, set AWS_REGION, or put region into profile %s of "
-                       "the AWS config file",
-                       kn_profile_name(config->profile));
+        return fail_no_region(config, err);
     for (const char *p = out; *p; p++)
         if (!isalnum((unsigned char)*p) && *p != '-')
             return kn_fail(err, KN_EINVAL, "'%s' is not a region's name", out);

@@ -179,7 +179,8 @@ bool kn_identity_update(kn_identity *i, kn_signer *signer, kn_err *err) {
     } else if (kn_time_now_ms() >= i->due_ms && !i->looking) {
         look(i);
         if (i->failure.code != KN_OK && is_usable(i)) {
-            i->due_ms = kn_time_now_ms() + AGAIN_MS;
+            int64_t again_ms = kn_time_now_ms() + AGAIN_MS;
+            i->due_ms = again_ms < i->until_ms ? again_ms : i->until_ms;
             kn_log(KN_LOG_WARNING, "The credentials (%s) could not be refreshed: %s",
                    i->credentials.source, i->failure.message);
         } else if (i->failure.code != KN_OK) { /* they have expired meanwhile */

@@ -144,6 +144,8 @@ static bool read_head(reader *r, char *text, kn_err *err) {
             }
     if (!r->head.prefixed && (r->file == KN_PROFILE_CREDENTIALS || strcmp(text, "default") == 0))
         name = unquote(text);
+    if (!name && *text && r->file == KN_PROFILE_CREDENTIALS)
+        name = text; /* `aws configure` does not quote there */
     r->head.name = name;
     r->headed = true;
     r->inside = name != NULL;
@@ -385,6 +387,24 @@ void kn_profiles_list(const kn_profiles *p, kn_buf *out) {
         if (i == 0 || strcmp(names[i], names[i - 1]) != 0)
             kn_buf_printf(out, "%s%s", i ? ", " : "", names[i]);
     free(names);
+}
+
+bool kn_profiles_need(const kn_profiles *p, const char *name, kn_err *err) {
+    if (kn_profiles_has(p, KN_SECTION_PROFILE, name))
+        return true;
+    kn_buf names;
+    kn_buf_init(&names, 1000);
+    kn_profiles_list(p, &names);
+    kn_fail(err, KN_EINVAL, "there is no profile '%s' in the AWS configuration files; %s%s", name,
+            names.len ? "there are: " : "there are none, `aws configure` makes them",
+            kn_buf_view(&names).p);
+    kn_buf_free(&names);
+    return false;
+}
+
+bool kn_profiles_check(const kn_profiles *p, const char *given, kn_err *err) {
+    bool asked = (given && *given) || environment("AWS_PROFILE");
+    return !asked || kn_profiles_need(p, kn_profile_name(given), err);
 }
 
 bool kn_profile_get(const char *profile, const char *setting, char *out, size_t size, kn_err *err) {

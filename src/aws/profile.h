@@ -54,6 +54,11 @@ const char *kn_profiles_service_endpoint(const kn_profiles *profiles, const char
 /* Appends the names of the profiles: "base, default, prod". */
 void kn_profiles_list(const kn_profiles *profiles, kn_buf *out);
 
+/* Fails when there is no profile of that name; the message lists those that there are. */
+KN_MUST_CHECK bool kn_profiles_need(const kn_profiles *profiles, const char *name, kn_err *err);
+/* The same of the one asked for (given, else AWS_PROFILE); when nobody asks, nothing is missing. */
+KN_MUST_CHECK bool kn_profiles_check(const kn_profiles *profiles, const char *given, kn_err *err);
+
 /* Loads the files, and copies one setting of the profile into out ("" when it is absent). Fails
  * also when the value is longer than size - 1 bytes. */
 KN_MUST_CHECK bool kn_profile_get(const char *profile, const char *setting, char *out, size_t size,

@@ -78,7 +78,8 @@ KN_MUST_CHECK bool kn_credentials_from_json(json_t *object, const kn_credential_
                                             kn_credentials *out, kn_err *err);
 /* "2030-01-01T00:00:00Z" */
 KN_MUST_CHECK bool kn_credentials_set_expiry(kn_credentials *out, const char *text, kn_err *err);
-/* what: for the message when the value does not fit. value NULL: "". */
+/* what: for the message when the value does not fit, or holds control characters. value NULL: "".
+ */
 KN_MUST_CHECK bool kn_credentials_copy(char *out, size_t size, const char *value, const char *what,
                                        kn_err *err);
 void kn_json_wipe(json_t *value); /* the strings in it */

@@ -239,6 +239,10 @@ def agree(server):
     server.authorization = None
     same("a profile without credentials, then container", server, container, ROLES, profile="empty")
     same("instance metadata", server, server.imds())
+    same("a profile's name of two words", server, config="[profile 'two words']\n", profile="two words",
+         credentials=BASE.replace("base", "two words"))
+    same("AWS_PROFILE that is not there, beside keys", server, {**KEYS, "AWS_PROFILE": "nobody"}, config=ROLES,
+         expected="there is no profile 'nobody'")
     for profile, says in (("circle", "circle"), ("self", "circle"), ("lost", "no profile 'nobody'"),
                           ("neither", "neither source_profile nor credential_source"),
                           ("both", "both source_profile and credential_source"), ("odd", "can be Environment"),
@@ -254,6 +258,12 @@ def complain(server):
     container = server.container()
     refuses("nothing at all", server, "AWS_EC2_METADATA_DISABLED")
     refuses("a profile that is missing", server, "there are: base", {"AWS_PROFILE": "prod"}, credentials=BASE)
+    env = environment(server, {"AWS_PROFILE": "prod", "AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, credentials=BASE)
+    process = subprocess.run([KINESSIS, "whoami"], env=env, capture_output=True, text=True)
+    tap.ok("there are: base" in process.stderr, "it is not its region that is missing", process.stderr)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        refuses(f"{name} with a line break", server, f"{name} holds a line break",
+                {**KEYS, name: "MarkedBroken\r\nx-evil: 1"})
     refuses("MFA", server, "aws configure export-credentials --profile mfa", config=ROLES, options=["--profile", "mfa"])
     refuses("a circle", server, "circle <- circle2 <- circle", config=ROLES, options=["--profile", "circle"])
     server.status["AssumeRole"] = 403
@@ -290,6 +300,8 @@ def complain(server):
     refuses("a process that prints something else", server, "is not JSON", config=process("echo hello"))
     refuses("another version", server, "Version", config=process("""echo '{"Version": 2}'"""))
     refuses("no key", server, "no AccessKeyId", config=process("""echo '{"Version": 1}'"""))
+    refuses("an expiry that is no time", server, "its Expiration is not a time", config=process(
+        """echo '{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "Expiration": 1e300}'"""))
     refuses("a quote without end", server, "a quote in the command does not end", config=process("echo 'x"))
 
 
@@ -342,6 +354,9 @@ def output(server):
     text = whoami(server, environment(server, config=ROLES), "--profile", "second").stdout
     tap.ok("profile second: role arn:aws:iam::123456789012:role/second from profile role: role "
            "arn:aws:iam::123456789012:role/first from profile base of the config file" in text, "a chain", text)
+    server.counts.clear()
+    whoami(server, environment(server, config=ROLES), "--profile", "role")
+    tap.equal(server.counts["AssumeRole"], 1, "a role is assumed once")
     tap.ok("account      123456789012\n" in text and "region       eu-west-1 (AWS_REGION)\n" in text, "text", text)
     env = {**environment(server, KEYS, "[default]\nregion = ap-south-1\nservices = s\n[services s]\nkinesis =\n"
                                        f"  endpoint_url = {server.url}/\n"), "AWS_REGION": "", "AWS_DEFAULT_REGION": ""}

@@ -25,19 +25,20 @@ local region_sources = {
   profile = "the profile's",
 }
 
---- @return the clients' descriptions by service, { { name, description }, ... }; or nil and an error
-local function endpoints(where)
+--- Opens all at once: they share the credentials, which are looked for only by the first.
+--- @return the clients by service; their descriptions, { { name, description }, ... }, or nil and an error
+local function open(where)
   local aws = require "kinessis.aws"
-  local found = {}
+  local clients, found = {}, {}
   for _, api in ipairs(require("kinessis.core.aws").apis()) do
     if api.name ~= "lake" then
-      local client <close> = aws[api.name](where.config)
-      local description, err = client:endpoint()
-      if not description then return nil, err end
+      clients[api.name] = aws[api.name](where.config)
+      local description, err = clients[api.name]:endpoint()
+      if not description then return clients, nil, err end
       found[#found + 1] = { api.name, description }
     end
   end
-  return found
+  return clients, found
 end
 
 --- "54 minutes", "2 hours"
@@ -91,11 +92,13 @@ end
 function whoami.run(_, given)
   local where <close>, err = target.from(given)
   if not where then return nil, err end
-  local found, caller
-  found, err = endpoints(where)
+  local clients, found, caller
+  clients, found, err = open(where)
+  if found then
+    caller, err = clients.sts:get_caller_identity {}
+  end
+  for _, client in pairs(clients) do client:close() end
   if not found then return nil, err end
-  local sts <close> = require("kinessis.aws").sts(where.config)
-  caller, err = sts:get_caller_identity {}
   local show = given.json and print_json or print_text
   show(found, caller)
   if not caller then return nil, err end

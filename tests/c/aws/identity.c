@@ -110,6 +110,32 @@ static void threads(void) {
     http_stop(&server);
 }
 
+/* ---- credentials that cannot be refreshed ---- */
+
+static size_t give_once(void *context, int n, const char *request, const char *body, size_t length,
+                        char *out, size_t room, bool *close) {
+    return n ? http_answer(out, room, 400, "", "")
+             : give(context, n, request, body, length, out, room, close);
+}
+
+static void expires(void) {
+    http_server server;
+    kn_err err;
+    kn_signer signer = {.version = 0};
+    http_start(&server, give_once, NULL);
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", server.url, 1);
+    kn_aws_config config = {.region = "eu-west-1"};
+    kn_identity *identity = acquire(&config);
+    tap_ok(kn_identity_update(identity, &signer, &err), "credentials that live a moment");
+    uint64_t deadline = kn_time_monotonic_ns() + 20000000000u;
+    while (kn_identity_update(identity, &signer, &err) && kn_time_monotonic_ns() < deadline)
+        kn_sleep_ms(10);
+    tap_ok(kn_time_monotonic_ns() < deadline, "are not used after it: %s", err.message);
+    kn_identity_release(identity);
+    unsetenv("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+    http_stop(&server);
+}
+
 /* ---- a refusal, in a call ---- */
 
 typedef struct script {
@@ -174,6 +200,7 @@ int main(void) {
     setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere", 1);
     shares();
     threads();
+    expires();
     refusals();
     return tap_done();
 }

@@ -32,6 +32,7 @@ static const row rows[] = {
     {"a comment behind the head", "[profile a] ; mine\nregion = x\n", "", PROFILE, "a", "region",
      NULL, "x"},
     {"a credentials section is a name", "", "[a]\nregion = x\n", PROFILE, "a", "region", NULL, "x"},
+    {"nobody quotes it there", "", "[a b]\nregion = x\n", PROFILE, "a b", "region", NULL, "x"},
     {"[profile a] is none there", "", "[profile a]\nregion = x\n", PROFILE, "a", "region", NULL,
      NULL},
     {"names in their case", "[profile A]\nregion = x\n", "", PROFILE, "a", "region", NULL, NULL},
