@@ -40,6 +40,12 @@ static const char *take_object(const char *p, const char *end, kn_slice *object)
     return last + 1;
 }
 
+/* Whatever the count says, then each result is read. */
+static bool mentions_error(kn_slice object) {
+    static const char name[] = "\"ErrorCode\"";
+    return memmem(object.p, object.n, name, sizeof name - 1) != NULL;
+}
+
 static bool ends_list(const char *p, const char *end) {
     p = skip(p, end, " \t\r\n");
     return p < end && *p == ']';
@@ -53,14 +59,18 @@ static bool has_equal_results(const char *list, const char *end, uint32_t count)
         return false;
     p = first.p + (count - 1) * (first.n + 1);
     const char *after = *p == '{' ? take_object(p, end, &last) : NULL;
-    return after && last.n == first.n && ends_list(after, end);
+    return after && last.n == first.n && ends_list(after, end) && !mentions_error(first) &&
+           !mentions_error(last);
 }
 
 static bool has_results(const char *list, const char *end, uint32_t count) {
     kn_slice object;
-    for (uint32_t i = 0; list && i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         list = take_object(list, end, &object);
-    return list && ends_list(list, end);
+        if (!list || mentions_error(object))
+            return false;
+    }
+    return ends_list(list, end);
 }
 
 static kn_slice shard_of(kn_slice object) {
@@ -107,6 +117,10 @@ static bool is_break(kn_slice at) {
     return at.n > 0 && (unsigned char)at.p[0] == 0xFF;
 }
 
+static bool has_error(kn_slice result) {
+    return find_item(result, "ErrorCode").n > 0;
+}
+
 /* As of JSON: where all are as long as the first, it is enough to look where the last one lies. */
 static bool has_items(const kn_cbor_item *array, kn_slice list, uint32_t count) {
     kn_slice rest = list;
@@ -117,12 +131,12 @@ static bool has_items(const kn_cbor_item *array, kn_slice list, uint32_t count) 
         kn_slice last = {list.p + before, list.n - before};
         if (kn_cbor_skip(&last) && last.n == list.n - before - each &&
             (!array->indefinite || is_break(last)))
-            return true;
+            return !has_error(list);
     }
-    for (uint32_t i = 1; i < count; i++)
-        if (!kn_cbor_skip(&rest))
+    for (uint32_t i = 0; i < count; i++)
+        if (has_error(list) || !kn_cbor_skip(&list))
             return false;
-    return !array->indefinite || is_break(rest);
+    return !array->indefinite || is_break(list);
 }
 
 static kn_slice shard_of_item(kn_slice *list) {

@@ -64,6 +64,14 @@ static void json(void) {
                          "\"Records\":[{},{\"ErrorCode\":\"X\"}]}",
                          2, false),
                "0:ok@ 1:X/ ", "a count inside a string is not the count");
+    tap_is_str(read_json("{\"FailedRecordCount\":0,\"Records\":[{\"SequenceNumber\":\"1\"},"
+                         "{\"ErrorCode\":\"X\",\"ErrorMessage\":\"}\"}]}",
+                         2, false),
+               "0:ok@ 1:X/} ", "a count of 0 beside an error is not believed");
+    tap_is_str(read_json("{\"FailedRecordCount\":0,\"Records\":[{\"ErrorCode\":\"X\"},"
+                         "{\"ErrorCode\":\"Y\"}]}",
+                         2, false),
+               "0:X/ 1:Y/ ", "nor beside errors alone");
     tap_is_str(read_as(&kn_batch_firehose, KN_WIRE_JSON,
                        KN_SLICE("{\"FailedPutCount\":1,\"RequestResponses\":[{\"RecordId\":\"1\"},"
                                 "{\"ErrorCode\":\"ServiceUnavailableException\"}]}"),
@@ -136,6 +144,26 @@ static void cbor(void) {
                "results of different lengths");
     tap_is_str(read_cbor((kn_slice){uneven, sizeof uneven - 1}, 2, false), "refused",
                "... are counted");
+    static const char contradiction[] =
+        "\xA2\x71"
+        "FailedRecordCount\x00\x67"
+        "Records\x82"
+        "\xA1\x67"
+        "ShardId\x62s1"
+        "\xA1\x69"
+        "ErrorCode\x61X";
+    tap_is_str(read_cbor((kn_slice){contradiction, sizeof contradiction - 1}, 2, false),
+               "0:ok@s1 1:X/ ", "a count of 0 beside an error");
+    static const char errors[] =
+        "\xA2\x71"
+        "FailedRecordCount\x00\x67"
+        "Records\x82"
+        "\xA1\x69"
+        "ErrorCode\x61X"
+        "\xA1\x69"
+        "ErrorCode\x61Y";
+    tap_is_str(read_cbor((kn_slice){errors, sizeof errors - 1}, 2, false), "0:X/ 1:Y/ ",
+               "beside errors alone");
     tap_is_str(read_cbor(KN_SLICE("{\"FailedRecordCount\":0}"), 1, false), "refused",
                "JSON where CBOR is expected");
     static const char mixed[] =
