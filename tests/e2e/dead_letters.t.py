@@ -267,6 +267,17 @@ tap.equal(server.hash_keys, {None, "170141183460469231731687303715884105728"}, "
 tap.equal((result.returncode, sorted(server.taken)),
           (0, [("people", "k", b"text"), ("people", "k", b"\xff\x00")]), "bytes come back as they were")
 
+# A stream whose records may be larger than usual: what it was sent once is sent again, what it may not have is not.
+with open(dead, "w") as file:
+    for size, code in ((2 << 20, "network"), (9 << 20, "KMSAccessDeniedException"), (10 << 20, "limit"), (9, "network")):
+        json.dump({"index": size, "service": "kinesis", "name": "people", "target": server.url, "partition_key": "k",
+                   "error": {"code": code, "message": "."}, "data": "x" * size}, file)
+        file.write("\n")
+server.taken.clear()
+result = run("redrive", dead)
+tap.equal(sorted(len(data) for _, _, data in server.taken), [9, 2 << 20, 9 << 20], "records of up to 10 MiB are sent")
+tap.equal(([letter["index"] for letter in letters()], result.returncode), ([10 << 20], 1), "a larger one fails alone")
+
 # What is no file of records stays where it is: an empty dead-letter file is removed, a device never.
 pipe = os.path.join(folder.name, "pipe")
 os.mkfifo(pipe)
