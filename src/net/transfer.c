@@ -409,7 +409,7 @@ static void complete(kn_transfer *t, kn_exchange *x, CURLcode code) {
     long status = 0, request_size = 0;
     curl_easy_getinfo(x->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(x->easy, CURLINFO_REQUEST_SIZE, &request_size);
-    bool sent = request_size > 0 || x->again;
+    bool sent = x->begun && (request_size > 0 || x->again); /* a proxy's CONNECT has a size, too */
     if (x->again) {
         code = CURLE_GOT_NOTHING;
         x->curl_error[0] = '\0';

@@ -138,6 +138,8 @@ static size_t misbehave(void *context, int n, const char *request, const char *b
         return (size_t)snprintf(out, room, "HTTP/1.1 20");
     if (strstr(request, "/headers"))
         return (size_t)snprintf(out, room, "HTTP/1.1 200 x\r\nDate: Thu, 01");
+    if (strncmp(request, "CONNECT ", 8) == 0)
+        return http_answer(out, room, 503, "", "");
     return 0;
 }
 
@@ -177,6 +179,12 @@ static void failures(void) {
            "refused: never sent: %s", r.err.message);
     tap_ok(strstr(r.err.message, url) != NULL, "it says where");
     close(fd);
+
+    setenv("https_proxy", server.url, 1);
+    r = send_one(t, "https://nowhere.invalid", "POST", "/", KN_SLICE("x"), NULL);
+    unsetenv("https_proxy");
+    tap_ok(r.failed && r.err.retryable && !r.sent, "a proxy that refuses: never sent: %s",
+           r.err.message);
 
     result cancelled = {0}, pending = {0};
     snprintf(url, sizeof url, "%s/silent", server.url);
