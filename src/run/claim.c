@@ -99,6 +99,15 @@ static bool take(kn_claims *c, kn_block *b) {
     return true;
 }
 
+/* What is due, and that nobody came for: all may wait for a sink. */
+static void keep_what_is_left(kn_claims *c) {
+    if (c->paused)
+        kn_schedule_delay(&c->schedule, c->ended_ns - c->paused_ns);
+    uint64_t when = kn_schedule_when(&c->schedule, c->next - c->first);
+    if (!c->closed && c->next < c->end && when < c->ended_ns)
+        keep_lateness(c, c->ended_ns - when);
+}
+
 static void end_claims(kn_claims *c, bool early) {
     if (early && c->next < c->end)
         c->stopped = true;
@@ -106,6 +115,8 @@ static void end_claims(kn_claims *c, bool early) {
         return;
     c->ending = true;
     c->ended_ns = kn_time_monotonic_ns();
+    if (c->paced)
+        keep_what_is_left(c);
     pthread_cond_broadcast(&c->work);
 }
 
@@ -230,7 +241,7 @@ void kn_claims_pause(kn_claims *c, bool paused) {
     uint64_t now = kn_time_monotonic_ns();
     if (paused && !c->paused)
         c->paused_ns = now;
-    else if (!paused && c->paused)
+    else if (!paused && c->paused && !c->ending)
         kn_schedule_delay(&c->schedule, now - c->paused_ns);
     c->paused = paused;
     pthread_cond_broadcast(&c->work);

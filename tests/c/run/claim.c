@@ -2,9 +2,10 @@
  * model, pauses, changes, a pace that is over. Times have lower bounds only: a busy machine is
  * slow.
  */
-#include "run/run.h"
+#include "run/claim.h"
 
 #include "base/time.h"
+#include "run/run.h"
 #include "tap.h"
 
 /* ---- records of nothing, and a sink that stalls once ---- */
@@ -206,7 +207,35 @@ static void test_over(void) {
     tap_ok(!summary.stopped, "which is no stop");
 }
 
+/* Stopped while nobody claims: every worker waits for its sink. */
+static void test_stop_when_late(void) {
+    kn_claims c;
+    kn_claims_init(&c, 0, 1000, 1, true, false);
+    kn_claims_draw(&c, 0.01, 100);
+    kn_sleep_ms(200);
+    kn_claims_end(&c, true);
+    kn_claims_status status = kn_claims_look(&c);
+    tap_ok(status.behind_seconds >= 0.19 && status.most_behind_seconds >= 0.19,
+           "what nobody could make in time is late (%.3f s)", status.behind_seconds);
+    tap_is_int(status.due, 100, "all of it");
+    kn_claims_free(&c);
+
+    kn_claims_init(&c, 0, 1000, 1, true, false);
+    kn_claims_draw(&c, 1000, 1e6);
+    kn_claims_pause(&c, true);
+    kn_claims_status before = kn_claims_look(&c);
+    kn_sleep_ms(200);
+    kn_claims_end(&c, true);
+    status = kn_claims_look(&c);
+    tap_ok(status.due == before.due && status.seconds < before.seconds + 0.001,
+           "nothing is due in a pause that ends with the run (%llu)",
+           (unsigned long long)status.due);
+    tap_ok(status.behind_seconds < before.behind_seconds + 0.001, "nor late");
+    kn_claims_free(&c);
+}
+
 int main(void) {
+    test_stop_when_late();
     test_open_model();
     test_closed_model();
     test_pause();
