@@ -42,9 +42,9 @@ return kinessis.scenario {
 """
 
 
-def verify(pond, path, *options):
+def verify(pond, path, *options, limit="100000"):
     result = subprocess.run(
-        [KINESSIS, "verify", path, "--data", pond.folder, "--seed", str(seed), "--json", "--limit", "100000", *options],
+        [KINESSIS, "verify", path, "--data", pond.folder, "--seed", str(seed), "--json", "--limit", limit, *options],
         capture_output=True, text=True,
     )
     if not tap.ok(result.returncode in (0, 1) and result.stdout, f"verify {' '.join(options)}", result.stderr):
@@ -155,6 +155,20 @@ return kinessis.scenario {
     code, places = verify(pond, path, "--place", "stream")
     tap.equal((code, indices(places["stream"], "lost")), (1, [598, 599]), "those that were never sent")
     tap.equal(places["stream"]["duplicated"], 1, "and the one that was sent twice")
+
+    for _ in range(4):
+        kinesis.put_record(StreamName="bare", Data=first["Data"], PartitionKey=first["PartitionKey"])
+    for i in range(20):
+        kinesis.put_record(StreamName="bare", Data=json.dumps({"status": f"other {i}"}), PartitionKey="other")
+    code, places = verify(pond, path, "--place", "stream", limit="3")
+    stream = places["stream"]
+    tap.equal([(f["verdict"], f["times"]) for f in stream["findings"]],
+              [("lost", 1), ("lost", 1), ("duplicated", 5)], "one finding for a record, however often it is there")
+    tap.equal((stream["duplicated"], stream["foreign"]), (5, 20), "all are counted, also those that are not shown")
+    text = subprocess.run([KINESSIS, "verify", path, "--data", pond.folder, "--seed", str(seed), "--place", "stream",
+                           "--limit", "4"], capture_output=True, text=True).stdout
+    tap.ok("(5 times too often)\n" in text and "\n  not of this run  {" in text and "... and 19 more (--limit)" in text,
+           "and shown so", text)
 
 
 

@@ -30,13 +30,16 @@ end
 
 local function show_finding(job, place, finding)
   if finding.verdict == "foreign" then
-    return ("foreign     %s"):format(report.printable(finding.text:gsub("\31", " | ")))
+    return ("not of this run  %s"):format(report.printable(finding.text:gsub("\31", " | ")))
   end
   local record = remake(job, finding.index)
   local _, key = place.row:text(record)
   local line = ("%-10s  record %s%s"):format(finding.verdict, count(finding.index),
     key and job.key and (", %s %s"):format(fields.show(job.key), report.printable(key)) or "")
-  if finding.verdict ~= "altered" then return line end
+  if finding.verdict ~= "altered" then
+    if finding.times == 1 then return line end
+    return ("%s (%s times%s)"):format(line, count(finding.times), finding.verdict == "lost" and "" or " too often")
+  end
   local parts = {}
   for i, difference in ipairs(verify.differences(job, place, record, finding.text)) do
     parts[i] = show_difference(difference)
@@ -47,16 +50,17 @@ end
 local words = { { "lost", "lost" }, { "duplicated", "duplicated" }, { "altered", "altered" },
   { "foreign", "not of this run" } }
 
-local function show_place(job, place, limit)
+local function show_place(job, place)
   local found = place.found
   print_line("The %s: %s records%s%s.", place.name, count(found.count),
     found.distinct and (", %s distinct %s"):format(count(found.distinct),
       job.key and fields.show(job.key) or "keys") or "",
     place.same and ", the checksum is the same" or "")
   if place.same then return end
-  local parts = {}
+  local parts, left = {}, 0
   for _, word in ipairs(words) do
     local n = place.counts[word[1]]
+    left = left + n
     if n > 0 then parts[#parts + 1] = ("%s %s"):format(count(n), word[2]) end
   end
   print_line("  %s", #parts > 0 and table.concat(parts, ", ") or "the sums differ, but no record does")
@@ -66,13 +70,11 @@ local function show_place(job, place, limit)
   if place.cut_short then
     print_line("  All of these are missing or strange; the rest was not looked at. Was it seed %d?", job.values.seed)
   end
-  for i, finding in ipairs(place.findings) do
-    if i > limit then
-      print_line("  ... and %s more (--limit)", count(#place.findings - limit))
-      break
-    end
+  for _, finding in ipairs(place.findings) do
     print_line("  %s", show_finding(job, place, finding))
+    left = left - finding.times
   end
+  if left > 0 then print_line("  ... and %s more (--limit)", count(left)) end
 end
 
 local function show_not_compared(job, places)
@@ -93,12 +95,11 @@ end
 
 -- ---- for programs ----
 
-local function json_place(job, place, limit)
+local function json_place(job, place)
   local json = require "kinessis.json"
   local findings = {}
-  for i = 1, math.min(limit, #place.findings) do
-    local finding = place.findings[i]
-    local row = { { "verdict", finding.verdict } }
+  for i, finding in ipairs(place.findings) do
+    local row = { { "verdict", finding.verdict }, { "times", finding.times } }
     if finding.verdict ~= "foreign" then
       row[#row + 1] = { "index", finding.index }
       row[#row + 1] = { "record", remake(job, finding.index) }
@@ -116,10 +117,10 @@ local function json_place(job, place, limit)
   }
 end
 
-local function print_json(job, places, limit)
+local function print_json(job, places)
   local json = require "kinessis.json"
   local list, volatile = {}, {}
-  for i, place in ipairs(places) do list[i] = json_place(job, place, limit) end
+  for i, place in ipairs(places) do list[i] = json_place(job, place) end
   for i, path in ipairs(job.fields.volatile) do volatile[i] = fields.show(path) end
   io.stdout:write(json.write {
     { "scenario", job.scenario.path }, { "seed", job.values.seed }, { "places", json.list(list) },
@@ -161,10 +162,10 @@ local function prove(job, values)
     ok = ok and counts.lost + counts.duplicated + counts.altered == 0
     if not values.json then
       if i == 1 then print_line("Expected: %s records of seed %d.", count(places[1].generated), values.seed) end
-      show_place(job, places[i], values.limit)
+      show_place(job, places[i])
     end
   end
-  if values.json then print_json(job, places, values.limit)
+  if values.json then print_json(job, places)
   else
     show_not_compared(job, places)
     print_line(ok and "Every record arrived, once and unaltered." or "Not everything arrived as it was made.")

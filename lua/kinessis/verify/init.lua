@@ -29,9 +29,39 @@ local function expect(job, row, options)
   return digest, summary
 end
 
--- What differs in the chosen ranges, added to the findings. place.fill(digest, choice) reads what was found.
+local order = { lost = 1, duplicated = 2, altered = 3, foreign = 4 }
+
+local function by_verdict(a, b)
+  if a.verdict ~= b.verdict then return order[a.verdict] < order[b.verdict] end
+  return a.index < b.index
+end
+
+-- Adds what a comparison found, which is in the order of by_verdict, to the report: all of it to the counts, and
+-- what is among the first `limit` to the findings; a stream may hold millions of other runs' records. A record that
+-- is there three times too often is one finding.
+local function add_findings(report, list, got, limit)
+  local findings, last, added = report.findings, nil, 0
+  for _, entry in ipairs(list) do
+    local verdict, index = entry[1], entry[2]
+    report.counts[verdict] = report.counts[verdict] + 1
+    if last and last.verdict == verdict and last.index == index and verdict ~= "altered" and verdict ~= "foreign" then
+      last.times = last.times + 1
+    else
+      last = { verdict = verdict, index = index, times = 1 }
+      if added < limit then
+        if verdict ~= "lost" then last.key, last.text = got:text(entry[3]) end
+        added = added + 1
+        findings[#findings + 1] = last
+      end
+    end
+  end
+  table.sort(findings, by_verdict)
+  for i = #findings, limit + 1, -1 do findings[i] = nil end
+end
+
+-- What differs in the chosen ranges, added to the report. place.fill(digest, choice) reads what was found.
 -- Returns whether any expected record was there as it was made.
-local function look_at(job, place, row, choice, findings)
+local function look_at(job, place, row, choice, report)
   local options = { choice = choice, limit = math.maxinteger }
   local wanted <close>, err = expect(job, row, options)
   if not wanted then return nil, err end
@@ -42,44 +72,26 @@ local function look_at(job, place, row, choice, findings)
   local list
   list, err = wanted:compare(got)
   if not list then return nil, err end
-  local missing = 0
-  for _, finding in ipairs(list) do
-    local verdict, key, text = finding[1], nil, nil
-    if verdict ~= "lost" then key, text = got:text(finding[3]) end
-    if verdict == "lost" or verdict == "altered" then missing = missing + 1 end
-    findings[#findings + 1] = { verdict = verdict, index = finding[2], key = key, text = text }
-  end
-  return true, missing < wanted:size()
-end
-
-local order = { lost = 1, duplicated = 2, altered = 3, foreign = 4 }
-
-local function by_verdict(a, b)
-  if a.verdict ~= b.verdict then return order[a.verdict] < order[b.verdict] end
-  return a.index < b.index
+  local before = report.counts.lost + report.counts.altered
+  add_findings(report, list, got, job.values.limit)
+  return true, report.counts.lost + report.counts.altered - before < wanted:size()
 end
 
 -- The records that differ, range after range. When all of the first ones are missing, the others are taken to
--- be too: most often the seed is another run's.
-local function find_differences(job, place, row, expected, found)
-  local findings, from, any = {}, 0, false
+-- be too, and the report is cut short: most often the seed is another run's.
+local function find_differences(job, place, row, expected, found, report)
+  local from, any = 0, false
   while from do
     local choice, next_range, ranges = expected:choose(found, from, at_a_time)
     if ranges == 0 then break end
-    local ok, some = look_at(job, place, row, choice, findings)
+    local ok, some = look_at(job, place, row, choice, report)
     if not ok then return nil, some end
     any = any or some
     from = next_range
     if from and not any then break end
   end
-  table.sort(findings, by_verdict)
-  return findings, from ~= nil
-end
-
-local function count_verdicts(findings)
-  local counts = { lost = 0, duplicated = 0, altered = 0, foreign = 0 }
-  for _, finding in ipairs(findings) do counts[finding.verdict] = counts[finding.verdict] + 1 end
-  return counts
+  report.cut_short = from ~= nil
+  return true
 end
 
 -- One place: its sums against the expected ones.
@@ -95,20 +107,15 @@ local function check_place(job, place)
   local count, sum, distinct = expected:total()
   local report = {
     name = place.name, generated = summary.generated, found = total,
-    expected = { count = count, distinct = distinct, sum = sum },
+    expected = { count = count, distinct = distinct, sum = sum }, row = row,
+    findings = {}, counts = { lost = 0, duplicated = 0, altered = 0, foreign = 0 },
   }
   report.same = total.count == count and total.sum == sum
-  local findings = {}
-  if not report.same then
-    if place.ranges then
-      local ok
-      ok, err = place.ranges(found)
-      if not ok then return nil, err end
-    end
-    findings, report.cut_short = find_differences(job, place, row, expected, found)
-    if not findings then return nil, report.cut_short end
-  end
-  report.findings, report.counts, report.row = findings, count_verdicts(findings), row
+  if report.same then return report end
+  local ok = true
+  if place.ranges then ok, err = place.ranges(found) end
+  if ok then ok, err = find_differences(job, place, row, expected, found, report) end
+  if not ok then return nil, err end
   return report
 end
 
