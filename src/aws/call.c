@@ -53,7 +53,8 @@ struct kn_aws_call {
     kn_slice body;
     kn_upload *upload; /* in place of body */
     size_t max_reply;
-    int max_attempts;
+    int max_attempts, max_unreached;
+    const char *busy;
     kn_aws_done *done;
     void *context;
     kn_envelope envelope;
@@ -284,7 +285,8 @@ static bool correct_clock(kn_aws_call *call, const kn_reply *reply, const kn_err
 }
 
 static bool may_repeat(kn_aws_call *call, bool sent, const kn_err *err) {
-    if (!err->retryable || call->attempts >= call->max_attempts)
+    bool unreached = call->max_unreached && !call->client->reached;
+    if (!err->retryable || call->attempts >= (unreached ? call->max_unreached : call->max_attempts))
         return false;
     if (!call->envelope.operation->repeatable && sent && err->http_status != 429 &&
         !kn_aws_is_throttle(err->aws_code))
@@ -337,7 +339,7 @@ static void on_transfer(void *context, const kn_reply *reply, bool sent, const k
         failure = why ? *why : *err;
     }
     bool throttled = kn_aws_is_throttle(failure.aws_code) || failure.http_status == 429;
-    call->throttles += throttled;
+    call->throttles += throttled || (call->busy && strcmp(failure.aws_code, call->busy) == 0);
     call->doubtful = !throttled && (reply ? reply->status >= 500 : sent);
     kn_retry_answered(retry, throttled, kn_time_monotonic_ns());
     if (reply && correct_clock(call, reply, &failure))
@@ -412,6 +414,8 @@ bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done 
     call->body = request->body;
     call->max_reply = request->max_reply;
     call->timeout_ms = request->timeout_ms;
+    call->max_unreached = request->max_unreached;
+    call->busy = request->busy;
     call->patient = request->max_attempts > 0;
     call->max_attempts = call->patient               ? request->max_attempts
                          : c->retry.max_attempts > 0 ? c->retry.max_attempts

@@ -56,10 +56,12 @@ typedef struct kn_aws_request {
     kn_slice query;             /* REST: "prefix=a%2Fb&max-keys=3", encoded */
     const char *const *headers; /* more of them, "Name: value"; copied, signed; at most 40 */
     size_t header_count;
-    size_t max_reply; /* 0: 64 MiB */
-    int max_attempts; /* 0: the client's; else the caller's patience, without a quota */
-    int delay_ms;     /* before the first attempt */
-    int timeout_ms;   /* of an attempt, where the configuration says none; 0: 60 s */
+    size_t max_reply;  /* 0: 64 MiB */
+    int max_attempts;  /* 0: the client's; else the caller's patience, without a quota */
+    int max_unreached; /* the same while no server has answered; 0: no less */
+    const char *busy;  /* a code that is a throttle, too, though others act upon such a request */
+    int delay_ms;      /* before the first attempt */
+    int timeout_ms;    /* of an attempt, where the configuration says none; 0: 60 s */
 } kn_aws_request;
 
 typedef struct kn_aws_result {

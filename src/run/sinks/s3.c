@@ -165,16 +165,15 @@ static bool send_object(s3_sink *s, kn_err *err) {
     const char *headers[] = {config->gzip ? "Content-Type: application/gzip"
                                           : "Content-Type: application/x-ndjson",
                              md5.p};
+    bool own = kn_aws_client_attempts(s->client) > 0;
     kn_aws_request request = {.operation = s->operation,
                               .body = body,
                               .bucket = config->bucket,
                               .key = kn_buf_view(&key),
                               .headers = headers,
                               .header_count = 2,
-                              .max_attempts = kn_aws_client_attempts(s->client) ? 0
-                                              : kn_aws_client_reached(s->client)
-                                                  ? ATTEMPTS_REACHED
-                                                  : ATTEMPTS_UNREACHED};
+                              .max_attempts = own ? 0 : ATTEMPTS_REACHED,
+                              .max_unreached = own ? 0 : ATTEMPTS_UNREACHED};
     kn_aws_call *call = NULL;
     s->answered = s->failed = false;
     ok = ok && kn_buf_check(&md5, "a checksum", err) &&

@@ -71,14 +71,13 @@ int kn_sender_timeout_ms(const kn_sender *s) {
 }
 
 static void send_parcel(kn_sender *s, kn_parcel *p, int delay_ms) {
-    bool reached = kn_aws_client_reached(s->client);
     kn_aws_request request = {
         .operation = s->operation,
         .body = kn_batch_body(&p->batch),
         .wire = p->batch.wire,
-        .max_attempts = s->max_attempts ? 0
-                        : reached       ? ATTEMPTS_REACHED
-                                        : ATTEMPTS_UNREACHED,
+        .max_attempts = s->max_attempts ? 0 : ATTEMPTS_REACHED,
+        .max_unreached = s->max_attempts ? 0 : ATTEMPTS_UNREACHED,
+        .busy = s->rules->busy,
         .delay_ms = delay_ms,
         .timeout_ms = kn_sender_timeout_ms(s),
     };
@@ -311,14 +310,14 @@ static void on_result(void *context, uint32_t i, const kn_put_result *result) {
     free(e->riders);
 }
 
-static bool is_throttle(const kn_err *err) {
-    return kn_aws_is_throttle(err->aws_code) || err->http_status == 429;
+static bool is_throttle(const kn_sender *s, const kn_err *err) {
+    return kn_put_is_throttle(s->rules, err->aws_code) || err->http_status == 429;
 }
 
 /* The whole request, by all attempts of the call. */
 static void on_refused(kn_sender *s, kn_parcel *p, const kn_err *why) {
     kn_err err = *why;
-    if (is_throttle(&err)) {
+    if (is_throttle(s, &err)) {
         if (!may_send_again(s, (uint32_t)p->round + 1)) {
             give_up_parcel(s, p, &err, p->doubtful);
             return;

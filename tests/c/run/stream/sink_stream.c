@@ -16,6 +16,7 @@ enum { NUMBERS = 4000 };
 typedef struct stream {
     const char *results, *count, *code;
     int throttle_requests; /* the first n requests are refused whole */
+    const char *throttle;  /* ... with 503 and this code; NULL: 400, LimitExceededException */
     int status;            /* all requests are refused with it */
     const char *refusal;
     int fail_each;    /* every n-th record of a first sending fails */
@@ -47,6 +48,11 @@ static size_t serve(void *context, int n, const char *request, const char *body,
                            "{\"__type\":\"AccessDeniedException\",\"message\":\"no\"}");
     if (s->status)
         return http_answer(out, room, s->status, "", s->refusal);
+    if (n < s->throttle_requests && s->throttle) {
+        char text[100];
+        snprintf(text, sizeof text, "{\"__type\":\"%s\",\"message\":\"slow\"}", s->throttle);
+        return http_answer(out, room, 503, "", text);
+    }
     if (n < s->throttle_requests)
         return http_answer(out, room, 400, "",
                            "{\"__type\":\"LimitExceededException\",\"message\":\"slow\"}");
@@ -253,6 +259,30 @@ static void outlasts_throttles(void) {
     end(r, 600);
 }
 
+/* Firehose refuses whole requests where a delivery stream takes no more. */
+static void outlasts_busy_firehose(void) {
+    run *r = calloc(1, sizeof *r);
+    r->stream.throttle_requests = 3;
+    r->stream.throttle = "ServiceUnavailableException";
+    r->aws.max_attempts = 2;
+    start(r, KN_STREAM_FIREHOSE, (kn_sink_stream_config){.requests_in_flight = 1});
+    tap_ok(put_many(r, 500) && drain(r, 0), "a delivery stream that takes no more for now");
+    tap_is_int(arrived_once(r, 500), 500, "each arrived once");
+    tap_is_int(r->stats.throttled, 1500, "it is told to have throttled");
+    end(r, 500);
+}
+
+/* The first requests are sent before it is known that somebody is there. */
+static void outlasts_a_start(void) {
+    run *r = calloc(1, sizeof *r);
+    r->stream.throttle_requests = 6;
+    r->stream.throttle = "InternalFailure";
+    start(r, KN_STREAM_KINESIS, (kn_sink_stream_config){.requests_in_flight = 1});
+    tap_ok(put_many(r, 500) && drain(r, 0), "a server that is not ready at first");
+    tap_is_int(arrived_once(r, 500), 500, "each arrived once");
+    end(r, 500);
+}
+
 static void stops(void) {
     run *r = calloc(1, sizeof *r);
     r->stream.status = 400;
@@ -379,6 +409,8 @@ int main(void) {
     refuses_records();
     retries_requests();
     outlasts_throttles();
+    outlasts_busy_firehose();
+    outlasts_a_start();
     stops();
     dead_endpoint();
     ends_in_time();
