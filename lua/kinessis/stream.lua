@@ -46,6 +46,9 @@ return function(given)
   if given.aggregate_bytes and not given.aggregate then
     check.raise("stream.aggregate_bytes: has a meaning only with aggregate = true", 3)
   end
+  if given.max_record_bytes and given.max_bytes and given.max_record_bytes > given.max_bytes then
+    check.raise("stream.max_record_bytes: no request of max_bytes can hold such a record", 3)
+  end
   local stream = { kind = "stream", service = "kinesis", label = "Kinesis" }
   for key, value in pairs(given) do stream[key] = value end
   return stream

@@ -55,7 +55,8 @@ bool kn_batch_init(kn_batch *b, const kn_batch_rules *rules, const char *stream,
     *b = (kn_batch){.rules = rules, .newline = newline, .limits = *limits};
     kn_batch_limits *l = &b->limits;
     l->records = l->records ? l->records : rules->max_records;
-    l->bytes = l->bytes ? l->bytes : rules->default_bytes;
+    if (!l->bytes) /* a stream of larger records takes as large requests */
+        l->bytes = l->record_bytes > rules->default_bytes ? l->record_bytes : rules->default_bytes;
     l->record_bytes = l->record_bytes ? l->record_bytes : rules->default_record_bytes;
     if (l->records > rules->max_records || l->bytes > rules->most_bytes ||
         l->record_bytes > rules->most_record_bytes)

@@ -164,6 +164,9 @@ local cases = {
   { "return kinessis.scenario { records = person, to = kinessis.stream { name = 'a', partition_key = 'uuid', "
     .. "aggregate_bytes = 2000 } }", "mistake.lua:4: stream.aggregate_bytes: has a meaning only with aggregate = true",
     "a size of aggregates without them" },
+  { "return kinessis.scenario { records = person, to = kinessis.stream { name = 'a', partition_key = 'uuid', "
+    .. "max_record_bytes = 2000, max_bytes = 1999 } }", "stream.max_record_bytes: no request of max_bytes can hold",
+    "records that no request holds" },
   { "return kinessis.scenario { records = person, to = kinessis.delivery_stream { name = 'a', aggregate = true } }",
     "delivery_stream.aggregate: Firehose takes aggregates apart only when it reads a stream",
     "aggregates for Firehose" },

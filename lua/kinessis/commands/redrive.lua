@@ -32,16 +32,14 @@ local function read_letter(line)
   return letter
 end
 
-local usual_record, usual_request, most = 1 << 20, 5 << 20, 10 << 20 -- bytes that a stream takes
+local usual, most = 1 << 20, 10 << 20 -- bytes of a record that a stream takes
 
 --- What the run was allowed to send may be as large again; what it refused for its size fails alone, as before.
 local function make_room(sink, letter)
   local size = #letter.data + #tostring(letter.partition_key or "")
   local refused = type(letter.error) == "table" and letter.error.code == "limit"
   if sink.service ~= "kinesis" or refused or size > most then return end
-  if size <= (sink.max_record_bytes or usual_record) then return end
-  sink.max_record_bytes = size
-  if size > usual_request then sink.max_bytes = most end
+  sink.max_record_bytes = math.max(size, sink.max_record_bytes or usual)
 end
 
 local function key_of(letter)

@@ -100,6 +100,12 @@ static void larger_records(void) {
     tap_is_int(kn_batch_add(&b, bytes(10 << 20), KN_SLICE("k"), no_hash, &err), KN_BATCH_REFUSED,
                "not a byte more");
     kn_batch_free(&b);
+    limits.bytes = 0;
+    tap_ok(kn_batch_init(&b, &kn_batch_kinesis, "s", &limits, false, &err), "by their size alone");
+    tap_is_int(kn_batch_add(&b, bytes((10 << 20) - 1), KN_SLICE("k"), no_hash, &err),
+               KN_BATCH_ADDED, "requests are as large");
+    kn_batch_free(&b);
+    limits.bytes = 10 << 20;
     limits.record_bytes++;
     tap_ok(!kn_batch_init(&b, &kn_batch_kinesis, "s", &limits, false, &err), "no limit above that");
     limits.record_bytes = 1 << 20;
