@@ -381,6 +381,16 @@ static bool is_worth_repeating(CURLcode code, bool sent) {
     }
 }
 
+/* What to do about a certificate that is not trusted: a company's own, for one. */
+static const char *advice(const kn_exchange *x, CURLcode code) {
+    if (code == CURLE_SSL_CACERT_BADFILE)
+        return " (AWS_CA_BUNDLE, or ca_bundle of the profile, names it)";
+    if (code == CURLE_PEER_FAILED_VERIFICATION &&
+        (strstr(x->curl_error, "issuer") || strstr(x->curl_error, "self")))
+        return " (AWS_CA_BUNDLE names a file of the certificates to trust)";
+    return "";
+}
+
 static void describe_failure(const kn_exchange *x, CURLcode code, bool sent, kn_err *err) {
     if (!kn_buf_ok(&x->reply_body)) {
         kn_fail(err, KN_ELIMIT, "%s: the reply is larger than %zu bytes", x->place,
@@ -401,7 +411,7 @@ static void describe_failure(const kn_exchange *x, CURLcode code, bool sent, kn_
     bool late = code == CURLE_OPERATION_TIMEDOUT;
     kn_fail(err, late ? KN_ETIMEOUT : KN_ENET, "%s: %s%s", x->place,
             x->curl_error[0] ? x->curl_error : curl_easy_strerror(code),
-            late && sent ? " (the server may have acted)" : "");
+            late && sent ? " (the server may have acted)" : advice(x, code));
     err->retryable = is_worth_repeating(code, sent);
 }
 

@@ -182,7 +182,7 @@ static bool send_object(s3_sink *s, kn_err *err) {
         wait_for_answer(s, call);
     if (ok && s->failed) {
         *err = s->error;
-        if (!kn_aws_client_reached(s->client))
+        if (!kn_aws_client_reached(s->client) && err->retryable)
             kn_fail_within(err, "no server answers at %s", kn_aws_client_url(s->client));
         ok = kn_fail_within(err, "s3://%s/%s", config->bucket, key.p);
     }

@@ -327,7 +327,7 @@ static void on_refused(kn_sender *s, kn_parcel *p, const kn_err *why) {
         send_parcel(s, p, 1 + kn_aws_backoff_ms(s->client, p->round++));
         return;
     }
-    if (!kn_aws_client_reached(s->client))
+    if (!kn_aws_client_reached(s->client) && err.retryable)
         kn_fail_within(&err, "no server answers at %s", kn_aws_client_url(s->client));
     kn_sender_break(s, &err);
     give_up_parcel(s, p, &err, p->doubtful);
