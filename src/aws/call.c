@@ -220,13 +220,18 @@ static const kn_transfer_source *source_of(kn_aws_call *call) {
                         : NULL;
 }
 
-/* A file has the time that it takes on a slow line. */
 static int timeout_of(const kn_aws_call *call) {
-    int base = call->client->timeout_ms ? call->client->timeout_ms
-               : call->timeout_ms       ? call->timeout_ms
-                                        : TIMEOUT_MS;
-    uint64_t more = call->upload ? kn_upload_size(call->upload) / SLOW_BYTES_PER_MS : 0;
-    return more < INT_MAX - (uint64_t)base ? base + (int)more : INT_MAX;
+    return call->client->timeout_ms ? call->client->timeout_ms
+           : call->timeout_ms       ? call->timeout_ms
+                                    : TIMEOUT_MS;
+}
+
+/* An object, too, has the time that it takes on a slow line. */
+static int whole_timeout_of(const kn_aws_call *call) {
+    bool object = call->client->api->protocol == KN_PROTOCOL_REST_XML;
+    uint64_t bytes = call->upload ? kn_upload_size(call->upload) : object ? call->body.n : 0;
+    uint64_t base = (uint64_t)timeout_of(call), more = bytes / SLOW_BYTES_PER_MS;
+    return more < INT_MAX - base ? (int)(base + more) : INT_MAX;
 }
 
 static bool start_attempt(kn_aws_call *call, kn_err *err) {
@@ -241,6 +246,7 @@ static bool start_attempt(kn_aws_call *call, kn_err *err) {
     kn_envelope_by by = {&c->signer.credentials, &c->key, call->signed_ms};
     bool ok = kn_envelope_sign(envelope, &by, lines, err);
     if (ok) {
+        int most = timeout_of(call), whole = whole_timeout_of(call);
         kn_transfer_request request = {
             .method = kn_envelope_method(envelope),
             .url = envelope->url.p,
@@ -248,7 +254,8 @@ static bool start_attempt(kn_aws_call *call, kn_err *err) {
             .header_count = envelope->count,
             .body = call->body,
             .source = source_of(call),
-            .timeout_ms = timeout_of(call),
+            .timeout_ms = whole,
+            .stall_ms = whole > most ? most : 0,
             .max_reply = call->max_reply,
             .done = on_transfer,
             .context = call,

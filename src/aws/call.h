@@ -61,7 +61,8 @@ typedef struct kn_aws_request {
     int max_unreached; /* the same while no server has answered; 0: no less */
     const char *busy;  /* a code that is a throttle, too, though others act upon such a request */
     int delay_ms;      /* before the first attempt */
-    int timeout_ms;    /* of an attempt, where the configuration says none; 0: 60 s */
+    int timeout_ms; /* of an attempt, where the configuration says none; 0: 60 s. An object has the
+                       time of a slow line besides, while it moves. */
 } kn_aws_request;
 
 typedef struct kn_aws_result {

@@ -295,6 +295,10 @@ static void set_options(const kn_transfer *t, kn_exchange *x, const kn_transfer_
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, connect < whole ? connect : whole);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, whole);
+    if (request->stall_ms) {
+        curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, (request->stall_ms + 999L) / 1000);
+    }
     curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_CHUNK);
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)REPLY_CHUNK);
     curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's are not the reply's */

@@ -51,6 +51,7 @@ typedef struct kn_transfer_request {
     const kn_transfer_source *source; /* in place of body; borrowed likewise */
     int connect_timeout_ms;           /* 0: 5 s */
     int timeout_ms;                   /* of the whole exchange; 0: 60 s */
+    int stall_ms;                     /* of a time without a byte, in whole seconds; 0: as long */
     size_t max_reply;                 /* bytes of body; 0: 64 MiB */
     bool direct;                      /* past any proxy: addresses that only this machine reaches */
     bool secret;                      /* the reply's body is wiped after the callback */

@@ -380,6 +380,42 @@ static size_t serve_both(void *context, int n, const char *request, const char *
                        "{}");
 }
 
+static size_t answer_late(void *context, int n, const char *request, const char *body,
+                          size_t length, char *out, size_t room, bool *close) {
+    (void)context, (void)n, (void)request, (void)body, (void)length, (void)close;
+    kn_sleep_ms(600);
+    return http_answer(out, room, 200, "", "");
+}
+
+/* What a slow line takes is not what an answer may take. */
+static void slow_lines(void) {
+    static char object[1 << 20];
+    http_server server;
+    http_start(&server, answer_late, NULL);
+    kn_aws_config config = {.region = "eu-west-1",
+                            .access_key = "AKID",
+                            .secret_key = "secret",
+                            .max_attempts = 1,
+                            .timeout_ms = 200};
+    snprintf(config.endpoint, sizeof config.endpoint, "%s", server.url);
+    kn_aws_client *s3;
+    kn_buf body;
+    kn_err err;
+    kn_buf_init(&body, 1024);
+    if (!kn_aws_client_new(&config, kn_api_find("s3"), &s3, &err))
+        exit(1);
+    kn_aws_request request = {.operation = kn_operation_find(kn_aws_client_api(s3), "PutObject"),
+                              .bucket = "b",
+                              .key = KN_SLICE("k"),
+                              .body = {object, 1000}};
+    tap_ok(!invoke(s3, &request, &body, &err) && err.code == KN_ETIMEOUT, "%s", err.message);
+    request.body.n = sizeof object;
+    tap_ok(invoke(s3, &request, &body, &err), "a large object has more time: %s", err.message);
+    kn_aws_client_destroy(s3);
+    kn_buf_free(&body);
+    http_stop(&server);
+}
+
 static void speaks_cbor(void) {
     static script s;
     http_server server;
@@ -426,6 +462,7 @@ static void speaks_cbor(void) {
 int main(void) {
     sends();
     large_bodies();
+    slow_lines();
     speaks_cbor();
     retries();
     files();
