@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <lua-cjson.h>
 #include <lualib.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LIBRARY_FILE_MAX (1 << 20)
 #define LIBRARY "lua/kinessis/" /* what the names of our own chunks begin with */
@@ -228,6 +230,11 @@ static int search_library(lua_State *L) {
     }
     lua_pushfstring(L, "no module '%s' in the kinessis library", module);
     return 1;
+}
+
+bool kn_host_reader_gone(void) {
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = 0};
+    return poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP));
 }
 
 /* ---- the state ---- */

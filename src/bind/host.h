@@ -35,6 +35,9 @@ int kn_host_error(lua_State *L, const kn_err *err);
 /* Pushes only the error object. */
 void kn_host_push_error(lua_State *L, const kn_err *err);
 
+/* Whether stdout is a pipe or a socket that nobody reads any more. */
+bool kn_host_reader_gone(void);
+
 /* Registers a type of userdata. close: its __gc and __close, idempotent, or NULL; methods may be
  * NULL. */
 void kn_host_new_type(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction close);

@@ -14,8 +14,6 @@
 #include "bind/host.h"
 #include "bind/libraries.h"
 
-#include <poll.h>
-
 #define PAGE "kinessis.records.page"
 
 enum { TEXT_MAX = 1 << 30 };
@@ -123,8 +121,7 @@ static int l_page_envelopes(lua_State *L) {
 }
 
 static int l_records_reader_gone(lua_State *L) {
-    struct pollfd out = {.fd = 1, .events = 0};
-    lua_pushboolean(L, poll(&out, 1, 0) == 1 && (out.revents & (POLLERR | POLLHUP)));
+    lua_pushboolean(L, kn_host_reader_gone());
     return 1;
 }
 

@@ -322,10 +322,13 @@ static int l_sys_flush(lua_State *L) {
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return lua_pushboolean(L, 1), 1;
-    bool gone =
-        errno == EPIPE || errno == 0; /* 0: an earlier write failed and its reason is lost */
+    bool earlier = errno == 0; /* that write's reason is lost */
+    bool gone = errno == EPIPE || (earlier && kn_host_reader_gone());
     kn_err err;
-    kn_fail_errno(&err, "cannot write to stdout");
+    if (earlier)
+        kn_fail(&err, KN_EIO, "cannot write all to stdout: is the disk full?");
+    else
+        kn_fail_errno(&err, "cannot write to stdout");
     kn_host_error(L, &err);
     lua_pushboolean(L, gone);
     return 3;

@@ -88,8 +88,10 @@ ok "nor does any file" same "$(grep -rl '"uuid":"' "$cd_folder/closed" | grep -v
 
 full() { ! "$KINESSIS" help >/dev/full 2>"$cd_folder/err" && grep -q "cannot write to stdout" "$cd_folder/err"; }
 ok "a full disk under stdout is an error" full
-gone() { { "$KINESSIS" lua "$cd_folder/many.lua" 2>"$cd_folder/err"; } | head -n 1 >/dev/null; [ ! -s "$cd_folder/err" ]; }
 echo 'for i = 1, 100000 do print(i) end' >"$cd_folder/many.lua"
+full_before() { ! "$KINESSIS" lua "$cd_folder/many.lua" >/dev/full 2>"$cd_folder/err" && grep -q "stdout" "$cd_folder/err"; }
+ok "also one that was full before the end" full_before
+gone() { { "$KINESSIS" lua "$cd_folder/many.lua" 2>"$cd_folder/err"; } | head -n 1 >/dev/null; [ ! -s "$cd_folder/err" ]; }
 ok "a reader that leaves early is not complained about" gone
 
 printf 'return 6 * 7\nx = {\n1 }\nx\n.sample\n' >"$cd_folder/input"
