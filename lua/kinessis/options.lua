@@ -124,7 +124,7 @@ end
 
 --- Any text but none.
 function options.text(text)
-  if text == "" then return nil, "a text that is not empty" end
+  if text == "" then return nil, "a text of at least one character" end
   return text
 end
 

@@ -80,8 +80,9 @@ static bool fail_no_region(const kn_aws_config *config, kn_err *err) {
         return false;
     if (kn_profiles_check(profiles, config->profile, err))
         kn_fail(err, KN_EINVAL,
-                "no AWS region: give one, set AWS_REGION, or put region into profile %s of the AWS "
-                "config file",
+                "no AWS region: give one (--region; in a script: region), set AWS_REGION, or put "
+                "region "
+                "into profile %s of the AWS config file",
                 kn_profile_name(config->profile));
     kn_profiles_destroy(profiles);
     return false;

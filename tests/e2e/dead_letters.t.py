@@ -164,10 +164,11 @@ with open(dead, "a") as file:
     file.write("not a letter\n")
 result = run("redrive", dead)
 tap.equal(result.returncode, 1, "a line that is no letter is exit code 1")
+tap.ok("lines that are no such record (1) stay there" in result.stderr, "and told", result.stderr)
 with open(dead) as file:
     tap.equal(file.read(), "not a letter\n", "and stays")
 result = run("redrive", dead)
-tap.ok(result.returncode == 1 and "holds no record" in result.stderr, "alone it is an error", result.stderr)
+tap.ok(result.returncode == 1 and "none of its lines (1) is a record" in result.stderr, "alone it is an error", result.stderr)
 os.remove(dead)
 tap.equal(numbers(server), list(range(3000)), "each record arrived in the stream once")
 tap.equal(numbers(server, "straight"), list(range(3000)), "and in the delivery stream")

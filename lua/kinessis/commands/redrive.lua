@@ -182,7 +182,12 @@ return {
         sys.log("info", ("%s was empty: nothing to send. It is removed."):format(path))
         return 0
       end
-      return nil, sys.error("parse", path .. ": holds no record that could not be delivered")
+      return nil, sys.error("parse", ("%s: none of its lines (%s) is a record that kinessis run could not deliver")
+        :format(path, count(found.lines)))
+    end
+    if found.letters < found.lines then
+      sys.log("warning", ("%s: lines that are no such record (%s) stay there."):format(path,
+        count(found.lines - found.letters)))
     end
     if not values.target then
       if #found.target_list > 1 then

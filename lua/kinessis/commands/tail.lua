@@ -92,9 +92,9 @@ return {
 Prints each record's data on a line of its own, of all shards, also of those that come when shards are split
 or merged, until Ctrl-C. Aggregated records are taken apart.
 
-The filter is a Lua expression over record, the decoded JSON: true prints the record, false or nil does not,
-and any other value is printed instead. It may be a function of the record. It also sees data, key, shard,
-sequence and arrival.
+The filter is a Lua expression over record, the decoded JSON (the text itself where it is none): true prints the
+record, false or nil does not, and any other value is printed instead. It may be a function of the record. It also
+sees data, key, shard, sequence and arrival.
 
   kinessis tail people --filter 'record.status == "Active"'
   kinessis tail people --from trim_horizon --filter 'record.name'
