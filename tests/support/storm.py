@@ -453,7 +453,7 @@ class Storm:
             self.problem(f"{to.title}: verify ends with {result.returncode}", result.stderr)
             return
         place = json.loads(result.stdout)["places"][0]
-        found = {verdict: sorted(f["index"] for f in place["findings"] if f["verdict"] == verdict)
+        found = {verdict: sorted(f["index"] for f in place["findings"] if f["verdict"] == verdict for _ in range(f["times"]))
                  for verdict in ("lost", "duplicated")}
         counts = [place[name] for name in ("lost", "duplicated", "altered", "foreign")]
         if place["cut_short"]:
