@@ -54,7 +54,6 @@ struct kn_aws_call {
     kn_upload *upload; /* in place of body */
     size_t max_reply;
     int max_attempts, max_unreached;
-    const char *busy;
     kn_aws_done *done;
     void *context;
     kn_envelope envelope;
@@ -346,7 +345,7 @@ static void on_transfer(void *context, const kn_reply *reply, bool sent, const k
         failure = why ? *why : *err;
     }
     bool throttled = kn_aws_is_throttle(failure.aws_code) || failure.http_status == 429;
-    call->throttles += throttled || (call->busy && strcmp(failure.aws_code, call->busy) == 0);
+    call->throttles += throttled;
     call->doubtful = !throttled && (reply ? reply->status >= 500 : sent);
     kn_retry_answered(retry, throttled, kn_time_monotonic_ns());
     if (reply && correct_clock(call, reply, &failure))
@@ -422,7 +421,6 @@ bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done 
     call->max_reply = request->max_reply;
     call->timeout_ms = request->timeout_ms;
     call->max_unreached = request->max_unreached;
-    call->busy = request->busy;
     call->patient = request->max_attempts > 0;
     call->max_attempts = call->patient               ? request->max_attempts
                          : c->retry.max_attempts > 0 ? c->retry.max_attempts

@@ -77,7 +77,6 @@ static void send_parcel(kn_sender *s, kn_parcel *p, int delay_ms) {
         .wire = p->batch.wire,
         .max_attempts = s->max_attempts ? 0 : ATTEMPTS_REACHED,
         .max_unreached = s->max_attempts ? 0 : ATTEMPTS_UNREACHED,
-        .busy = s->rules->busy,
         .delay_ms = delay_ms,
         .timeout_ms = kn_sender_timeout_ms(s),
     };
@@ -310,6 +309,7 @@ static void on_result(void *context, uint32_t i, const kn_put_result *result) {
     free(e->riders);
 }
 
+/* Firehose answers 503 where a delivery stream takes no more: that does not end the run either. */
 static bool is_throttle(const kn_sender *s, const kn_err *err) {
     return kn_put_is_throttle(s->rules, err->aws_code) || err->http_status == 429;
 }

@@ -268,7 +268,6 @@ static void outlasts_busy_firehose(void) {
     start(r, KN_STREAM_FIREHOSE, (kn_sink_stream_config){.requests_in_flight = 1});
     tap_ok(put_many(r, 500) && drain(r, 0), "a delivery stream that takes no more for now");
     tap_is_int(arrived_once(r, 500), 500, "each arrived once");
-    tap_is_int(r->stats.throttled, 1500, "it is told to have throttled");
     end(r, 500);
 }
 
