@@ -3,6 +3,7 @@
 ---
 ---     local value, problem, at = json.read('{"a":1.50}')
 ---     json.write { { "a", 1 }, { "b", json.list { 1, 2 } } }
+---     json.line { a = 1, b = { 1.5, "x" } }
 ---
 --- Read values are { kind = "object", names = {...}, values = {...} }, { kind = "array", values = {...} },
 --- { kind = "string", text = }, { kind = "number", text = "1.50" }, { kind = "boolean", value = } and
@@ -154,6 +155,17 @@ function json.list(values) return setmetatable(values, List) end
 --- JSON as it shall stand: a number's digits, null.
 function json.bare(text) return setmetatable({ text = text }, Bare) end
 
+-- As few as give the number back.
+local function digits(value)
+  local whole = math.tointeger(value)
+  if whole then return ("%d"):format(whole) end
+  for precision = 15, 16 do
+    local text = ("%." .. precision .. "g"):format(value)
+    if tonumber(text) == value then return text end
+  end
+  return ("%.17g"):format(value)
+end
+
 local function is_short(text) return #text <= 100 and not text:find "\n" end
 
 local function write(value, indent)
@@ -161,8 +173,7 @@ local function write(value, indent)
   if getmetatable(value) == Bare then return value.text end
   if kind == "string" then return report.json_string(value) end
   if kind == "boolean" then return tostring(value) end
-  if kind == "integer" then return ("%d"):format(value) end
-  if kind == "float" then return (("%.17g"):format(value)) end
+  if kind == "integer" or kind == "float" then return digits(value) end
   assert(kind == "table", kind)
   local is_list = getmetatable(value) == List
   local open, close = is_list and "[" or "{", is_list and "]" or "}"
@@ -179,5 +190,75 @@ end
 
 --- The text of a document, for people: a member a line, short lists on one.
 function json.write(value) return write(value, "") .. "\n" end
+
+-- The names of a table for JSON, in order; or its length where it is an array.
+local function shape(value)
+  local names, length = {}, 0
+  for key in pairs(value) do
+    if math.type(key) == "integer" and key > 0 then
+      length = math.max(length, key)
+    elseif type(key) ~= "string" then
+      error("a table has a key that is neither a name nor a position", 0)
+    end
+    names[#names + 1] = key
+  end
+  if getmetatable(value) == List or length > 0 and type(names[1]) == "number" then
+    for _, key in ipairs(names) do
+      if type(key) == "string" then error("a table has both names and positions", 0) end
+    end
+    if length > 2 * #names + 10 then error("a list has too many gaps", 0) end
+    return nil, length
+  end
+  if length > 0 then error("a table has both names and positions", 0) end
+  table.sort(names)
+  return names
+end
+
+local function write_line(value, depth)
+  local kind = type(value)
+  if kind == "nil" then return "null" end
+  if kind == "boolean" then return tostring(value) end
+  if kind == "string" then return report.json_string(value) end
+  if kind == "number" then
+    if value ~= value or value - value ~= 0 then error(("%s is no number of JSON"):format(value), 0) end
+    return digits(value)
+  end
+  if kind ~= "table" then error(("a %s has no JSON"):format(kind), 0) end
+  if depth == MAX_DEPTH then error("nested too deep", 0) end
+  local parts, names, length = {}, shape(value)
+  for i = 1, length or #names do
+    parts[i] = names and report.json_string(names[i]) .. ":" .. write_line(value[names[i]], depth + 1)
+      or write_line(value[i], depth + 1)
+  end
+  return (names and "{%s}" or "[%s]"):format(table.concat(parts, ","))
+end
+
+--- The text of any Lua value, on one line, names sorted; or nil and why it has none.
+function json.line(value)
+  local ok, text = pcall(write_line, value, 0)
+  if ok then return text end
+  return nil, text
+end
+
+-- Null is nil.
+local function plain_value(value)
+  if value.kind == "number" then return math.tointeger(value.text) or tonumber(value.text) end
+  if value.kind == "array" then
+    local list = json.list {}
+    for i, item in ipairs(value.values) do list[i] = plain_value(item) end
+    return list
+  end
+  if value.kind ~= "object" then return value.text or value.value end
+  local object = {}
+  for i, item in ipairs(value.values) do object[value.names[i]] = plain_value(item) end
+  return object
+end
+
+--- What a text of JSON is in Lua, whole numbers as integers, null as nil; or nil and what is wrong.
+function json.plain(text)
+  local value, problem, at = json.read(text)
+  if not value then return nil, problem, at end
+  return plain_value(value)
+end
 
 return json

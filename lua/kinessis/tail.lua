@@ -9,6 +9,7 @@
 --- together, and half as often while it has nothing new; when it throttles, less often still.
 local cjson = require "cjson.safe"
 local core = require "kinessis.core.aws"
+local json = require "kinessis.json"
 local records = require "kinessis.core.records"
 local report = require "kinessis.report"
 local sys = require "kinessis.core.sys"
@@ -233,20 +234,27 @@ end
 
 -- ---- filters ----
 
--- JSON's null, anywhere in a value, as Lua's nil.
-local function without_null(value)
+-- What lua-cjson read: JSON's null, anywhere, as nil, and whole numbers, which are floats there, as integers.
+local function tidy(value)
+  if type(value) == "number" then return math.tointeger(value) or value end
   if value == cjson.null then return nil end
   if type(value) == "table" then
-    for key, item in pairs(value) do value[key] = without_null(item) end
+    for key, item in pairs(value) do value[key] = tidy(item) end
   end
   return value
 end
 
+-- Whole numbers beyond a float's 2^53, and empty lists, are other values to lua-cjson.
+local many_digits = ("%d"):rep(16)
+
 local function decode(data)
+  if data:find(many_digits) or data:find "%[%s*%]" then
+    local value = json.plain(data)
+    if value ~= nil then return value end
+  end
   local value = cjson.decode(data)
   if value == nil then return data end
-  if data:find("null", 1, true) then value = without_null(value) end
-  return value
+  return tidy(value)
 end
 
 --- An expression over `record` (the decoded JSON; data that is not JSON is a string), or a function of it.
@@ -270,23 +278,15 @@ function tail.filter(text)
   end
 end
 
--- Numbers were read as floats: whole ones are integers again.
-local function json_of(value)
-  if type(value) == "number" then value = math.tointeger(value) or value end
-  if math.type(value) == "integer" then return ("%d"):format(value) end
-  if type(value) == "string" then return report.json_string(value) end
-  return cjson.encode(value)
-end
-
 --- A filter's value as a line of text: a string as it is, anything else as JSON.
 --- @return the line; or nil and why not
 function tail.line_of(value)
   if type(value) == "string" then return value .. "\n" end
-  local text, problem = json_of(value)
+  local text, problem = json.line(value)
   if not text then return nil, problem end
   return text .. "\n"
 end
 
-tail.json_of = json_of
+tail.json_of = json.line
 
 return tail

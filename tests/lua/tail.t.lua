@@ -48,6 +48,21 @@ tap.ok(tostring(gives "record ="):find "near", "what is no Lua says so")
 local counter = tail.filter "(function() local n = 0 return function() n = n + 1 return n end end)()"
 tap.is(counter(page, 1, "s") + counter(page, 2, "s"), 3, "a function keeps what it remembers")
 
+local exact = '{"id":12345678901234567,"x":0.30000000000000004,"none":[],"list":[{"us":1763946000123456,"n":7}]}'
+local exact_page = records.page()
+exact_page:read(reply { exact, '{"n":7,"x":1.5}' }, true)
+local function line(text, i) return tail.line_of(tail.filter(text)(exact_page, i or 1, "s")) end
+tap.is(line "record.id", "12345678901234567\n", "a whole number beyond 2^53")
+tap.is(line "{ record.id, record.x, record.list[1].us }", "[12345678901234567,0.30000000000000004,1763946000123456]\n",
+  "numbers with all their digits")
+tap.is(line "record.none", "[]\n", "an empty list")
+tap.is(line "{ b = record.none, a = record.list }",
+  '{"a":[{"n":7,"us":1763946000123456}],"b":[]}\n', "names are sorted")
+tap.is(line("'n' .. record.n .. record.x", 2), "n71.5\n", "a whole number within a text")
+tap.ok(not tail.line_of { 1, a = 2 } and not tail.line_of(0 / 0) and not tail.line_of { [1] = 1, [1000] = 2 },
+  "what is no JSON is no line")
+tap.is(tail.line_of { 1, nil, 3 }, "[1,null,3]\n", "a gap is null")
+
 tap.is(tail.line_of "text", "text\n", "a string as it is")
 tap.is(tail.line_of(3.0), "3\n", "a whole number")
 tap.is(tail.line_of { 1, "b" }, '[1,"b"]\n', "a table as JSON")
