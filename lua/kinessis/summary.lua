@@ -75,6 +75,22 @@ end
 -- Later than this is told: less is the machine's, and is in the latencies.
 local lateness = 0.5
 
+local most_slow = 0.95 -- of what was asked for
+
+-- The latencies of the destination that took the records slower than they were due, the latest first. All were made in
+-- time then, but a throttled shard's wait to be sent.
+local function slow_latency(result)
+  local worst
+  for _, sent in ipairs(result.sinks) do
+    local latency = sent.latency
+    local slow = sent.generated / math.max(result.seconds, 1e-3) < most_slow * result.asked
+    if slow and latency.count > 0 and latency.p99 >= lateness and (not worst or latency.max > worst.max) then
+      worst = latency
+    end
+  end
+  return worst
+end
+
 --- Whether the pace was kept; where it was not, by how much.
 local function tell_pace(result)
   local behind = result.behind
@@ -87,6 +103,10 @@ local function tell_pace(result)
     local missing = behind.records > 0 and (", %s records not made"):format(show.count(behind.records)) or ""
     log("warning", "The pace was not kept: asked for %s records/s, made %s/s, %s behind at the end%s.",
       show.rate(result.asked), rate_of(result.generated, result), show.time(behind.seconds), missing)
+  elseif slow_latency(result) then
+    log("warning", "The pace was kept in making records, not in delivering them: asked for %s records/s, took %s/s, "
+      .. "up to %s after they were due.", show.rate(result.asked), rate_of(result.generated, result),
+      show.time(slow_latency(result).max))
   elseif behind.most >= lateness then
     log("info", "The pace was kept in the end, but was up to %s behind.", show.time(behind.most))
   elseif result.asked > 0 and result.generated > 0 and not result.error then
