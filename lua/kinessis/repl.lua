@@ -55,8 +55,9 @@ local function show(value)
     io.stdout:write(pretty(value), "\n")
     return
   end
-  io.stdout:write(("-- %s%s, %d columns; for example:\n"):format(schema == value and "" or "scenario of ",
-    "schema " .. schema.name, #schema:columns()))
+  local columns = #schema:columns()
+  io.stdout:write(("-- %s%s, %d column%s; for example:\n"):format(schema == value and "" or "scenario of ",
+    "schema " .. schema.name, columns, columns == 1 and "" or "s"))
   show_samples(schema, samples)
 end
 
