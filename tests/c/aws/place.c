@@ -37,7 +37,7 @@ static kn_aws_client *open_client(const http_server *server, const char *api) {
                             .access_key = "AKID",
                             .secret_key = "secret",
                             .max_attempts = 1,
-                            .timeout_ms = 5000};
+                            .timeout_ms = 60000};
     snprintf(config.endpoint, sizeof config.endpoint, "%s", server->url);
     kn_aws_client *client;
     kn_err err;

@@ -1,5 +1,5 @@
 /* Disorder: each place's record, by constant-time look-ups, against what a walk over all places
- * finds; rates within five standard deviations. */
+ * finds; rates within six standard deviations. */
 #include "gen/disorder.h"
 
 #include "gen/draw.h"
@@ -83,7 +83,7 @@ static void test_shuffle(void) {
 }
 
 static bool is_near(uint64_t count, double p) {
-    return fabs((double)count - N * p) <= 5 * sqrt(N * p * (1 - p)) + 1;
+    return fabs((double)count - N * p) <= 6 * sqrt(N * p * (1 - p)) + 1;
 }
 
 static void test_late(void) {

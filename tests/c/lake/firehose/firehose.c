@@ -192,7 +192,7 @@ static void test_fair(void) {
     pthread_mutex_unlock(&quiet->delivering);
     pthread_mutex_unlock(&busy->delivering);
     found all = objects("batches"), one = objects("quiet");
-    for (int i = 0; i < 20000 && (all.count < before + 60 || one.count < 1); i++) {
+    for (int i = 0; i < 100000 && (all.count < before + 60 || one.count < 1); i++) {
         kn_sleep_ms(1);
         all = objects("batches");
         one = objects("quiet");

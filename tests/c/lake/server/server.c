@@ -17,12 +17,15 @@
 static char folder[] = "/tmp/kinessis-test.XXXXXX";
 static kn_err err;
 static atomic_uint answered;
+static atomic_bool slow_begun;
 
 /* Answers the length of the body; "/slow" takes its time. */
 static void handler(void *context, const kn_http_request *request, kn_http_response *response) {
     (void)context;
-    if (strcmp(request->path, "/slow") == 0)
+    if (strcmp(request->path, "/slow") == 0) {
+        slow_begun = true;
         kn_sleep_ms(400);
+    }
     kn_http_set(response, "X-Too-Large", "%d", request->too_large);
     kn_buf_printf(&response->body, "%llu %s", (unsigned long long)request->body_length,
                   request->query);
@@ -144,9 +147,13 @@ static void *close_server(void *server) {
 }
 
 static void test_closing(kn_server *server) {
-    int slow = dial(server, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+    unsigned before = atomic_load(&answered);
     int idle = dial(server, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
-    kn_sleep_ms(100);
+    while (atomic_load(&answered) == before)
+        kn_sleep_ms(1);
+    int slow = dial(server, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n");
+    while (!atomic_load(&slow_begun))
+        kn_sleep_ms(1);
     pthread_t thread;
     pthread_create(&thread, NULL, close_server, server);
     tap_ok(strstr(hang_up(slow), " 200 "), "a request under way is answered");
