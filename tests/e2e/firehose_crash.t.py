@@ -18,8 +18,8 @@ except ImportError as missing:
 import lake
 
 ROUNDS = int(os.environ.get("KINESSIS_CRASH_ROUNDS", "6"))
-seed = int(os.environ.get("KINESSIS_SEED", "0")) or random.SystemRandom().randrange(1 << 32)
-print(f"# seed {seed}")
+seed = int(os.environ.get("KINESSIS_TEST_SEED", "0")) or random.SystemRandom().randrange(1 << 32)
+print(f"# KINESSIS_TEST_SEED={seed}")
 chance = random.Random(seed)
 
 
@@ -62,27 +62,27 @@ class Maker(threading.Thread):
 
 
 def make_object(world):
-    client = world.pond.client("s3", connect_timeout=2, read_timeout=2)
+    client = world.pond.client("s3", connect_timeout=30, read_timeout=30)
     return lambda i: client.put_object(Bucket="things", Key=f"{i % 7}/{i}", Body=b"%d" % i * 1000)
 
 
 def replace_object(world):
-    client = world.pond.client("s3", connect_timeout=2, read_timeout=2)
+    client = world.pond.client("s3", connect_timeout=30, read_timeout=30)
     return lambda i: client.put_object(Bucket="things", Key="one", Body=b"%d" % i * 1000)
 
 
 def make_table(world):
-    client = world.pond.client("glue", connect_timeout=2, read_timeout=2)
+    client = world.pond.client("glue", connect_timeout=30, read_timeout=30)
     return lambda i: client.create_table(DatabaseName="db", TableInput={"Name": f"t{i}"})
 
 
 def put_direct(world):
-    client = world.pond.client("firehose", connect_timeout=2, read_timeout=2)
+    client = world.pond.client("firehose", connect_timeout=30, read_timeout=30)
     return lambda data: client.put_record_batch(DeliveryStreamName="direct", Records=[{"Data": d} for d in data])
 
 
 def put_stream(world):
-    client = world.pond.client("kinesis", connect_timeout=2, read_timeout=2)
+    client = world.pond.client("kinesis", connect_timeout=30, read_timeout=30)
     return lambda data: client.put_records(
         StreamName="source", Records=[{"Data": d, "PartitionKey": str(hash(d))} for d in data]
     )

@@ -38,7 +38,7 @@ def everything(kinesis, stream):
 
 
 def put_until_it_dies(pond, stream, seed, acknowledged):
-    kinesis = pond.client("kinesis", connect_timeout=5, read_timeout=5)
+    kinesis = pond.client("kinesis", connect_timeout=30, read_timeout=30)
     dice = random.Random(seed)
     while True:
         records = [

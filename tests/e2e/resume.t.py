@@ -125,7 +125,7 @@ with lake.Lake() as pond:
 
     # ---- stopped ----
 
-    process = subprocess.Popen(command(path, "--rate", "15000"), stderr=subprocess.PIPE, text=True,
+    process = subprocess.Popen(command(path, "--rate", "1500"), stderr=subprocess.PIPE, text=True,
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
     while "Started" not in process.stderr.readline():
         pass

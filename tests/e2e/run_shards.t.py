@@ -99,7 +99,7 @@ AGGREGATED = 'aggregate = true, partition_key = "id"'
 with lake.Lake() as pond:
     kinesis = pond.client("kinesis")
     kinesis.create_stream(StreamName="s", ShardCount=5)
-    path = write_scenario(folder.name, to=AGGREGATED)
+    path = write_scenario(folder.name, to=AGGREGATED + ", linger_ms = 60000")
     process = start(path, pond.url)
     _, err = process.communicate(timeout=120)
     tap.equal(counts_of(err), (20000, 20000, 0, 0), "user records are counted")

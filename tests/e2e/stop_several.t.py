@@ -90,7 +90,7 @@ process.send_signal(signal.SIGINT)
 time.sleep(0.3)
 tap.equal(process.poll(), None, "otherwise it waits")
 process.send_signal(signal.SIGINT)
-error = process.communicate(timeout=8)[1]
+error = process.communicate(timeout=60)[1]
 tap.ok(process.returncode == 1 and "Stopped at once" in error, "a second one stops at once", error)
 with open(summary) as file:
     told = json.load(file)

@@ -1,5 +1,5 @@
 --- The distributions are what they say: Kolmogorov-Smirnov for continuous ones, chi-squared for counts, at
---- p < 1e-6: each of these tests fails by chance once in a million runs.
+--- p < 1e-9: each of these tests fails by chance once in a thousand million runs.
 local tap = dofile "tests/lua/tap.lua"
 local cjson = require "cjson"
 local kinessis = require "kinessis"
@@ -17,8 +17,8 @@ local function draw(value, n, options)
   return list
 end
 
--- sup |F_n - F| * sqrt(n) is above this once in a million (Kolmogorov's distribution: 2 exp(-2 x^2)).
-local ks_limit = math.sqrt(-math.log(1e-6 / 2) / 2)
+-- sup |F_n - F| * sqrt(n) is above this once in 10^9 (Kolmogorov's distribution: 2 exp(-2 x^2)).
+local ks_limit = math.sqrt(-math.log(1e-9 / 2) / 2)
 
 local function ks(name, value, cdf)
   local list = draw(value)
@@ -33,9 +33,9 @@ local function ks(name, value, cdf)
   tap.ok(d < ks_limit, name .. ": Kolmogorov-Smirnov")
 end
 
--- The value that chi-squared with k degrees of freedom exceeds once in a million (Wilson and Hilferty).
+-- The value that chi-squared with k degrees of freedom exceeds once in 10^9 (Wilson and Hilferty).
 local function chi_limit(k)
-  local z = 4.753
+  local z = 5.998
   return k * (1 - 2 / (9 * k) + z * math.sqrt(2 / (9 * k))) ^ 3
 end
 

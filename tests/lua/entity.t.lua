@@ -186,7 +186,7 @@ for _, line in ipairs(lines) do
     seen[record.n] = true
   end
 end
-local function near(count, n, p) return math.abs(count - n * p) <= 5 * (n * p * (1 - p)) ^ 0.5 end
+local function near(count, n, p) return math.abs(count - n * p) <= 6 * (n * p * (1 - p)) ^ 0.5 end
 tap.is(counts.wrong, 0, "but for its time each record is what it was")
 tap.ok(near(counts.corrupt, 20480, 0.02), "2 % are no JSON", counts.corrupt)
 tap.ok(near(counts.late, 20276 * 0.98, 0.1), "10 % are late", counts.late)

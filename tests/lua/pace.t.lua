@@ -252,7 +252,7 @@ end
 tap.ok(least >= 700 and least < 720 and most <= 1300 and most > 1280, "a jitter of 30 % uses all of it", least, most)
 near(due_at(shaken, 400) / 400, 1000, 40, "and has the mean")
 
--- ---- Poisson: in simulated time, with a seed; the bounds are 4.5 standard deviations ----
+-- ---- Poisson: in simulated time, with a seed; the bounds are 6.5 standard deviations ----
 
 local seed = tap.seed()
 
@@ -276,7 +276,7 @@ local function dispersion(times, seconds, width)
   end
   for _, c in ipairs(counts) do mean = mean + c / n end
   for _, c in ipairs(counts) do variance = variance + (c - mean) ^ 2 / (n - 1) end
-  return variance / mean, 4.5 * math.sqrt(2 / n)
+  return variance / mean, 6.5 * math.sqrt(2 / n)
 end
 
 for _, case in ipairs { { 20, 500, 1 }, { 500, 20, 0.05 }, { 5000, 4, 0.005 }, { 50000, 2, 0.004 },
@@ -284,7 +284,7 @@ for _, case in ipairs { { 20, 500, 1 }, { 500, 20, 0.05 }, { 5000, 4, 0.005 }, {
   local rate, seconds, width = table.unpack(case)
   local times = rate <= 5000 and arrivals(pace.poisson(rate, { seed = seed }), seconds)
   if times then
-    near(#times, rate * seconds, 4.5 * math.sqrt(rate * seconds), ("Poisson of %g/s: the mean"):format(rate))
+    near(#times, rate * seconds, 6.5 * math.sqrt(rate * seconds), ("Poisson of %g/s: the mean"):format(rate))
     local index, bound = dispersion(times, seconds, width)
     near(index, 1, bound, "its dispersion")
     local worst, gaps = 0, {}
@@ -292,7 +292,7 @@ for _, case in ipairs { { 20, 500, 1 }, { 500, 20, 0.05 }, { 5000, 4, 0.005 }, {
     table.sort(gaps)
     for i, gap in ipairs(gaps) do worst = math.max(worst, math.abs(i / #gaps - (1 - math.exp(-rate * gap)))) end
     -- What is closer than 0.1 ms may be told up to that much apart.
-    near(worst, 0, 2.3 / math.sqrt(#gaps) + rate * 1e-4, "its gaps are exponential (Kolmogorov-Smirnov)")
+    near(worst, 0, 3.3 / math.sqrt(#gaps) + rate * 1e-4, "its gaps are exponential (Kolmogorov-Smirnov)")
   else
     local points = draw(pace.poisson(rate, { seed = seed }).start, seconds)
     local n, mean, square, last = seconds // width, rate * width, 0, 0
@@ -300,7 +300,7 @@ for _, case in ipairs { { 20, 500, 1 }, { 500, 20, 0.05 }, { 5000, 4, 0.005 }, {
       local now = due_at(points, i * width)
       square, last = square + (now - last - mean) ^ 2 / n, now
     end
-    near(square / mean, 1, 4.5 * math.sqrt(2 / n) + 0.01, ("Poisson of %g/s: its dispersion"):format(rate))
+    near(square / mean, 1, 6.5 * math.sqrt(2 / n) + 0.01, ("Poisson of %g/s: its dispersion"):format(rate))
   end
 end
 
@@ -318,8 +318,8 @@ tap.ok(one ~= two, "two in one run differ")
 local varying = arrivals(pace.poisson(pace.sequence { { 100, 10 }, { 1000, 10 } }, { seed = seed }), 20)
 local early = 0
 for _, t in ipairs(varying) do early = early + (t < 10 and 1 or 0) end
-near(early, 1000, 4.5 * math.sqrt(1000), "a Poisson process whose rate changes: before")
-near(#varying - early, 10000, 4.5 * math.sqrt(10000), "and after")
+near(early, 1000, 6.5 * math.sqrt(1000), "a Poisson process whose rate changes: before")
+near(#varying - early, 10000, 6.5 * math.sqrt(10000), "and after")
 
 -- ---- parts: what each of several machines keeps ----
 
@@ -380,7 +380,7 @@ tap.is(table.concat(texts, " "), "0.2 0.9 1.4 3.5 4.1", "the second of two keeps
 near(select(2, draw(trace:part(1, 2).start, 9)), 4.1, 1e-6, "and is over when the trace is")
 
 local function is_poisson(times, rate, seconds, what)
-  near(#times, rate * seconds, 4.5 * math.sqrt(rate * seconds), what .. ": the mean")
+  near(#times, rate * seconds, 6.5 * math.sqrt(rate * seconds), what .. ": the mean")
   local index, bound = dispersion(times, seconds, 1)
   near(index, 1, bound, "its dispersion")
 end

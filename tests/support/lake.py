@@ -30,7 +30,7 @@ class Lake:
             [KINESSIS, "lake", "--port", "0", "--data", self.folder, *self.options],
             stdout=subprocess.DEVNULL,
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:
                 with open(os.path.join(self.folder, "lake.json")) as file:
@@ -52,7 +52,7 @@ class Lake:
     def stop(self, how=signal.SIGTERM):
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(how)
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=60)
         self.process = None
         return code
 
