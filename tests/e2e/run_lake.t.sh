@@ -55,7 +55,7 @@ env --default-signal=INT "$KINESSIS" run "$folder/people.lua" --data "$lake_fold
     >"$folder/out" 2>"$log" &
 pid=$!
 tries=0
-until [ -s "$folder/out" ] || [ $tries -gt 500 ]; do tries=$((tries + 1)); sleep 0.02; done
+until [ -s "$folder/out" ] || [ $tries -gt 3000 ]; do tries=$((tries + 1)); sleep 0.02; done
 kill -INT $pid
 wait $pid
 ok "a run that Ctrl-C stopped ends well" same $? 0
@@ -72,7 +72,7 @@ sed 's/return ctx.index end/if ctx.index == 7 then os.execute("kill -9 " .. os.g
 "$KINESSIS" lake --port 0 --data "$folder/own" >"$folder/ready" &
 other=$!
 tries=0
-until [ -s "$folder/ready" ] || [ $tries -gt 500 ]; do tries=$((tries + 1)); sleep 0.02; done
+until [ -s "$folder/ready" ] || [ $tries -gt 3000 ]; do tries=$((tries + 1)); sleep 0.02; done
 LAKE=$other timeout 60 "$KINESSIS" run "$folder/boom.lua" -n 10 --data "$folder/own" 2>"$log"
 ok "a lake that dies under a run is exit code 1" same $? 1
 wait $other 2>/dev/null
