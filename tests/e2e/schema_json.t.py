@@ -50,6 +50,29 @@ return kinessis.scenario { records = kinessis.schema("edges", {
 """
 
 
+# The examples of all providers, and times in all of their formats.
+EVERY = """
+local kinessis = require "kinessis"
+local fake = kinessis.fake
+local function run(code) return assert(load("return " .. code, "=example", "t", { fake = fake }))() end
+local fields = { { "id", 1 } }
+for _, family in ipairs(fake.catalogue()) do
+  for _, entry in ipairs(family.entries) do
+    local declaration = entry.declaration
+    local list = { { "value", run(declaration.example) } }
+    if declaration.beside then table.insert(list, 1, run(declaration.beside)) end
+    if not declaration.example:find "function" then fields[#fields + 1] = { entry.name, list } end
+  end
+end
+for _, form in ipairs { "iso", "iso_seconds", "epoch", "epoch_ms", "epoch_us", "date", "sql", "time", "%d/%m" } do
+  fields[#fields + 1] = { "now " .. form, fake.now(form) }
+  fields[#fields + 1] = { "past " .. form, fake.past("1d", form) }
+  fields[#fields + 1] = { "there " .. form, fake.array_of(fake.past("1d", form, "+05:30"), 1, 2) }
+end
+return kinessis.scenario { records = kinessis.schema("every", fields) }
+"""
+
+
 # A map makes more of a value than its provider does.
 MAPPED = """
 local kinessis = require "kinessis"
@@ -69,14 +92,14 @@ def run(*arguments):
     return subprocess.run([KINESSIS, *arguments], check=True, capture_output=True, text=True).stdout
 
 
-def check(path):
+def check(path, records=RECORDS):
     name = os.path.basename(path)
     document = json.loads(run("schema", "json-schema", path))
     Draft202012Validator.check_schema(document)
     validator = Draft202012Validator(document, format_checker=Draft202012Validator.FORMAT_CHECKER)
     fast = jsonschema_rs.Draft202012Validator(document, validate_formats=True)
     seed = random.randrange(1 << 32)
-    command = [KINESSIS, "generate", path, "-q", "-n", str(RECORDS), "--seed", str(seed)]
+    command = [KINESSIS, "generate", path, "-q", "-n", str(records), "--seed", str(seed)]
     count, wrong, first = 0, [], None
     with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
         for count, line in enumerate(child.stdout, 1):
@@ -87,7 +110,7 @@ def check(path):
                 wrong.append(f"record {count - 1}: {error.json_path}: {error.message}")
             if not fast.is_valid(record):
                 wrong.append(f"record {count - 1}: {next(fast.iter_errors(record))}")
-    tap.equal((child.returncode, count), (0, RECORDS), f"{name}: records (seed {seed})")
+    tap.equal((child.returncode, count), (0, records), f"{name}: records (seed {seed})")
     tap.ok(not wrong, f"{name}: every record is valid", *wrong[:5])
     return (validator, fast), first
 
@@ -113,6 +136,12 @@ with tempfile.TemporaryDirectory() as folder:
     with open(path, "w") as file:
         file.write(MAPPED)
     mapped, other = check(path)
+    path = os.path.join(folder, "every.lua")
+    with open(path, "w") as file:
+        file.write(EVERY)
+    every, all_of_them = check(path, min(RECORDS, 500))  # fake.unique of 900 values is among them
+spoil(every, all_of_them, lambda r: r["date"].update(value="2022-02-30"), "what is no day")
+spoil(every, all_of_them, lambda r: r["past"].update(value="2022-02-02"), "what is no time")
 spoil(mapped, other, lambda r: r.update(n="1"), "with a map too, another type is refused")
 spoil(mapped, other, lambda r: r["at"].pop("id"), "and a field that is missing")
 spoil(validators, record, lambda r: r.pop("id"), "a field that is missing is refused")

@@ -56,6 +56,15 @@ local nullable, of_node, of_field
 -- Formats of text by the provider's name.
 local formats = { uuid = "uuid", email = "email", ipv4 = "ipv4", ipv6 = "ipv6", url = "uri", domain = "hostname" }
 
+-- Formats of the times that are text, by their number (fake/time.lua); the others have none in JSON Schema:
+-- a time of day lacks its offset, SQL's form the T.
+local time_formats = { [0] = "date-time", "date-time", [5] = "date" }
+
+local function format_of(node)
+  if node.op == "time" then return time_formats[node.format] end
+  return node.format or formats[node.name]
+end
+
 -- A whole number of units of 10^-scale, as text.
 local function scaled(value, scale)
   local digits = ("%d"):format(value):gsub("-", "")
@@ -160,10 +169,9 @@ function of_node(node, glue_type)
   if node.describes then return of_node(node.describes, glue_type) end
   if node.op == "optional" or node.op == "session_when" then return nullable(of_node(node.body, glue_type)) end
   local made = of_parts(node) or operations[node.op] and operations[node.op](node)
-  local format = node.format or formats[node.name]
   if not made and node.text then
-    made = { { "type", "string" } }
-    if format then made[2] = { "format", format } end
+    local format = format_of(node)
+    made = { { "type", "string" }, format and { "format", format } }
   end
   return made or of_type(types.parse(glue_type))
 end
