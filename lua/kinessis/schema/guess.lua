@@ -278,6 +278,11 @@ end
 --- A field as lines of a schema: its comment, then { name, provider }; kind is the type of its column, where
 --- that is known and not the guess's.
 function guess.line(p, name, total, clock, indent, kind)
+  if name == "" then
+    local where = select(2, next(p.first))
+    error(sys.error("invalid", ("a field has no name%s: give it one, a column must have it"):format(
+      where and (" (%s)"):format(where) or "")), 0) -- where: unless all are null
+  end
   local made = guess.value(p, name, total, clock, indent)
   kind = kind or made.kind
   local provider = made.fields and made.text:gsub("^fake%.object ", "") or made.text
