@@ -71,11 +71,11 @@ local function share_of_records(scenario, values, first)
   return first + before, part_end(amount, chosen.number, chosen.of) - before
 end
 
-local function pick_seed(scenario, values)
+local function pick_seed(scenario, values, in_script)
   local seed = values.seed or scenario.seed
   if not seed then
     seed = math.random(0) & 0xffffffff
-    log("Seed %d, picked at random: --seed %d makes the same records again.", seed, seed)
+    log("Seed %d, picked at random: %s%d makes the same records again.", seed, in_script and "seed = " or "--seed ", seed)
   end
   return seed
 end
@@ -156,6 +156,7 @@ end
 ---   format = of the plan, dead_letters = file, state = path of the state file (nil: none), whose folder exists,
 ---   resume = the state to go on from (kinessis.state);
 ---   quiet_terminal = records are printed on stdout: nothing is drawn where that is a terminal,
+---   in_script = the caller writes options as a script does, not as a command line,
 ---   thresholds = to be shown (kinessis.thresholds), metrics = who asks for them (kinessis.metrics), watch = a function
 ---   of each status, hidden = a function: whether the terminal is somebody else's now }
 --- @return the table; the context of its pace (kinessis.pace); what is drawn (kinessis.progress), or nil; or nil and an
@@ -174,7 +175,7 @@ function run.prepare(scenario, values, with)
   end
   local asked = { first = last and last.first or first, amount = last and last.amount or amount }
   if last then first, amount = take_up(last, values) end
-  local seed = pick_seed(scenario, values)
+  local seed = pick_seed(scenario, values, with.in_script)
   for _, sink in ipairs(with.sinks) do
     if sink.stem then sink.stem = ("%s%d-"):format(sink.stem, seed) end
   end

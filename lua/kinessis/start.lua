@@ -232,7 +232,7 @@ local function hidden() return waiting == 0 end
 local function go(job)
   local values, with = job.values, job.with
   if job:complete() then job:tell_complete() end
-  with.hidden = hidden
+  with.hidden, with.in_script = hidden, true
   if type(values.progress) == "function" then
     with.watch, values.progress = values.progress, nil
   end

@@ -2,6 +2,8 @@
  *
  *     core.apis() -> { { name =, protocol =, operations = { "PutRecord", ... } }, ... }
  *     core.open(api, config) -> a client; or nil and an error
+ *     core.credentials(config) -> of describe(): credentials, access_key, expires; or nil and an
+ * error
  *
  *     client:call { operation =, body =, bucket =, key =, query =, headers = { "Name: value" },
  *         max_reply = } -> { status =, body =, headers = { [lower case name] = value } };
@@ -309,9 +311,7 @@ static void push_hint(lua_State *L, const char *access_key) {
         lua_pushliteral(L, "...");
 }
 
-static int l_client_describe(lua_State *L) {
-    const kn_aws_client *client = check_open(L)->client;
-    const kn_credentials *credentials = kn_aws_client_credentials(client);
+static void push_credentials(lua_State *L, const kn_credentials *credentials) {
     lua_createtable(L, 0, 6);
     push_hint(L, credentials->access_key);
     lua_setfield(L, -2, "access_key");
@@ -319,14 +319,35 @@ static int l_client_describe(lua_State *L) {
         lua_pushnumber(L, (lua_Number)credentials->expires_ms / 1000);
         lua_setfield(L, -2, "expires");
     }
+    lua_pushstring(L, credentials->source);
+    lua_setfield(L, -2, "credentials");
+}
+
+/* core.credentials(config) -> { credentials, access_key, expires }, or nil and an error: those of
+ * this configuration, also where no client can be opened. */
+static int l_aws_credentials(lua_State *L) {
+    kn_aws_config config;
+    kn_credentials found;
+    kn_err err;
+    kn_bind_aws_config(L, 1, &config);
+    bool ok = kn_credentials_find(&config, &found, &err);
+    OPENSSL_cleanse(&config, sizeof config);
+    if (!ok)
+        return kn_host_error(L, &err);
+    push_credentials(L, &found);
+    kn_credentials_wipe(&found);
+    return 1;
+}
+
+static int l_client_describe(lua_State *L) {
+    const kn_aws_client *client = check_open(L)->client;
+    push_credentials(L, kn_aws_client_credentials(client));
     lua_pushstring(L, kn_aws_client_region_from(client));
     lua_setfield(L, -2, "region_from");
     lua_pushstring(L, kn_aws_client_url(client));
     lua_setfield(L, -2, "url");
     lua_pushstring(L, kn_aws_client_region(client));
     lua_setfield(L, -2, "region");
-    lua_pushstring(L, credentials->source);
-    lua_setfield(L, -2, "credentials");
     return 1;
 }
 
@@ -463,6 +484,7 @@ int kn_open_aws(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"apis", l_aws_apis},
         {"open", l_aws_open},
+        {"credentials", l_aws_credentials},
         {"base64", l_aws_base64},
         {"unbase64", l_aws_unbase64},
         {"uri_encode", l_aws_uri_encode},

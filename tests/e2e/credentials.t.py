@@ -4,6 +4,7 @@ service, container agent, STS and SSO portal. What goes wrong is said, with what
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -261,6 +262,26 @@ def complain(server):
     env = environment(server, {"AWS_PROFILE": "prod", "AWS_REGION": "", "AWS_DEFAULT_REGION": ""}, credentials=BASE)
     process = subprocess.run([KINESSIS, "whoami"], env=env, capture_output=True, text=True)
     tap.ok("there are: base" in process.stderr, "it is not its region that is missing", process.stderr)
+    nowhere = {"AWS_REGION": "", "AWS_DEFAULT_REGION": ""}
+    env = environment(server, {**KEYS, **nowhere})
+    process = subprocess.run([KINESSIS, "whoami"], env=env, capture_output=True, text=True)
+    tap.ok(
+        process.returncode == 1
+        and re.search(r"^credentials +environment\n(.+\n)*region +not known$", process.stdout, re.M)
+        and "no AWS region" in process.stderr,
+        "without a region, the credentials and the error",
+        process.stdout + process.stderr,
+    )
+    process = subprocess.run([KINESSIS, "whoami", "--json"], env=env, capture_output=True, text=True)
+    found = json.loads(process.stdout or "{}")
+    tap.equal(
+        (process.returncode, found.get("credentials"), found.get("region"), found.get("endpoints")),
+        (1, "environment", None, {}),
+        "the same for programs",
+    )
+    tap.ok(KEYS["AWS_SECRET_ACCESS_KEY"] not in process.stdout + process.stderr, "and no secret")
+    process = subprocess.run([KINESSIS, "whoami"], env=environment(server, nowhere), capture_output=True, text=True)
+    tap.ok(process.returncode == 1 and process.stdout == "", "neither region nor credentials", process.stdout)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         refuses(f"{name} with a line break", server, f"{name} holds a line break",
                 {**KEYS, name: "MarkedBroken\r\nx-evil: 1"})

@@ -7,7 +7,8 @@ local target = require "kinessis.target"
 local whoami = {
   description = [[
 Looks for credentials, region and endpoints as every other command does, and asks the target's STS whose they
-are. Nothing secret is printed: of the access key, only its first and last four letters.
+are. Nothing secret is printed: of the access key, only its first and last four letters. Where no region is found, or
+no endpoint, the credentials are printed all the same.
 ]],
   options = { { "--json", nil, "print one JSON object" } },
 }
@@ -62,10 +63,11 @@ local function print_text(found, caller)
     { "credentials", first.credentials },
     { "access key", first.access_key },
     { "expires", expiry(first.expires) },
-    { "region", ("%s (%s)"):format(first.region, region_sources[first.region_from] or first.region_from) },
+    { "region", first.region and ("%s (%s)"):format(first.region, region_sources[first.region_from] or first.region_from)
+      or "not known" },
   }
   for i, row in ipairs(found) do
-    lines[#lines + 1] = { i == 1 and "endpoints" or "", ("%-9s %s"):format(row[1], row[2].url) }
+    lines[#lines + 1] = { i == 1 and "endpoints" or "", row[2].url and ("%-9s %s"):format(row[1], row[2].url) }
   end
   for _, line in ipairs(lines) do
     if line[2] then io.stdout:write(("%-12s %s\n"):format(line[1], report.printable(line[2]))) end
@@ -75,7 +77,9 @@ end
 local function print_json(found, caller)
   local first, null = found[1][2], json.bare "null"
   local urls = {}
-  for i, row in ipairs(found) do urls[i] = { row[1], row[2].url } end
+  for _, row in ipairs(found) do
+    if row[2].url then urls[#urls + 1] = { row[1], row[2].url } end
+  end
   io.stdout:write(json.write {
     { "account", caller and caller.Account or null },
     { "arn", caller and caller.Arn or null },
@@ -83,10 +87,16 @@ local function print_json(found, caller)
     { "credentials", first.credentials },
     { "access_key", first.access_key },
     { "expires", first.expires and sys.iso(first.expires) or null },
-    { "region", first.region },
-    { "region_from", first.region_from },
+    { "region", first.region or null },
+    { "region_from", first.region_from or null },
     { "endpoints", urls },
   })
+end
+
+-- What is known where no client can be opened: whose credentials would sign.
+local function only_credentials(where)
+  local description = require("kinessis.core.aws").credentials(where.config)
+  return description and { { "", description } }
 end
 
 function whoami.run(_, given)
@@ -98,6 +108,7 @@ function whoami.run(_, given)
     caller, err = clients.sts:get_caller_identity {}
   end
   for _, client in pairs(clients) do client:close() end
+  if not found and err.code == "invalid" then found = only_credentials(where) end
   if not found then return nil, err end
   local show = given.json and print_json or print_text
   show(found, caller)
