@@ -75,7 +75,8 @@ local function pick_seed(scenario, values, in_script)
   local seed = values.seed or scenario.seed
   if not seed then
     seed = math.random(0) & 0xffffffff
-    log("Seed %d, picked at random: %s%d makes the same records again.", seed, in_script and "seed = " or "--seed ", seed)
+    local option = in_script and "seed = " or "--seed "
+    log("Seed %d, picked at random: %s%d makes the same records again.", seed, option, seed)
   end
   return seed
 end

@@ -61,6 +61,14 @@ local function tell_sink(result, sink, sent, title)
   return lost
 end
 
+-- What an error kept from being made, so that nobody takes what was generated for all there was to be.
+local function tell_unmade(result, amount)
+  local unmade = amount and result.error and amount - result.made or 0
+  if unmade > 0 then
+    log("error", "%s of %s records were never made: the error ended the run.", show.count(unmade), show.count(amount))
+  end
+end
+
 local function tell_dead_letters(letters)
   if not letters then return end
   if letters.count > 0 then
@@ -153,6 +161,7 @@ function summary.tell(result, list, judged, amount)
     local title = #told > 1 and sinks.title(sink) or nil
     all = tell_sink(result, sink, result.sinks[i], title) == 0 and all
   end
+  tell_unmade(result, amount)
   tell_pace(result)
   tell_dead_letters(result.dead_letters)
   tell_thresholds(judged or {}, list)

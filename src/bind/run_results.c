@@ -1,6 +1,6 @@
 /* How a run fares, as a Lua table: what progress() is told, and what go() returns at the end.
  *
- *   { seconds, generated,
+ *   { seconds, generated, made = those included that are settled, of a resumed run,
  *     paused, closed,
  *     due = records that the pace has asked for so far,          nil without a pace, as asked
  *     asked = records per second that it asks for now (at the end: has asked for on the average),
@@ -105,6 +105,7 @@ void kn_run_push_status(lua_State *L, const kn_run_binding *b, const kn_run_stat
     lua_createtable(L, 0, 12);
     set_number(L, "seconds", s->seconds);
     set_integer(L, "generated", s->generated);
+    set_integer(L, "made", s->made);
     set_boolean(L, "paused", s->paused);
     set_boolean(L, "closed", s->closed);
     if (s->paced) {

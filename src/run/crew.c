@@ -87,6 +87,7 @@ static bool make_record(kn_worker *w, uint64_t index, uint64_t due_ns, uint64_t 
     if (!kn_cursor_record(w->cursor, index, &w->record, err) ||
         !kn_buf_check(&w->record, "a record", err))
         return false;
+    kn_count(&w->made, 1);
     kn_record record = {index, due_ns, now_ns, kn_buf_view(&w->record), {0}, {0}};
     for (size_t i = 0; i < w->crew->sink_count; i++) {
         kn_sink *sink = w->sinks[i];
@@ -136,7 +137,6 @@ static bool make_records(void *argument, kn_err *err) {
         uint64_t due_ns = b->due_ns ? b->due_ns + (uint64_t)((double)i * b->step_ns) : now_ns;
         if (!make_record(w, index, due_ns, now_ns, err))
             return false;
-        kn_count(&w->made, 1);
     }
     return true;
 }

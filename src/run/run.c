@@ -75,10 +75,9 @@ void kn_run_look(kn_run *run, kn_run_status *s) {
     for (size_t i = 0; i < s->sink_count; i++)
         add_up(run, i, &s->sinks[i]);
     s->generated = s->sinks[0].generated;
-    uint64_t made = 0;
     for (unsigned i = 0; i < run->worker_count; i++)
-        made += kn_counted(&run->workers[i].made);
-    s->behind_records = s->due > made ? s->due - made : 0;
+        s->made += kn_counted(&run->workers[i].made);
+    s->behind_records = s->due > s->made ? s->due - s->made : 0;
 }
 
 static void look_finally(kn_run *run, kn_run_status *s) {

@@ -30,6 +30,7 @@ typedef struct kn_run_totals {
 typedef struct kn_run_status {
     double seconds; /* since the start */
     uint64_t generated;
+    uint64_t made; /* those included that a resumed run has settled, which no sink gets */
     bool paused, closed;
     bool paced;              /* otherwise everything is due at once, and these are 0: */
     uint64_t due;            /* records that the pace has asked for so far */

@@ -71,6 +71,19 @@ tap.raises(function() kinessis.start(to_stream, { target = "http://127.0.0.1:1",
 tap.raises(function() kinessis.start("n.lua") end, "a scenario (kinessis.scenario{...}) is expected, not 'n.lua'",
   "no scenario")
 
+do
+  local sys, said = require "kinessis.core.sys", nil
+  local log = sys.log
+  sys.log = function(_, text) said = text:match "^Seed.*" or said end
+  local unseeded = kinessis.scenario { records = schema, amount = 1, to = kinessis.null {} }
+  local ok, run = pcall(kinessis.start, unseeded)
+  if ok then run:wait() end
+  sys.log = log
+  assert(ok, run)
+  tap.ok(tostring(said):find "^Seed (%d+), picked at random: seed = %1 makes the same records again%.$",
+    "a seed, as scripts write it", said)
+end
+
 local run = assert(kinessis.start(scenario(), { amount = "1k", threshold = "generated == 1000", drain = "2s",
   step = 0.5, start = "2022-02-02T15:00:00Z", workers = 1, resume = false, rate = "100k/s" }))
 local result = run:wait()

@@ -55,6 +55,12 @@ local function expiry(seconds)
   return ("%s (%s)"):format(sys.iso(seconds), left > 0 and "in " .. span(left) or "past, by this machine's clock")
 end
 
+local function region_of(description)
+  if not description.region then return "not known" end
+  local from = description.region_from
+  return ("%s (%s)"):format(description.region, region_sources[from] or from)
+end
+
 local function print_text(found, caller)
   local first = found[1][2]
   local lines = {
@@ -63,8 +69,7 @@ local function print_text(found, caller)
     { "credentials", first.credentials },
     { "access key", first.access_key },
     { "expires", expiry(first.expires) },
-    { "region", first.region and ("%s (%s)"):format(first.region, region_sources[first.region_from] or first.region_from)
-      or "not known" },
+    { "region", region_of(first) },
   }
   for i, row in ipairs(found) do
     lines[#lines + 1] = { i == 1 and "endpoints" or "", row[2].url and ("%-9s %s"):format(row[1], row[2].url) }
