@@ -124,7 +124,10 @@ function metrics.render(status, about)
     family(out, "asked_records_per_second", "gauge", "What the pace asks for now.")(status.asked)
     family(out, "due_total", "counter", "Records that the pace has asked for.")(status.due)
     family(out, "behind_records", "gauge", "Records that are due and not made.")(status.behind.records)
-    family(out, "behind_seconds", "gauge", "For how long the next record has been due.")(status.behind.seconds)
+    family(out, "behind_seconds", "gauge", "For how long the next record to make has been due.")(status.behind.seconds)
+    local lag = family(out, "delivery_lag_seconds", "gauge",
+      "For how long the pace has asked for more records than were delivered or given up.")
+    for i, sent in ipairs(status.sinks) do lag(sent.delivery_lag, { "destination", names[i] }) end
   end
   for _, row in ipairs(counters) do
     local add = family(out, row[2], "counter", row[3])

@@ -52,6 +52,7 @@ local function destination_of(sink, sent, seconds)
   local out = { { "service", sink.service or sink.kind }, { "name", or_null(sink.name) } }
   for _, name in ipairs(counters) do out[#out + 1] = { name, sent[name] } end
   out[#out + 1] = { "rate", number(sent.delivered / math.max(seconds, 1e-3)) }
+  out[#out + 1] = { "delivery_lag_seconds", number(sent.delivery_lag) }
   out[#out + 1] = { "latency", latency_of(sent.latency) }
   out[#out + 1] = shards_of(sent.heat)
   out[#out + 1] = { "first_error", error_of(sent.first_error) }

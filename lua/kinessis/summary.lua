@@ -83,20 +83,12 @@ end
 -- Later than this is told: less is the machine's, and is in the latencies.
 local lateness = 0.5
 
-local most_slow = 0.95 -- of what was asked for
-
--- The latencies of the destination that took the records slower than they were due, the latest first. All were made in
--- time then, but a throttled shard's wait to be sent.
-local function slow_latency(result)
-  local worst
-  for _, sent in ipairs(result.sinks) do
-    local latency = sent.latency
-    local slow = sent.generated / math.max(result.seconds, 1e-3) < most_slow * result.asked
-    if slow and latency.count > 0 and latency.p99 >= lateness and (not worst or latency.max > worst.max) then
-      worst = latency
-    end
-  end
-  return worst
+-- How late the last record was at the destination where it was latest: all may have been made in time, but a
+-- throttled shard's wait to be sent.
+local function delivery_lag(result)
+  local most = 0
+  for _, sent in ipairs(result.sinks) do most = math.max(most, sent.delivery_lag) end
+  return most
 end
 
 --- Whether the pace was kept; where it was not, by how much.
@@ -111,10 +103,10 @@ local function tell_pace(result)
     local missing = behind.records > 0 and (", %s records not made"):format(show.count(behind.records)) or ""
     log("warning", "The pace was not kept: asked for %s records/s, made %s/s, %s behind at the end%s.",
       show.rate(result.asked), rate_of(result.generated, result), show.time(behind.seconds), missing)
-  elseif slow_latency(result) then
+  elseif delivery_lag(result) >= lateness then
     log("warning", "The pace was kept in making records, not in delivering them: asked for %s records/s, took %s/s, "
-      .. "up to %s after they were due.", show.rate(result.asked), rate_of(result.generated, result),
-      show.time(slow_latency(result).max))
+      .. "the last %s late.", show.rate(result.asked), rate_of(result.generated, result),
+      show.time(delivery_lag(result)))
   elseif behind.most >= lateness then
     log("info", "The pace was kept in the end, but was up to %s behind.", show.time(behind.most))
   elseif result.asked > 0 and result.generated > 0 and not result.error then

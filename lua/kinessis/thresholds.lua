@@ -31,6 +31,7 @@ local metrics = {
   rate = { kind = "rate", of = rate_of },
   behind = { kind = "time", of = function(result) return result.behind.seconds end },
   most_behind = { kind = "time", of = function(result) return result.behind.most end },
+  delivery_lag = { kind = "time", of = function(_, sent) return sent.delivery_lag end },
   seconds = { kind = "time", of = function(result) return result.seconds end },
 }
 

@@ -10,20 +10,17 @@
  *     sinks = { {
  *       kind = "kinesis" | "firehose" | "text" | "null", name = of the stream, the file or nil,
  *       generated, delivered, retried, failed, throttled, requests, bytes,
- *       uncertain = of the failed: they may have arrived,
- *       maybe_twice = records that were sent again though the server may have acted: at most so
- *                     many duplicates are in the stream
- *       heat = { { shard = "" (unknown) or its id, records, bytes = taken, throttled = sends,
- *                  rate = its limit now, where 1 is a shard's 1,000 records/s or 1 MiB/s } },
- *              of a Kinesis stream: what its answers told; after many of them, what a sample of
- *              them tells of all
- *       latency = { count, mean, p50, p90, p99, p999, max,       seconds, of delivered records
- *                   within = { how many took at most latency_bounds[i] } },
- *       first_error = why a record failed                        at the end
- *     } },
- *     workers, stopped, abandoned, error = what ended the run,    at the end
- *     state_error = why the run may not be resumed from here,
- *     dead_letters = { path, count, error = why one could not be written } } */
+ *       delivery_lag = for how long the pace has asked for more records than the destination took
+ * or gave up (at the end: how late the last one was); seconds, 0 without a pace and of the closed
+ * model uncertain = of the failed: they may have arrived, maybe_twice = records that were sent
+ * again though the server may have acted: at most so many duplicates are in the stream heat = { {
+ * shard = "" (unknown) or its id, records, bytes = taken, throttled = sends, rate = its limit now,
+ * where 1 is a shard's 1,000 records/s or 1 MiB/s } }, of a Kinesis stream: what its answers told;
+ * after many of them, what a sample of them tells of all latency = { count, mean, p50, p90, p99,
+ * p999, max,       seconds, of delivered records within = { how many took at most latency_bounds[i]
+ * } }, first_error = why a record failed                        at the end } }, workers, stopped,
+ * abandoned, error = what ended the run,    at the end state_error = why the run may not be resumed
+ * from here, dead_letters = { path, count, error = why one could not be written } } */
 #include "bind/host.h"
 #include "bind/run_binding.h"
 
@@ -81,7 +78,7 @@ static void set_heat(lua_State *L, kn_shards *shards) {
 }
 
 static void push_totals(lua_State *L, const kn_sink_spec *spec, const kn_run_totals *t) {
-    lua_createtable(L, 0, 13);
+    lua_createtable(L, 0, 14);
     lua_pushstring(L, spec->kind_name);
     lua_setfield(L, -2, "kind");
     lua_pushstring(L, spec->name);
@@ -95,6 +92,7 @@ static void push_totals(lua_State *L, const kn_sink_spec *spec, const kn_run_tot
     set_integer(L, "throttled", t->throttled);
     set_integer(L, "requests", t->requests);
     set_integer(L, "bytes", t->bytes);
+    set_number(L, "delivery_lag", t->lag_seconds);
     set_latency(L, &t->latency);
     if (spec->kind == KN_SINK_KINESIS)
         set_heat(L, spec->stream.shards);

@@ -279,6 +279,9 @@ kn_claims_status kn_claims_look(kn_claims *c) {
                                                               : 0;
         out.most_behind_seconds = (double)c->most_late_ns / 1e9;
         out.waited_seconds = (double)c->waited_ns / 1e9;
+        out.ended = c->ending;
+        if (c->ending)
+            out.ended_seconds = (double)(kn_time_monotonic_ns() - c->ended_ns) / 1e9;
     }
     pthread_mutex_unlock(&c->mutex);
     return out;

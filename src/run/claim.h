@@ -93,6 +93,8 @@ typedef struct kn_claims_status {
                               block was */
     double most_behind_seconds;
     double waited_seconds;
+    bool ended;           /* nothing is claimed any more: the pace's clock stands still ... */
+    double ended_seconds; /* ... since so long */
 } kn_claims_status;
 
 kn_claims_status kn_claims_look(kn_claims *c);

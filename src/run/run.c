@@ -3,6 +3,7 @@
 
 #include "base/time.h"
 #include "run/crew.h"
+#include "run/trail.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -33,9 +34,59 @@ struct kn_run {
     uint64_t asked_due;     /* of the last progress: what was due ... */
     double asked_seconds;   /* ... by the pace's clock */
     kn_histogram merged;    /* of one sink, while its counters are added up */
+    kn_trail trail;
+    uint64_t settled[KN_RUN_SINKS];
+    double lag_seconds[KN_RUN_SINKS];
+    bool all_settled[KN_RUN_SINKS]; /* and nothing more will be made: the lag is the last one's */
 };
 
 /* ---- how it fares ---- */
+
+static uint64_t made_by_all(const kn_run *run) {
+    uint64_t made = 0;
+    for (unsigned i = 0; i < run->worker_count; i++)
+        made += kn_counted(&run->workers[i].made);
+    return made;
+}
+
+static uint64_t outstanding_of(const kn_run *run, size_t sink) {
+    uint64_t put = 0, settled = 0;
+    for (unsigned i = 0; i < run->worker_count; i++) {
+        const kn_stats *s = &run->workers[i].stats[sink];
+        settled += kn_counted(&s->delivered) + kn_counted(&s->failed);
+        put += kn_counted(&s->generated);
+    }
+    return put > settled ? put - settled : 0;
+}
+
+static void follow_sink(kn_run *run, size_t i, const kn_claims_status *pace, uint64_t made) {
+    uint64_t outstanding = outstanding_of(run, i);
+    uint64_t settled = made > outstanding ? made - outstanding : 0;
+    double now = pace->seconds + pace->ended_seconds;
+    if (settled > run->settled[i]) /* counters are not read all at once */
+        run->settled[i] = settled;
+    if (run->all_settled[i])
+        return;
+    uint64_t next = pace->ended ? made : run->settled[i] + 1;
+    bool lags = pace->ended ? made > 0 : next <= pace->due;
+    double lag = lags ? now - kn_trail_when(&run->trail, next) : 0;
+    run->lag_seconds[i] = lag > 0 ? lag : 0;
+    run->all_settled[i] = pace->ended && outstanding == 0 &&
+                          made == kn_claims_next(&run->crew.claims) - run->config.first;
+}
+
+/* How far the destinations trail the pace. */
+static void follow(kn_run *run) {
+    kn_claims_status pace = kn_claims_look(&run->crew.claims);
+    if (!pace.paced || run->config.closed)
+        return;
+    uint64_t least = UINT64_MAX, made = made_by_all(run);
+    for (size_t i = 0; i < run->config.sink_count; i++)
+        least = run->settled[i] < least ? run->settled[i] : least;
+    kn_trail_draw(&run->trail, pace.seconds, pace.due, least);
+    for (size_t i = 0; i < run->config.sink_count; i++)
+        follow_sink(run, i, &pace, made);
+}
 
 /* One sink's counters, over all workers. */
 static void add_up(kn_run *run, size_t sink, kn_run_totals *t) {
@@ -54,10 +105,12 @@ static void add_up(kn_run *run, size_t sink, kn_run_totals *t) {
         t->bytes += kn_counted(&s->bytes);
         kn_histogram_merge(&run->merged, &s->latency);
     }
+    t->lag_seconds = run->lag_seconds[sink];
     t->latency = kn_histogram_latency(&run->merged);
 }
 
 void kn_run_look(kn_run *run, kn_run_status *s) {
+    follow(run);
     kn_claims_status pace = kn_claims_look(&run->crew.claims);
     double span = pace.seconds - run->asked_seconds;
     *s = (kn_run_status){
@@ -75,8 +128,7 @@ void kn_run_look(kn_run *run, kn_run_status *s) {
     for (size_t i = 0; i < s->sink_count; i++)
         add_up(run, i, &s->sinks[i]);
     s->generated = s->sinks[0].generated;
-    for (unsigned i = 0; i < run->worker_count; i++)
-        s->made += kn_counted(&run->workers[i].made);
+    s->made = made_by_all(run);
     s->behind_records = s->due > s->made ? s->due - s->made : 0;
 }
 
@@ -184,6 +236,8 @@ static bool tick(kn_run *run, kn_err *err) {
         return false;
     if (run->paced && !crew->deadline_ns && !draw(run, err))
         return false;
+    if (run->paced)
+        follow(run);
     return tell_progress(run, err);
 }
 

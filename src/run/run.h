@@ -23,6 +23,8 @@ typedef struct kn_run kn_run;
 typedef struct kn_run_totals {
     uint64_t generated, delivered, retried, failed, uncertain, maybe_twice, throttled, requests,
         bytes;
+    double lag_seconds; /* of the open model: since when the pace has asked for more records than
+                           are settled; in the summary how late the last one was */
     kn_latency latency;
 } kn_run_totals;
 

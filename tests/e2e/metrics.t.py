@@ -115,6 +115,7 @@ with Run(path, "--metrics", ":0") as run:
     tap.ok(shards and sum(shards) > 0, "heat of shards", found)
     tap.ok(1500 < found["kinessis_asked_records_per_second", ""] < 2500, "the rate that is asked for")
     tap.ok(("kinessis_behind_seconds", "") in found and found["kinessis_paused", ""] == 0, "behind, and paused")
+    tap.ok(found["kinessis_delivery_lag_seconds", '{destination="Kinesis clicks"}'] >= 0, "the delivery lag")
     tap.ok(any(name == "kinessis_build_info" and "version=" in labels for name, labels in found), "the build")
     tap.equal(len({key[1] for key in found if key[0] == "kinessis_generated_total"}), 4,
               "each destination has its series, also where two have one name")

@@ -1,12 +1,14 @@
 """kinessis run against a server that misbehaves: nothing is lost that is called delivered, everything that was
 generated is counted, what comes twice could not be known, and no secret is told."""
 
+import json
 import os
 import random
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.path.insert(0, "tests/support")
@@ -20,9 +22,9 @@ ENVIRONMENT = {**os.environ, **SECRETS, "AWS_ACCESS_KEY_ID": "AKIDTEST", "AWS_RE
 COUNTS = re.compile(r"INFO - ([\d,]+) generated, ([\d,]+) delivered, ([\d,]+) retried, ([\d,]+) failed in")
 
 
-def start(server, *options, **environment):
+def start(server, *options, scenario="scripts/extended.lua", **environment):
     return subprocess.Popen(
-        [os.environ["KINESSIS"], "run", "scripts/extended.lua", "--seed", "1", "--target", server.url, *options],
+        [os.environ["KINESSIS"], "run", scenario, "--seed", "1", "--target", server.url, *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -101,6 +103,47 @@ reasons = {
 }
 for title, how in always.items():
     case(title, lambda s, n, _, how=how: how, 1000, delivered=0, says=reasons.get(title))
+
+# ---- how late ----
+
+
+def refusing_for(seconds):
+    """Refuses everything for so long since the first request."""
+    since = []
+
+    def misbehave(_server, _n, records):
+        since.append(time.monotonic())
+        return set(range(len(records))) if since[-1] - since[0] < seconds else None
+
+    return misbehave
+
+
+with faulty.Server(refusing_for(2)) as server, tempfile.TemporaryDirectory() as folder:
+    # all are due within half a second, and none is taken before two have passed
+    run = start(server, "--amount", "1000", "--rate", "2000", "--threshold", "delivery_lag < 1s", "--state",
+                folder + "/state", "--json-summary", "-")
+    out, err = run.communicate(timeout=120)
+    told = json.loads(out)
+    lag = told["destinations"][0]["delivery_lag_seconds"]
+    tap.ok(1.4 < lag <= told["seconds"], "refused for two seconds: so late is the last record", out)
+    tap.equal((run.returncode, told["outcome"]), (3, "threshold"), "a threshold of the delivery lag is not met")
+    tap.ok("not in delivering them" in err and "s late." in err or "The pace was not kept" in err, "the log says it", err)
+
+# ---- what was never made ----
+
+with faulty.Server(lambda *_: always["no such stream"]) as server, tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, "aggregated.lua")
+    with open(path, "w") as file:
+        file.write("""local kinessis = require "kinessis"
+return kinessis.scenario {
+  records = kinessis.schema("n", { { "id", kinessis.fake.uuid() } }),
+  to = kinessis.stream { name = "x", partition_key = "id", aggregate = true },
+}""")
+    run = start(server, "--amount", "10M", "--workers", "1", "--dead-letter", folder + "/dead", "--state", folder + "/state",
+                scenario=path)
+    err = check("no such stream, aggregated", server, run, delivered=0)
+    made = int(COUNTS.search(err).group(1).replace(",", ""))
+    tap.ok(f"{10000000 - made:,} of 10,000,000 records were never made" in err, "what was never made is told", err)
 
 # ---- the user's number of attempts ----
 

@@ -72,7 +72,7 @@ tap.raises(function() kinessis.start("n.lua") end, "a scenario (kinessis.scenari
   "no scenario")
 
 do
-  local sys, said = require "kinessis.core.sys", nil
+  local said
   local log = sys.log
   sys.log = function(_, text) said = text:match "^Seed.*" or said end
   local unseeded = kinessis.scenario { records = schema, amount = 1, to = kinessis.null {} }

@@ -24,18 +24,20 @@ local function pace_line(change)
     behind = { seconds = change.behind or 0, most = change.behind or 0, records = 0, waited = 0 },
     sinks = { { generated = 36000, delivered = 36000, retried = 0, failed = 0, uncertain = 0, throttled = 0,
       latency = { count = 36000, mean = 1, p50 = 0.1, p90 = 0.2, p99 = change.p99, p999 = change.p99,
-        max = change.p99 } } },
+        max = change.p99 },
+      delivery_lag = change.lag or 0 } },
   }
   return line_of("^The pace", result, list)
 end
 
 tap.is(pace_line { seconds = 12.1, p99 = 0.2 }, "info: The pace was kept: 3,000 records/s were asked for.", "kept")
-tap.is(pace_line { seconds = 17.2, p99 = 6.5 }, "warning: The pace was kept in making records, not in delivering them: "
-  .. "asked for 3,000 records/s, took 2,093/s, up to 6.5 s after they were due.", "a stream that is slower")
+tap.is(pace_line { seconds = 17.2, p99 = 6.5, lag = 5.1 },
+  "warning: The pace was kept in making records, not in delivering them: "
+  .. "asked for 3,000 records/s, took 2,093/s, the last 5.1 s late.", "a stream that is slower")
 tap.is(pace_line { seconds = 17.2, p99 = 0.2 }, "info: The pace was kept: 3,000 records/s were asked for.",
   "a run that was paused")
-tap.like(pace_line { seconds = 17.2, p99 = 6.5, behind = 5 }, "The pace was not kept: asked for 3,000 records/s",
-  "records that were made late")
+tap.like(pace_line { seconds = 17.2, p99 = 6.5, behind = 5, lag = 5.1 },
+  "The pace was not kept: asked for 3,000 records/s", "records that were made late")
 
 -- A run that an error ended after it had made so many of 20,000 records.
 local function unmade_line(made, err)

@@ -5,7 +5,7 @@ local thresholds = require "kinessis.thresholds"
 
 local function sent(counts)
   local out = { generated = 1000, delivered = 990, failed = 10, retried = 3, throttled = 5, uncertain = 0,
-    maybe_twice = 0, requests = 4, bytes = 1e5 // 1,
+    maybe_twice = 0, requests = 4, bytes = 1e5 // 1, delivery_lag = 1.5,
     latency = { count = 990, mean = 0.02, p50 = 0.01, p90 = 0.05, p99 = 0.18, p999 = 0.3, max = 0.5 } }
   for name, value in pairs(counts or {}) do out[name] = value end
   return out
@@ -27,6 +27,7 @@ for _, row in ipairs {
   { "delivered >= 1k", false, "990" }, { "delivered > 98.5 %", true, "99 %" }, { "throttled < 1%", true, "0.50 %" },
   { "rate > 494", true, "495/s" }, { "rate > 0.5k/s", false, "495/s" }, { "bytes == 100k", true, "100,000" },
   { "behind < 1s", true, "250 ms" }, { "most_behind < 1s", false, "3.0 s" }, { "seconds < 1m", true, "2.0 s" },
+  { "delivery_lag < 2s", true, "1.5 s" }, { "delivery_lag <= 1s", false, "1.5 s" },
 } do
   local one = judge({ row[1] })[1]
   tap.ok(one.passed == row[2] and one.shown == row[3], row[1], one.passed, one.shown)
