@@ -74,6 +74,8 @@ function Schema:value(name, given)
     if problem then return nil, problem end
     return given, select(2, find_key(self.fields, given, "")).type
   elseif type(given) == "function" then
+    local uncalled = provider.uncalled(given)
+    if uncalled then return nil, uncalled end
     return { name = name, fn = given, type = "string" }, "string"
   elseif not provider.is(given) then
     return nil, ("the name of a field, a provider of kinessis.fake or a function(ctx) is expected, not %s"):format(

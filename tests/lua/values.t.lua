@@ -234,6 +234,22 @@ tap.ok(heavy < 20, "from_file: by a column of weights")
 local function refused(value, fragment)
   tap.raises(function() kinessis.schema("t", { { "v", value } }) end, "schema t.v: " .. fragment, fragment)
 end
+refused(fake.first_name, "fake.first_name is a provider: write fake.first_name()")
+refused(fake.locale("de_DE").city, "fake.city is a provider: write fake.city()")
+refused(fake.address_fields, "fake.address_fields is a provider: write fake.address_fields()")
+refused(fake.optional(fake.email), "value: fake.email is a provider: write fake.email()")
+refused(fake.derive(fake.email), "fn: fake.email is a provider: write fake.email()")
+refused(fake.one_of { fake.email, "x" }, "choice 1: fake.email is a provider: write fake.email()")
+do
+  local inner = debug.getinfo(1, "l").currentline + 1
+  local made, message = pcall(function() kinessis.schema("t", { { "a", { { "b", fake.uuid } } } }) end)
+  local expected = ":" .. inner .. ": schema t.a.b: fake.uuid is a provider: write fake.uuid()"
+  tap.ok(not made and message:find(expected, 1, true),
+    "a provider without parentheses in an object: the line and the path", message)
+  local stream = kinessis.schema("t", { { "v", 1 } })
+  local key, wrong = stream:value("partition_key", fake.uuid)
+  tap.ok(not key and wrong == "fake.uuid is a provider: write fake.uuid()", "and as a key", key, wrong)
+end
 refused(fake.now("isso"),
   'format must be one of date, epoch, epoch_ms, epoch_us, iso, iso_seconds, sql, time, or a text')
 refused(fake.now("%Q"), "the format has no %Q; there are %Y %m")

@@ -17,7 +17,7 @@ block.per_block = {
   example = 'fake.per_block(function(b) local t = {} for i = 1, b.size do t[i] = b.first + i end return t end, "int")',
   shows = "^%d+$",
   make = function(fn, kind, size)
-    if type(fn) ~= "function" then provider.refuse("fn must be a function, not %s", blame.show(fn)) end
+    provider.check_function("fn", fn)
     local parsed = types.parse(kind)
     if not parsed then
       provider.refuse("%s is not a type%s", blame.show(kind), blame.suggestion(kind, types.names()))

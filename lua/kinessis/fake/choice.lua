@@ -18,6 +18,7 @@ local function type_of(values, label)
     elseif this == "float" then
       provider.number(name, value)
     elseif this ~= "integer" and this ~= "boolean" then
+      provider.check_called(name, value)
       provider.refuse("%s must be a string, a number or a boolean, not %s", name, blame.show(value))
     end
     if kind and kind ~= this then

@@ -152,7 +152,7 @@ combinator.derive = {
   example = 'fake.derive(function(ctx) return ctx.record.id * 2 end, "int")', shows = "^%d+$",
   beside = '{ "id", fake.integer(1, 9) }',
   make = function(fn, kind)
-    if type(fn) ~= "function" then provider.refuse("fn must be a function, not %s", blame.show(fn)) end
+    provider.check_function("fn", fn)
     local parsed = types.parse(kind)
     if not parsed then
       provider.refuse("%s is not a type%s", blame.show(kind), blame.suggestion(kind, types.names()))

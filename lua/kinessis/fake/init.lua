@@ -39,11 +39,11 @@ end
 local address_fields = { "street_address", "city", "state", "postcode", "country", "country_code" }
 
 local function address_object(catalogue)
-  return function(options)
+  return provider.constructor("address_fields", function(options)
     local fields = {}
     for i, name in ipairs(address_fields) do fields[i] = { name, catalogue[name](options) } end
     return fields
-  end
+  end)
 end
 
 -- Where a value depends on the locale and has none yet, it gets this one.
@@ -61,10 +61,10 @@ end
 local function catalogue_of(found)
   local catalogue = {}
   for name, make in pairs(fake) do
-    catalogue[name] = function(...)
+    catalogue[name] = provider.constructor(provider.uncalled(make) and name, function(...)
       local value = make(...)
       return provider.is(value) and bind(value, found) or value
-    end
+    end)
   end
   catalogue.address_fields = address_object(catalogue)
   return setmetatable(catalogue, { __index = getmetatable(fake).__index, locale = found })

@@ -38,6 +38,7 @@ local blame = require "kinessis.blame"
 local provider = {}
 local Provider = { __name = "kinessis.provider" }
 local Problem = {}
+local constructors = setmetatable({}, { __mode = "k" }) -- function -> the name of what it makes
 
 --- Stops making this provider: its arguments cannot work.
 function provider.refuse(...)
@@ -50,6 +51,18 @@ end
 
 function provider.new(description)
   return setmetatable(description, Provider)
+end
+
+--- Remembers that the function makes providers of that name. Returns the function.
+function provider.constructor(name, make)
+  constructors[make] = name
+  return make
+end
+
+--- What is wrong where a value is expected and a provider's function is given, its parentheses forgotten; or nil.
+function provider.uncalled(value)
+  local name = type(value) == "function" and constructors[value]
+  return name and ("fake.%s is a provider: write fake.%s()"):format(name, name) or nil
 end
 
 local function check_range(name, v, least, most)
@@ -85,10 +98,23 @@ function provider.string(name, v)
   return v
 end
 
+--- Refuses a provider's function.
+function provider.check_called(name, v)
+  local uncalled = provider.uncalled(v)
+  if uncalled then provider.refuse("%s: %s", name, uncalled) end
+end
+
+--- Refuses what is no function of the script's own.
+function provider.check_function(name, v)
+  if type(v) ~= "function" then provider.refuse("%s must be a function, not %s", name, blame.show(v)) end
+  provider.check_called(name, v)
+end
+
 --- A provider, or a constant as one.
 function provider.value(name, v)
   if provider.is(v) then return v end
   if type(v) == "function" then
+    provider.check_called(name, v)
     provider.refuse("%s is a function: write fake.derive(function, type)", name)
   elseif v == nil then
     provider.refuse("%s must be a provider or a constant, not nil", name)
@@ -185,7 +211,7 @@ end
 --- Makes the function that scripts call: it checks the arguments, makes the value, and remembers what
 --- was called, and whose line did: `name`, `arguments` (as of table.pack), `where`.
 function provider.define(name, declaration)
-  return function(...)
+  return provider.constructor(name, function(...)
     local given = table.pack(...)
     local made, value = pcall(make_value, name, declaration, given)
     if not made then
@@ -195,7 +221,7 @@ function provider.define(name, declaration)
     value = provider.new(value)
     value.name, value.arguments, value.where = name, given, value.where or blame.where()
     return value
-  end
+  end)
 end
 
 --- Decides what depends on the record's other fields: the provider itself, or what it is here. What is

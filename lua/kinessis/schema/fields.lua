@@ -114,6 +114,8 @@ local function check_value(checked, value, path, where, depth, scope)
     if not bound then check.fail(value.where or where, path, "%s", problem) end
     checked.node, checked.type = bound, bound.type
   elseif type(value) == "function" then
+    local uncalled = provider.uncalled(value)
+    if uncalled then check.fail(where, path, "%s", uncalled) end
     checked.fn, checked.type = value, "string"
   elseif type(value) == "table" then
     if depth == MAX_DEPTH then
