@@ -211,6 +211,9 @@ local rules = {
     mobile = check_list,
   },
   national_id = check_list,
+  company_format = format("last_name", "company_name", "company_trade", "company_suffix"),
+  company_name = check_list,
+  company_trade = check_list,
   company_suffix = check_list,
   word = check_list,
 }

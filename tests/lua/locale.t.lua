@@ -123,6 +123,51 @@ all(records({ { "c", fake.country_code() } }, 10, { locale = mix }), function(r)
 local fields = records({ { "a", fake.locale("it_IT").address_fields() }, { "b", fake.address_fields { group = "b" } } })
 all(fields, function(r) return r.a.country_code == "IT" and r.b.country == "United States" end, "address_fields")
 
+-- ---- companies ----
+
+local locale = require "kinessis.locale"
+for _, name in ipairs(locale.names) do
+  local words, catalogue = locale.get(name), fake.locale(name)
+  local lists = { last_name = words.family.last, company_name = words.company_name, company_trade = words.company_trade,
+    company_suffix = words.company_suffix }
+  -- What is left of the texts when one of the list is taken from their beginning.
+  local function taken(texts, list)
+    local rest = {}
+    for _, whole in ipairs(texts) do
+      for _, word in ipairs(list) do
+        if whole:sub(1, #word) == word then rest[#rest + 1] = whole:sub(#word + 1) end
+      end
+    end
+    return rest
+  end
+  local companies, names = {}, 0
+  all(records({ { "c", catalogue.company() } }, 300), function(r)
+    if not companies[r.c] then companies[r.c], names = true, names + 1 end
+    local rest = { r.c }
+    for before, key in words.company_format:gmatch("([^{]*){(.-)}") do
+      rest = taken(taken(rest, { before }), lists[key])
+    end
+    for _, left in ipairs(rest) do
+      if left == "" then return true end
+    end
+    return false
+  end, name .. ": a company is named as the locale says")
+  tap.ok(names > 100, name .. ": many companies", names)
+end
+all(records({ { "c", fake.company() } }, 50, { locale = "de_DE" }), function(r)
+  for _, suffix in ipairs(locale.get("de_DE").company_suffix) do
+    if r.c:sub(-#suffix) == suffix then return true end
+  end
+  return false
+end, "the schema's locale names its companies")
+local long = ("ä"):rep(5000)
+all(records({ { "c", fake.company() } }, 20, { locale = { company_format = "{company_suffix} von {last_name}",
+  company_suffix = { long }, last_name = { "Ab" } } }), function(r) return r.c == long .. " von Ab" end,
+  "a long name of a company has its room")
+local whole = kinessis.schema("t", { { "c", fake.company() } }, { locale = "fr_FR" })
+tap.is(whole:sample(1, { seed = seed, from = 40 })[1], whole:sample(41, { seed = seed })[41],
+  "record 40 alone has its company")
+
 -- ---- mistakes ----
 
 tap.raises(function() fake.locale "de_DD" end,
@@ -156,6 +201,8 @@ refused({ first_name = "A" }, "first_name must be a table")
 refused({ country = { code = "A", name = "x", phone = "1" } }, "country.code must be two capital letters")
 refused({ country = { code = "AA", name = "x" } }, "country.phone is missing")
 refused({ currency = "euro" }, "currency must be three capital letters")
+refused({ company_format = "{sufix}" }, 'company_format: nothing is called {sufix}')
+refused({ company_trade = {} }, "company_trade is empty")
 refused({ name_format = "{name}" }, "name_format: nothing is called {name}")
 refused({ address_format = "{postcod}" }, 'nothing is called {postcod}; did you mean "postcode"?')
 refused({ cities = {} }, "cities must be a list of cities")

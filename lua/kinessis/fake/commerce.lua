@@ -248,22 +248,22 @@ commerce.currency = {
 
 -- ---- companies ----
 
-local fields = {
-  "Alpine", "Summit", "River", "Harbor", "Granite", "Cedar", "Silver", "Northern", "Pacific", "Atlantic", "Blue Sky",
-  "Redwood", "Golden Gate", "Evergreen", "Lakeside", "Meadow", "Stone", "Pioneer", "Beacon", "Horizon",
-}
-local trades = {
-  "Systems", "Foods", "Logistics", "Energy", "Media", "Textiles", "Motors", "Labs", "Robotics", "Insurance",
-  "Analytics",
-  "Construction", "Pharma", "Travel", "Software", "Materials", "Partners", "Consulting", "Networks", "Farms",
+local company_lists = {
+  last_name = function(words) return words.family.last end,
+  company_name = function(words) return words.company_name end,
+  company_trade = function(words) return words.company_trade end,
+  company_suffix = function(words) return words.company_suffix end,
 }
 
 commerce.company = {
-  "the name of a company",
+  "the name of a company, as the locale forms it",
   type = "string",
-  example = "fake.company()", shows = '^"%u[%a ]+ %u%a+ %u%a+"$',
-  make = function() return text { pick(fields), " ", pick(trades), " ", pick { "Inc", "LLC", "Ltd", "Group",
-    "Corp" } } end,
+  example = "fake.company()", shows = '^"%u[%a ]+ %u%a+ [%u&][%a. ]+"$',
+  make = function()
+    return about.words(function(words)
+      return text(about.parts(words.company_format, function(name) return pick(company_lists[name](words)) end))
+    end)
+  end,
 }
 
 commerce.department = {

@@ -87,6 +87,10 @@ Friedhofstraße, Bismarckstraße, Am Markt, Kastanienallee, Uferstraße, Mittels
   phone = { trunk = "0", landline = "{area} ###", mobile = "0151 0#######, 0160 0######, 0176 040690##" },
   -- the tax number never starts with 0
   national_id = "0# ### ### ###",
+  company_format = "{last_name} {company_trade} {company_suffix}",
+  company_trade = [[
+Logistik, Energie, Maschinenbau, Elektrotechnik, Bau, Software, Medien, Textil, Pharma, Versicherungen, Lebensmittel,
+Druck, Möbel, Reisen, Beratung, Metallbau, Automobile, Holzbau, Gartenbau, Spedition]],
   company_suffix = "GmbH, AG, GmbH & Co. KG, KG, OHG, e.K., UG, & Söhne",
   word = [[
 aber, Abend, acht, alle, alt, Anfang, Antwort, Arbeit, Arm, Auge, Baum, Berg, Bild, blau, Blume, Brief, Brot, Bruder,

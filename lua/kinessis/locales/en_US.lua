@@ -122,6 +122,13 @@ Lincoln, Chestnut, Meadow, Hickory, Madison, Spruce, Dogwood, Broad, College, La
   phone = { trunk = "", landline = "({area}) 555-01##", mobile = "({area}) 555-01##" },
   -- numbers that start with 000 are not given out
   national_id = "000-##-####",
+  company_format = "{company_name} {company_trade} {company_suffix}",
+  company_name = [[
+Alpine, Summit, River, Harbor, Granite, Cedar, Silver, Northern, Pacific, Atlantic, Blue Sky, Redwood, Golden Gate,
+Evergreen, Lakeside, Meadow, Stone, Pioneer, Beacon, Horizon]],
+  company_trade = [[
+Systems, Foods, Logistics, Energy, Media, Textiles, Motors, Labs, Robotics, Insurance, Analytics, Construction, Pharma,
+Travel, Software, Materials, Consulting, Networks, Farms]],
   company_suffix = "Inc., LLC, Corp., Group, & Sons, Partners, Holdings, Industries",
   word = {
     "able", "about", "above", "accept", "account", "across", "action", "active", "actual", "address", "admit",

@@ -92,6 +92,10 @@ Calle de las Flores, Calle del Olivo, Ronda de Toledo]],
   phone = { trunk = "", landline = "{area} 0## ##", mobile = "6## ### ###, 7%# ### ###" },
   -- I, O, U and Ñ are never the letter
   national_id = "00######I, 00######O, 00######U",
+  company_format = "{company_trade} {last_name} {company_suffix}",
+  company_trade = [[
+Transportes, Construcciones, Talleres, Muebles, Electricidad, Alimentación, Seguros, Viajes, Textiles, Energía,
+Logística, Imprenta, Consultoría, Informática, Bodegas, Conservas]],
   company_suffix = "S.A., S.L., S.L.U., e Hijos, y Asociados, Hermanos",
   word = [[
 abrir, agua, aire, alegre, alma, alto, amigo, amor, año, árbol, arena, arte, azul, barco, blanco, boca, bosque, brazo,

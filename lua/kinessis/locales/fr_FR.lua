@@ -98,6 +98,10 @@ rue Saint-Michel, rue du Marché]],
   phone = { trunk = "0", landline = "{area} ## ##", mobile = "06 39 98 ## ##" },
   -- the first digit is the sex, and never 0
   national_id = "0 ## ## ## ### ### ##",
+  company_format = "{last_name} {company_trade} {company_suffix}",
+  company_trade = [[
+Logistique, Énergie, Bâtiment, Transports, Textile, Médias, Assurances, Conseil, Informatique, Électronique,
+Alimentation, Voyages, Meubles, Imprimerie, Pharma, Automobile, Services, Matériaux]],
   company_suffix = "SARL, SA, SAS, SNC, & Fils, et Associés, EURL",
   word = [[
 ami, amour, an, animal, année, arbre, argent, art, automne, avenir, beau, blanc, bleu, bois, bon, bouche, bras, bruit,

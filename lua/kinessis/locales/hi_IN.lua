@@ -110,6 +110,7 @@ return {
   phone = { trunk = "0", landline = "{area} 0######", mobile = "60000 #####, 70000 #####" },
   -- the number never starts with 0
   national_id = "0### #### ####",
+  company_format = "{last_name} {company_suffix}",
   company_suffix = "प्राइवेट लिमिटेड, लिमिटेड, एंड संस, ट्रेडर्स, इंडस्ट्रीज, एंटरप्राइजेज",
   word = [[
 अच्छा, आकाश, आग, आज, आदमी, आवाज़, आशा, इतिहास, उत्तर, ऊँचा, औरत, कपड़ा, कमरा, कल, कहानी, काम, काला, किताब,

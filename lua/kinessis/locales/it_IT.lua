@@ -103,6 +103,10 @@ Via San Francesco, Piazza San Marco, Via Kennedy, Via dei Mille, Via Volta, Via 
   phone = { trunk = "", landline = "{area} %#####", mobile = "320 %######, 333 %######, 347 %######" },
   -- the month is one of ABCDEHLMPRST, never Z
   national_id = "??????##Z##?###?",
+  company_format = "{company_trade} {last_name} {company_suffix}",
+  company_trade = [[
+Trasporti, Costruzioni, Officine, Mobili, Elettronica, Alimentari, Assicurazioni, Viaggi, Tessuti, Energia,
+Logistica, Tipografia, Consulenza, Informatica, Cantine, Ceramiche]],
   company_suffix = "S.r.l., S.p.A., S.n.c., S.a.s., & Figli, e Associati, Group",
   word = [[
 acqua, albero, alto, amico, amore, andare, anima, anno, aria, arte, bambino, bello, bene, bianco, bosco, braccio,

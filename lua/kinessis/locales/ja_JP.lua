@@ -103,6 +103,8 @@ return {
   phone = { trunk = "0", landline = "{area}-0##-####", mobile = "090-0###-####, 080-0###-####" },
   -- twelve digits; the last one checks the others, and X is none
   national_id = "0000-####-###X",
+  company_format = "{company_suffix}{last_name}{company_trade}",
+  company_trade = "電機, 製作所, 商事, 建設, 工業, 運輸, 印刷, 食品, 産業, 化学, 物流, 不動産, 薬品, 繊維, 通信, 鉄工所",
   company_suffix = "株式会社, 有限会社, 合同会社, 合資会社",
   word = [[
 朝, 雨, 家, 池, 石, 糸, 犬, 今, 色, 歌, 海, 絵, 駅, 丘, 音, 鏡, 影, 風, 形, 紙, 川, 木, 北, 昨日, 季節, 今日, 霧, 銀, 雲,

@@ -96,6 +96,10 @@ Avenida Presidente Vargas, Rua Projetada, Rua da Paz, Travessa do Comércio, Rua
   phone = { trunk = "", landline = "({area}) 3###-####", mobile = "({area}) 9####-####" },
   -- the check digits would be others
   national_id = "000.000.###-##",
+  company_format = "{company_trade} {last_name} {company_suffix}",
+  company_trade = [[
+Transportes, Construções, Móveis, Elétrica, Alimentos, Seguros, Viagens, Têxtil, Energia, Logística, Gráfica,
+Consultoria, Informática, Metalúrgica, Calçados, Papelaria]],
   company_suffix = "Ltda., S.A., ME, EIRELI, e Filhos, e Associados, Comércio",
   word = [[
 abrir, água, alegria, alma, alto, amanhã, amigo, amor, ano, areia, árvore, asa, azul, barco, beijo, belo, boca, bom,

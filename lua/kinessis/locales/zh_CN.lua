@@ -100,6 +100,9 @@ return {
   phone = { trunk = "0", landline = "{area} 0### ####", mobile = "138 0### ####, 139 0### ####, 186 0### ####" },
   -- 000000 is no region
   national_id = "0000001990010####X",
+  company_format = "{company_name}{company_trade}{company_suffix}",
+  company_name = "长江, 东方, 光明, 新华, 和平, 友谊, 天山, 泰山, 振兴, 兴隆, 金山, 永安, 宏达, 瑞丰, 嘉禾, 海天, 星河, 凤凰",
+  company_trade = "电子, 机械, 食品, 纺织, 物流, 建筑, 化工, 医药, 能源, 文化传媒, 信息, 汽车配件",
   company_suffix = "有限公司, 股份有限公司, 集团, 科技有限公司, 贸易有限公司",
   word = [[
 爱, 安静, 白, 办法, 北, 春天, 城市, 窗, 船, 词, 大海, 道路, 灯, 地方, 电影, 东, 冬天, 短, 朵, 儿童, 耳, 饭, 方向, 房间, 飞鸟, 风,
