@@ -14,6 +14,7 @@ import threading
 import time
 
 sys.path.insert(0, "tests/support")
+import signals
 import tap
 
 KINESSIS = os.environ["KINESSIS"]
@@ -205,12 +206,11 @@ process = subprocess.Popen([KINESSIS, "run", scenario(stream), "--target", serve
                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
 while server.requests == 0:
     time.sleep(0.01)
-time.sleep(0.2)
-process.send_signal(signal.SIGINT)
+signals.send(process, signal.SIGINT)
 time.sleep(0.2)
 tap.equal(process.poll(), None, "one Ctrl-C waits for what is on its way")
-process.send_signal(signal.SIGINT)
-error = process.communicate(timeout=30)[1]
+signals.send(process, signal.SIGINT)
+error = process.communicate(timeout=60)[1]
 found = letters()
 tap.ok(found and "may or may not have arrived" in error, "a second stops at once and says what was on its way", error)
 doubtful = [letter for letter in found if letter["error"].get("may_have_arrived")]

@@ -14,6 +14,7 @@ import time
 sys.path.insert(0, "tests/support")
 import aggregate
 import faulty
+import signals
 import tap
 
 try:
@@ -190,19 +191,23 @@ with faulty.Server(lambda server, n, records: set(range(len(records)))) as serve
     errors = []
     reader = threading.Thread(target=lambda: errors.append(process.stderr.read()))
     reader.start()
-    time.sleep(3)
-    early = memory_of(process)
-    time.sleep(4)
-    late = memory_of(process)
-    requests = server.requests
-    process.send_signal(signal.SIGTERM)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGTERM)
+    begin = time.monotonic()
+
+    def memory_after(requests):
+        while server.requests < requests and time.monotonic() - begin < 120:
+            time.sleep(0.05)
+        return memory_of(process)
+
+    early, late = memory_after(30), memory_after(250)
+    requests, seconds = server.requests, time.monotonic() - begin
+    signals.send(process, signal.SIGTERM)
+    signals.send(process, signal.SIGTERM)
     process.wait(timeout=60)
     reader.join()
+    tap.ok(requests >= 250, "a service that refuses is asked again and again", requests)
     tap.ok(late < early + 16, "memory does not grow while a service refuses", early, late)
     tap.ok(late < 128, "and is not much", late)
-    tap.ok(requests < 2000, "the service is not stormed", requests)
+    tap.ok(requests < 300 * (seconds + 1), "the service is not stormed", requests, seconds)
     found = counts_of(errors[0])
     tap.ok(found[1] == 0 and found[0] == found[3] and found[0] < 100000, "what was generated waited", found)
 

@@ -12,6 +12,7 @@ import time
 
 sys.path.insert(0, "tests/support")
 import lake
+import signals
 import tap
 
 try:
@@ -135,12 +136,12 @@ with lake.Lake() as pond:
         text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         env=dict(os.environ, AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="y", AWS_REGION="us-east-1",
                  KINESSIS_DATA=os.path.join(pond.folder, "own")))
-    Silent.came.wait(20)
-    process.send_signal(signal.SIGINT)
+    Silent.came.wait(60)
+    signals.send(process, signal.SIGINT)
     time.sleep(0.3)
     tap.equal(process.poll(), None, "a first Ctrl-C waits for an upload")
-    process.send_signal(signal.SIGINT)
-    error = process.communicate(timeout=30)[1]
+    signals.send(process, signal.SIGINT)
+    error = process.communicate(timeout=60)[1]
     tap.ok(process.returncode == 1 and "Stopped at once" in error, "a second one does not", error)
 
 tap.done()
