@@ -192,7 +192,7 @@ with lake.Lake() as pond:
     people = write("people.lua", """
 local kinessis = require "kinessis"
 return kinessis.scenario {
-  records = kinessis.schema("person", { { "n", kinessis.fake.sequence(0) } }), amount = 3000, pace = 1500,
+  records = kinessis.schema("person", { { "n", kinessis.fake.sequence(0) } }), amount = 3000, pace = 250,
   to = { kinessis.stream { name = "people", partition_key = "n", linger_ms = 20 },
     kinessis.file { path = "%s/people.jsonl" } },
 }""" % folder.name)
@@ -239,10 +239,10 @@ return kinessis.scenario {
         return int(told[1].replace(",", "")) if told else 0
 
     process = begin(START + "told(assert(kinessis.start(people)):wait())")
-    wait_for(500, process)
+    wait_for(100, process)
     process.kill()
     process.communicate()
-    process = command("--resume")
+    process = command("--resume", "--rate", "1G/s")
     log = process.communicate(timeout=60)[1]
     counts = numbers()
     tap.equal((process.returncode, sorted(counts), lines()), (0, list(range(3000)), list(range(3000))),
@@ -252,11 +252,11 @@ return kinessis.scenario {
     before = sum(counts.values())
     os.remove(notes)
     process = command()
-    wait_for(500, process)
+    wait_for(100, process)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     stopped = state()["claimed"]
-    found, log = run(START + "told(assert(kinessis.start(people, { resume = true })):wait())")
+    found, log = run(START + 'told(assert(kinessis.start(people, { resume = true, rate = "1G/s" })):wait())')
     counts = numbers()
     tap.equal((found[0]["first"], found[0]["exit_code"], sum(counts.values()) - before, lines()),
               (stopped, 0, 3000, list(range(3000))), "a script goes on after kinessis run, and repeats nothing")
