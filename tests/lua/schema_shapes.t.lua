@@ -46,16 +46,16 @@ local function distance(a, b)
   return far
 end
 
-local function again(made, n)
-  return made.records:sample(n, { seed = seed + 1, start = made.start, step = made.step })
+local function again(made, n, chance)
+  return made.records:sample(n, { seed = (chance or seed) + 1, start = made.start, step = made.step })
 end
 
 -- What is inferred of a field's values has the fragments; what it makes is like them, and in their range.
-local function recognised(name, value, ...)
-  local lines = kinessis.schema("s", { { "v", value } }):sample(N, { seed = seed, start = 1643760000, step = 2 })
+local function look(chance, name, value, ...)
+  local lines = kinessis.schema("s", { { "v", value } }):sample(N, { seed = chance, start = 1643760000, step = 2 })
   local text, made = infer_lines(lines)
   for _, fragment in ipairs { ... } do tap.like(text, fragment, ("%s: %s"):format(name, fragment)) end
-  local first, second = values_of(lines), values_of(again(made, N))
+  local first, second = values_of(lines), values_of(again(made, N, chance))
   if type(first[1]) ~= "number" then return text, made end
   local far = distance(first, second)
   print(("# %s: %.3f of %.3f: %s"):format(name, far, BOUND, text:match "\n  {(.-)\n"))
@@ -63,6 +63,12 @@ local function recognised(name, value, ...)
   tap.ok(second[1] >= first[1] and second[#second] <= first[#first], name .. ": its records stay in the range",
     first[1], second[1], first[#first], second[#second])
   return text, made
+end
+
+-- schema/fit.lua misses one in 5,000 of what it knows.
+local function recognised(...)
+  local arguments = table.pack(...)
+  return tap.likely(seed, function(chance) return look(chance, table.unpack(arguments, 1, arguments.n)) end)
 end
 
 -- ---- numbers ----
@@ -115,15 +121,18 @@ times("times to the second", fake.now("iso_seconds"), 'fake.now("iso_seconds")')
 times("times of SQL", fake.now("sql"), 'fake.now("sql")')
 
 -- Of a field of that name.
-local function of_field(name, value)
-  return infer_lines(kinessis.schema("s", { { name, value } }):sample(N, { seed = seed, start = 1643760000, step = 2 }))
+local function of_field(name, value, chance)
+  return infer_lines(kinessis.schema("s", { { name, value } }):sample(N, { seed = chance or seed, start = 1643760000,
+    step = 2 }))
 end
 text, made = of_field("event_time", fake.now("epoch_ms"))
 tap.like(text, 'fake.now("epoch_ms")', "times as numbers")
 tap.ok(made.start == 1643760000 and made.step == 2, "times as numbers: the clock", made.start, made.step)
 tap.like(of_field("total", fake.now("epoch_ms")), "fake.sequence(1643760000000, 2000)", "but by their name only")
-tap.like(of_field("seen_at", fake.between("2022-02-02", "2022-02-05", "epoch")), 'fake.between(1643',
-  "times as numbers, in no order")
+tap.likely(seed, function(chance)
+  tap.like(of_field("seen_at", fake.between("2022-02-02", "2022-02-05", "epoch"), chance), 'fake.between(1643',
+    "times as numbers, in no order")
+end)
 tap.like(of_field("at", fake.series("2022-02-02", "2s", "100s")), "s late: the clock of the scenario",
   "times that rise, but for some that are late")
 text = infer_lines(kinessis.schema("s", { { "at", fake.now() }, { "received_at", fake.now("epoch_ms") },
@@ -165,20 +174,23 @@ local function shares(lines)
   return #list, list[1] / #lines, ten
 end
 
-for name, pool in pairs {
+local pools = {
   ["skewed"] = fake.pool(fake.uuid(), 200, 1.2), ["less skewed"] = fake.pool(fake.email(), 100, 0.7),
   ["even"] = fake.pool(fake.regex "[A-Z]{3}[0-9]{6}", 150),
-} do
-  local lines = kinessis.schema("s", { { "v", pool } }):sample(N, { seed = seed })
-  text, made = infer_lines(lines)
-  tap.like(text, "fake.pool(", name .. " pool")
-  tap.is(text:find "fake%.pool%(.*, [%d.]+, [%d.]+%)" ~= nil, name ~= "even", name .. " pool: whether it has a skew")
+}
+local function look_at_pool(chance, name)
+  local lines = kinessis.schema("s", { { "v", pools[name] } }):sample(N, { seed = chance })
+  local inferred, scenario = infer_lines(lines)
+  tap.like(inferred, "fake.pool(", name .. " pool")
+  tap.is(inferred:find "fake%.pool%(.*, [%d.]+, [%d.]+%)" ~= nil, name ~= "even",
+    name .. " pool: whether it has a skew")
   local n, first, ten = shares(lines)
-  local n2, first2, ten2 = shares(again(made, N))
+  local n2, first2, ten2 = shares(again(scenario, N, chance))
   print(("# %s pool: %d values, %.3f, %.3f; again %d, %.3f, %.3f"):format(name, n, first, ten, n2, first2, ten2))
   tap.ok(math.abs(n - n2) <= n / 10 and math.abs(first - first2) < 0.05 and math.abs(ten - ten2) < 0.06,
     name .. " pool: as many values, as frequent")
 end
+for name in pairs(pools) do tap.likely(seed, function(chance) look_at_pool(chance, name) end) end
 tap.ok(not infer_lines(kinessis.schema("s", { { "name", fake.first_name() } }):sample(N, { seed = seed })):find "pool",
   "names are of no pool")
 
@@ -196,11 +208,13 @@ tap.is(table.concat(types, " "), "array<decimal(4,2)> array<array<int>> struct<n
 
 -- ---- what is not enough ----
 
-local function few(value, n)
-  return (infer_lines(kinessis.schema("s", { { "v", value } }):sample(n, { seed = seed })))
+local function few(value, n, chance)
+  return (infer_lines(kinessis.schema("s", { { "v", value } }):sample(n, { seed = chance or seed })))
 end
 tap.ok(not few(fake.lognormal(100, 1, 2), 199):find "lognormal", "199 values have no distribution")
-tap.like(few(fake.lognormal(100, 0.5, 2), 400), "fake.lognormal(", "400 have")
+tap.likely(seed, function(chance)
+  tap.like(few(fake.lognormal(100, 0.5, 2), 400, chance), "fake.lognormal(", "400 have")
+end)
 tap.like(few(fake.integer(1, 1000000), 15), "fake.integer(", "15 values are a range")
 local uneven = 0
 for k = 1, 40 do
