@@ -168,6 +168,34 @@ local whole = kinessis.schema("t", { { "c", fake.company() } }, { locale = "fr_F
 tap.is(whole:sample(1, { seed = seed, from = 40 })[1], whole:sample(41, { seed = seed })[41],
   "record 40 alone has its company")
 
+-- ---- capitals ----
+
+-- Small letters that words begin with, and their capitals.
+local capitals = {
+  a = "A", z = "Z", ["é"] = "É", ["á"] = "Á", ["ç"] = "Ç", ["ö"] = "Ö", ["ø"] = "Ø", ["þ"] = "Þ", ["ÿ"] = "Ÿ",
+  ["ā"] = "Ā",  ["č"] = "Č", ["œ"] = "Œ",
+  ["ı"] = "I", ["ł"] = "Ł", ["ň"] = "Ň", ["ő"] = "Ő", ["š"] = "Š", ["ŷ"] = "Ŷ", ["ź"] = "Ź",
+  ["ž"] = "Ž", ["ș"] = "Ș", ["ơ"] = "Ơ", ["ư"] = "Ư", ["ấ"] = "Ấ", ["ỹ"] = "Ỹ", ["ɛ"] = "Ɛ",
+  ["α"] = "Α", ["ω"] = "Ω", ["ά"] = "Ά", ["έ"] = "Έ", ["ή"] = "Ή", ["ί"] = "Ί", ["ό"] = "Ό", ["ύ"] = "Ύ", ["ώ"] = "Ώ",
+  ["σ"] = "Σ", ["ς"] = "Σ", ["ϊ"] = "Ϊ", ["а"] = "А", ["я"] = "Я", ["ё"] = "Ё", ["є"] = "Є", ["ї"] = "Ї", ["ґ"] = "Ґ",
+  ["џ"] = "Џ", ["ә"] = "Ә", ["ӂ"] = "Ӂ", ["ӏ"] = "Ӏ", ["ӑ"] = "Ӑ",
+  ["É"] = "É", ["Š"] = "Š", ["Я"] = "Я", ["Ω"] = "Ω", ["÷"] = "÷", ["ß"] = "ß", ["朝"] = "朝", ["आ"] = "आ", ["1"] = "1",
+}
+local letters = {}
+for small_letter in pairs(capitals) do letters[#letters + 1] = small_letter .. "éx" end
+table.sort(letters)
+local wrong
+for i, word in ipairs(letters) do
+  local one = fake.locale { word = { word } }
+  local r = records({ { "s", one.sentence(2) }, { "t", one.title(2) }, { "p", one.paragraph(1) } }, 1)[1]
+  local first = word:match(utf8.charpattern)
+  local capital = capitals[first] .. "éx"
+  if r.s ~= capital .. " " .. word .. "." or r.t ~= capital .. " " .. capital or r.p:find(capital, 1, true) ~= 1 then
+    wrong = (wrong or "") .. i .. ": " .. r.s .. " "
+  end
+end
+tap.is(wrong, nil, "sentences, titles and paragraphs begin with a capital: Latin, Greek, Cyrillic; others stay")
+
 -- ---- mistakes ----
 
 tap.raises(function() fake.locale "de_DD" end,

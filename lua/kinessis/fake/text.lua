@@ -1,6 +1,7 @@
 --- Text.
 local about = require "kinessis.fake.about"
 local blame = require "kinessis.blame"
+local capital = require "kinessis.fake.capital"
 local pattern = require "kinessis.fake.pattern"
 local provider = require "kinessis.fake.provider"
 local regex = require "kinessis.fake.regex"
@@ -16,7 +17,7 @@ text.word = {
 
 local function capitalise(list)
   local result = {}
-  for i, word in ipairs(list) do result[i] = word:sub(1, 1):upper() .. word:sub(2) end
+  for i, word in ipairs(list) do result[i] = capital(word) end
   return result
 end
 
