@@ -159,6 +159,8 @@ static void read_op(lua_State *L, builder_box *box) {
         stream.p = lua_tolstring(L, -1, &stream.n);
         request.stream = kn_rng_hash(stream);
     }
+    if (lua_getfield(L, top, "place") == LUA_TSTRING)
+        request.place.p = lua_tolstring(L, -1, &request.place.n); /* the operation keeps it */
     lua_settop(L, top);
     if (lua_getfield(L, top, "fn") == LUA_TFUNCTION) {
         lua_settop(L, top);

@@ -108,6 +108,19 @@ static void give_up(kn_cursor *c) {
     c->mapping = false;
 }
 
+char *kn_ops_blame(kn_cursor *c, const kn_op *op) {
+    const char *p = c->plan->places, *end = p + c->plan->places_length;
+    uint32_t head[2]; /* number, length */
+    for (; p < end; p += sizeof head + head[1]) {
+        memcpy(head, p, sizeof head);
+        if (head[0] == (size_t)(op - c->ops)) {
+            kn_fail_within(c->err, "%.*s", (int)head[1], p + sizeof head);
+            break;
+        }
+    }
+    return NULL;
+}
+
 static bool make_json(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
     const kn_plan *plan = c->plan;
     if (!kn_buf_reserve(out, plan->max_length + KN_PLAN_SLACK)) {

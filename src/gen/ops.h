@@ -101,6 +101,8 @@ struct kn_plan {
     kn_pick *picks;
     size_t pick_count;
     char *literals;
+    char *places; /* of operations that may fail: number, length (uint32_t both), text */
+    size_t places_length;
     size_t max_length; /* of what is written for a record, what is put aside included */
     size_t longest;    /* record */
     uint32_t slots;
@@ -161,6 +163,9 @@ static inline uint64_t kn_words_pick(const kn_words *w, uint64_t draw) {
     uint64_t i = (uint64_t)(product >> 64);
     return w->threshold && (uint64_t)product >= w->threshold[i] ? w->alias[i] : i;
 }
+
+/* Puts the operation's place in the script before what c->err says. Returns NULL. */
+char *kn_ops_blame(kn_cursor *c, const kn_op *op);
 
 /* Makes room for n bytes at p and the rest of the record, where a script's answer made lengths
  * unknown; p may move. NULL when it cannot. */

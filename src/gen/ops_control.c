@@ -199,7 +199,7 @@ static char *run_unique(kn_cursor *c, const kn_op *op, char *p) {
         kn_fail(c->err, KN_ELIMIT,
                 "a unique field has only %llu values: there is none left for record %llu",
                 (unsigned long long)n, (unsigned long long)c->index);
-        return NULL;
+        return kn_ops_blame(c, op);
     }
     uint64_t outer = c->unique;
     c->unique = kn_permute(op->key, c->index, n);

@@ -10,6 +10,7 @@ struct kn_plan_builder {
     kn_buf picks;                         /* kn_pick */
     kn_buf lengths;                       /* size_t: the longest text of each slot */
     kn_buf fields;                        /* kn_field, by slot */
+    kn_buf places;                        /* as of kn_plan */
     size_t pending;                       /* where the literal of the next operation starts */
     size_t max_length, aside;             /* aside: of it, what is not part of the record */
     uint32_t slots;
@@ -38,6 +39,7 @@ bool kn_plan_builder_new(kn_plan_builder **out, kn_err *err) {
     kn_buf_init(&b->picks, KN_PICKS_MAX * sizeof(kn_pick));
     kn_buf_init(&b->lengths, MAX_SLOTS * sizeof(size_t));
     kn_buf_init(&b->fields, MAX_SLOTS * sizeof(kn_field));
+    kn_buf_init(&b->places, KN_PLAN_MAX);
     *out = b;
     return true;
 }
@@ -63,6 +65,7 @@ void kn_plan_builder_destroy(kn_plan_builder *b) {
     kn_buf_free(&b->picks);
     kn_buf_free(&b->lengths);
     kn_buf_free(&b->fields);
+    kn_buf_free(&b->places);
     free(b);
 }
 
@@ -182,6 +185,14 @@ static bool is_wide(const kn_op_type *type) {
     return type->args[KN_OP_INLINE].name != NULL;
 }
 
+static void note_place(kn_plan_builder *b, size_t op, kn_slice place) {
+    uint32_t head[2] = {(uint32_t)op, (uint32_t)place.n};
+    if (place.n == 0)
+        return;
+    kn_buf_append(&b->places, head, sizeof head);
+    kn_buf_slice(&b->places, place);
+}
+
 bool kn_plan_op(kn_plan_builder *b, const kn_op_request *request, kn_err *err) {
     const kn_op_type *type = request->type;
     kn_op op[2] = {{.run = type->run, .key = request->stream}, {.span = 1}};
@@ -212,6 +223,7 @@ bool kn_plan_op(kn_plan_builder *b, const kn_op_request *request, kn_err *err) {
         op[0].words = (const kn_words *)(uintptr_t)(request->words + 1);
     size_t at = count_ops(b);
     append_op(b, op[0]);
+    note_place(b, at, request->place);
     if (is_wide(type)) {
         kn_buf_append(&b->ops, &op[1], sizeof op[1]);
         if (kn_buf_ok(&b->ops))
@@ -291,6 +303,7 @@ bool kn_plan_finish(kn_plan_builder *b, kn_plan **out, kn_err *err) {
     kn_buf_append(&b->literals, (char[16]){0}, 16); /* padding of kn_copy_blocks */
     if (!kn_buf_check(&b->ops, "the schema", err) ||
         !kn_buf_check(&b->literals, "the schema's text", err) ||
+        !kn_buf_check(&b->places, "the places of the schema's fields", err) ||
         !kn_buf_check(&b->columns, "the schema's columns", err))
         return false;
     if (b->max_length > KN_PLAN_MAX)
@@ -319,8 +332,9 @@ bool kn_plan_finish(kn_plan_builder *b, kn_plan **out, kn_err *err) {
     plan->columns = (uint32_t *)(void *)kn_buf_take(&b->columns, NULL);
     plan->picks = (kn_pick *)(void *)kn_buf_take(&b->picks, NULL);
     plan->fields = (kn_field *)(void *)kn_buf_take(&b->fields, NULL);
-    if (!plan->ops || !plan->fields || !plan->literals || !plan->words || !plan->columns ||
-        !plan->picks) {
+    plan->places = kn_buf_take(&b->places, &plan->places_length);
+    if (!plan->ops || !plan->fields || !plan->places || !plan->literals || !plan->words ||
+        !plan->columns || !plan->picks) {
         kn_plan_destroy(plan);
         return kn_fail(err, KN_ENOMEM, "out of memory");
     }
@@ -340,6 +354,7 @@ void kn_plan_destroy(kn_plan *plan) {
     free(plan->columns);
     free(plan->picks);
     free(plan->fields);
+    free(plan->places);
     free(plan);
 }
 

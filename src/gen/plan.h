@@ -129,6 +129,7 @@ typedef struct kn_op_request {
     uint64_t stream; /* of kn_rng_hash: operations that share it share their draws */
     kn_op_arg args[KN_OP_ARGS];
     uint32_t words; /* of kn_plan_words, where the type takes words */
+    kn_slice place; /* where it stands in the script, for what fails in a record; may be empty */
 } kn_op_request;
 
 KN_MUST_CHECK bool kn_plan_builder_new(kn_plan_builder **out, kn_err *err);

@@ -198,6 +198,16 @@ permuted(fake.unique(fake.hex(4)), 3000, "hexadecimal digits")
 permuted(fake.unique(fake.nanoid()), 3000, "more values than can be counted")
 permuted(fake.unique(fake.integer(math.mininteger, math.maxinteger)), 300, "all 64 bits")
 permuted(fake.unique(fake.uuid()), 300, "uuid")
+do
+  local line = debug.getinfo(1, "l").currentline + 1
+  local inner = { { "c", fake.unique(fake.one_of { "x", "y" }) } }
+  tap.raises(function() records({ { "id", fake.uuid() }, { "b", inner } }, 3) end,
+    (":%d: schema t.b.c: a unique field has only 2 values: there is none left for record 2"):format(line),
+    "unique: what is exhausted names line and field")
+  local text = fake.concat("k-", fake.unique(fake.one_of { "x", "y" }))
+  tap.raises(function() values(text, 3) end, (":%d: schema t.v: a unique field has only 2"):format(line + 4),
+    "unique: and in a text")
+end
 local one_seed = values(fake.unique(fake.integer(1, 9)), 9, { seed = 1 })
 local other = values(fake.unique(fake.integer(1, 9)), 9, { seed = 2 })
 tap.ok(table.concat(one_seed, " ") ~= table.concat(other, " "), "unique: another seed, another order")

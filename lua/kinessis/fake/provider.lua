@@ -14,6 +14,7 @@
 ---                                      the values about people and places: fake/about.lua
 ---   { bind = function(record) }        the same when the schema is checked, so that its type can
 ---                                      follow from other fields: record.find(name)
+--- `fails = true`: it may fail in a record, and is told its line and field for that.
 --- Values with the same `draw` (any table) in one field share their draws. `apart = true`: the body runs
 --- on draws of its own, and does not see the people and places around it.
 ---
@@ -231,6 +232,7 @@ function provider.bind(value, record)
   local bound, result = pcall(value.bind, record)
   if bound then
     result.name, result.arguments = result.name or value.name, result.arguments or value.arguments
+    result.where = result.where or value.where
     return result
   end
   if getmetatable(result) ~= Problem then error(result, 0) end

@@ -116,7 +116,7 @@ function unique.new(value)
     end
   end
   local body = provider.new { parts = parts, type = value.type, text = value.text }
-  return { op = "unique", n = count, body = body, type = value.type, text = value.text }
+  return { op = "unique", n = count, body = body, type = value.type, text = value.text, fails = true }
 end
 
 return unique

@@ -47,6 +47,10 @@ local function instantiate(node, place)
     for i, case in ipairs(node.cases) do copy.cases[i] = inside(case, { use = uses[i] or place.use }) end
   end
   if node.op == "script" then copy.path = field.path end
+  if node.fails then
+    local where = node.where or ""
+    copy.place = ("%s%sschema %s"):format(where, where ~= "" and ": " or "", field.path)
+  end
   return copy
 end
 
