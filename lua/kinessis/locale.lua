@@ -58,6 +58,11 @@ local function split(text, separator)
   return result
 end
 
+-- A text that may be empty.
+local function check_maybe_empty(value, path)
+  return value == "" and value or check_text(value, path)
+end
+
 -- A list of texts: a table of them, one string with commas or lines, or { file = "names.txt" }.
 local function check_list(value, path, folder)
   if type(value) == "string" then
@@ -206,7 +211,7 @@ local rules = {
   states = check_map,
   cities = check_cities,
   phone = members {
-    trunk = function(value, path) return type(value) == "string" and value or check_text(value, path) end,
+    trunk = check_maybe_empty,
     landline = check_list,
     mobile = check_list,
   },
@@ -216,6 +221,8 @@ local rules = {
   company_trade = check_list,
   company_suffix = check_list,
   word = check_list,
+  word_separator = check_maybe_empty,
+  sentence_end = check_text,
 }
 
 -- ---- ASCII ----

@@ -196,6 +196,39 @@ for i, word in ipairs(letters) do
 end
 tap.is(wrong, nil, "sentences, titles and paragraphs begin with a capital: Latin, Greek, Cyrillic; others stay")
 
+-- ---- spaces and stops ----
+
+local spaces = { ja_JP = "", zh_CN = "" }
+local stops = { ja_JP = "。", zh_CN = "。", hi_IN = "।" }
+
+-- Whether the text is n pieces with ends after them and gaps between, each without a gap or an end inside.
+local function is_made_of(paragraph, n, gap, ending)
+  local at, pieces = 1, 0
+  while true do
+    local first, last = paragraph:find(ending, at, true)
+    if not first or first == at then break end
+    pieces, at = pieces + 1, last + 1
+    if paragraph:sub(at, at + #gap - 1) == gap then at = at + #gap end
+  end
+  return pieces == n and at == #paragraph + 1
+end
+
+for _, name in ipairs(locale.names) do
+  local catalogue, gap, stop = fake.locale(name), spaces[name] or " ", stops[name] or "."
+  all(records({ { "s", catalogue.sentence(4) }, { "w", catalogue.words(3) }, { "t", catalogue.title(3) },
+    { "p", catalogue.paragraph(2) } }, 50), function(r)
+    local function gaps(value) return select(2, value:gsub(" ", "")) end
+    local expected = gap == "" and 0 or nil
+    return r.s:sub(-#stop) == stop and is_made_of(r.p, 2, gap, stop)
+      and gaps(r.s) == (expected or 3) and gaps(r.w) == (expected or 2) and gaps(r.t) == (expected or 2)
+      and (not expected or gaps(r.p) == 0) and not (stop ~= "." and (r.s .. r.p):find(".", 1, true))
+  end, name .. ": words and sentences have the script's spaces and stops")
+end
+all(records({ { "s", fake.sentence(2) }, { "p", fake.paragraph(1) } }, 5, { locale = { word = { "ab" },
+  word_separator = "\u{3000}", sentence_end = "!?" } }), function(r)
+  return r.s == "Ab\u{3000}ab!?" and r.p:find("^Ab\u{3000}ab\u{3000}ab.*ab!%?$")
+end, "a locale's own")
+
 -- ---- mistakes ----
 
 tap.raises(function() fake.locale "de_DD" end,
@@ -230,6 +263,10 @@ refused({ country = { code = "A", name = "x", phone = "1" } }, "country.code mus
 refused({ country = { code = "AA", name = "x" } }, "country.phone is missing")
 refused({ currency = "euro" }, "currency must be three capital letters")
 refused({ company_format = "{sufix}" }, 'company_format: nothing is called {sufix}')
+refused({ sentence_end = "" }, "sentence_end is empty")
+refused({ sentence_end = 1 }, "sentence_end must be a string, not 1")
+refused({ word_separator = true }, "word_separator must be a string, not")
+refused({ word_separator = "\xff" }, "word_separator is not valid UTF-8")
 refused({ company_trade = {} }, "company_trade is empty")
 refused({ name_format = "{name}" }, "name_format: nothing is called {name}")
 refused({ address_format = "{postcod}" }, 'nothing is called {postcod}; did you mean "postcode"?')

@@ -21,38 +21,42 @@ local function capitalise(list)
   return result
 end
 
--- Appends n words, the first one capitalised where first is its list.
-local function add_words(parts, n, words, first)
+local function add(parts, literal)
+  if literal ~= "" then parts[#parts + 1] = literal end
+end
+
+-- Appends n words of the list, the first one of `first`, as the locale separates them.
+local function add_words(parts, n, words, list, first)
   for i = 1, n do
-    if i > 1 then parts[#parts + 1] = " " end
-    parts[#parts + 1] = provider.new(provider.pick(i == 1 and first or words))
+    if i > 1 then add(parts, words.word_separator) end
+    parts[#parts + 1] = provider.new(provider.pick(i == 1 and first or list))
   end
 end
 
 text.sentence = {
-  "n words, the first one capitalised, and a full stop",
+  "n words, the first one capitalised, and a full stop; spaces and stop as the locale has them",
   arguments = { { "n", "integer", 6, least = 1, most = 100 } },
   type = "string",
   example = "fake.sentence(4)", shows = '^"%u%l* %l+ %l+ %l+%."$',
   make = function(n)
     return about.words(function(words)
       local parts = {}
-      add_words(parts, n, words.word, capitalise(words.word))
-      parts[#parts + 1] = "."
+      add_words(parts, n, words, words.word, capitalise(words.word))
+      add(parts, words.sentence_end)
       return { parts = parts, type = "string", text = true }
     end)
   end,
 }
 
 text.words = {
-  "n words, all small letters",
+  "n words as the locale writes them, without a stop",
   arguments = { { "n", "integer", 3, least = 1, most = 100 } },
   type = "string",
   example = "fake.words(3)", shows = '^"%l+ %l+ %l+"$',
   make = function(n)
     return about.words(function(words)
       local parts = {}
-      add_words(parts, n, words.word)
+      add_words(parts, n, words, words.word, words.word)
       return { parts = parts, type = "string", text = true }
     end)
   end,
@@ -66,7 +70,7 @@ text.title = {
   make = function(n)
     return about.words(function(words)
       local parts, list = {}, capitalise(words.word)
-      add_words(parts, n, list, list)
+      add_words(parts, n, words, list, list)
       return { parts = parts, type = "string", text = true }
     end)
   end,
@@ -81,14 +85,17 @@ text.paragraph = {
     return about.words(function(words)
       local first = capitalise(words.word)
       local word = provider.new(provider.pick(words.word))
-      local more = provider.new { parts = { " ", word }, type = "string", text = true }
+      local body = {}
+      add(body, words.word_separator)
+      body[#body + 1] = word
+      local more = provider.new { parts = body, type = "string", text = true }
       local parts = {}
       for i = 1, n do
-        parts[#parts + 1] = i > 1 and " " or nil
+        if i > 1 then add(parts, words.word_separator) end
         parts[#parts + 1] = provider.new(provider.pick(first))
         parts[#parts + 1] = provider.new { op = "repeat", min = 3, max = 8, separator = 0, body = more, type = "string",
           text = true }
-        parts[#parts + 1] = "."
+        add(parts, words.sentence_end)
       end
       return { parts = parts, type = "string", text = true }
     end)

@@ -130,6 +130,8 @@ Evergreen, Lakeside, Meadow, Stone, Pioneer, Beacon, Horizon]],
 Systems, Foods, Logistics, Energy, Media, Textiles, Motors, Labs, Robotics, Insurance, Analytics, Construction, Pharma,
 Travel, Software, Materials, Consulting, Networks, Farms]],
   company_suffix = "Inc., LLC, Corp., Group, & Sons, Partners, Holdings, Industries",
+  word_separator = " ",
+  sentence_end = ".",
   word = {
     "able", "about", "above", "accept", "account", "across", "action", "active", "actual", "address", "admit",
     "adult", "affect", "after", "again", "against", "agency", "agent", "agree", "ahead", "allow", "almost",
