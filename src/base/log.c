@@ -21,7 +21,8 @@ static struct {
     char *p;
     size_t n;
     unsigned rows;
-} live; /* with the mutex held */
+    bool line; /* somebody else's */
+} live;        /* with the mutex held */
 
 /* ---- the live text ---- */
 
@@ -35,11 +36,13 @@ static size_t erase_live(char *out, size_t room) {
 }
 
 /* In place of the live text: the line, then the live text again. With the mutex held. */
-static void write_above(const char *line, size_t n) {
+static void write_above(const char *line, size_t n, bool newline) {
     char erase[32];
-    struct iovec parts[] = {
-        {erase, erase_live(erase, sizeof erase)}, {(void *)line, n}, {live.p, live.n}};
-    if (writev(STDERR_FILENO, parts, 3) < 0)
+    struct iovec parts[] = {{erase, erase_live(erase, sizeof erase)},
+                            {(void *)line, n},
+                            {(void *)"\n", newline},
+                            {live.p, live.n}};
+    if (writev(STDERR_FILENO, parts, 4) < 0)
         return; /* nowhere left to complain */
 }
 
@@ -50,19 +53,43 @@ static unsigned count_rows(kn_slice text) {
     return rows;
 }
 
-void kn_log_live(kn_slice text, unsigned rows) {
-    pthread_mutex_lock(&live_mutex);
-    char erase[32];
-    live.rows = rows;
-    size_t n = erase_live(erase, sizeof erase);
+static void keep_live(kn_slice text) {
     free(live.p);
     live.n = 0;
     live.p = text.n ? malloc(text.n) : NULL;
     if (live.p) {
         memcpy(live.p, text.p, text.n);
         live.n = text.n;
-        live.rows = count_rows(text);
     }
+}
+
+void kn_log_live_line(kn_slice text, unsigned rows) {
+    pthread_mutex_lock(&live_mutex);
+    keep_live(text);
+    live.rows = rows;
+    live.line = text.n > 0;
+    pthread_mutex_unlock(&live_mutex);
+}
+
+void kn_log_lines(kn_slice lines) {
+    pthread_mutex_lock(&live_mutex);
+    if (lines.n)
+        write_above(lines.p, lines.n, lines.p[lines.n - 1] != '\n');
+    pthread_mutex_unlock(&live_mutex);
+}
+
+void kn_log_live(kn_slice text, unsigned rows) {
+    pthread_mutex_lock(&live_mutex);
+    if (live.line) {
+        pthread_mutex_unlock(&live_mutex);
+        return;
+    }
+    char erase[32];
+    live.rows = rows;
+    size_t n = erase_live(erase, sizeof erase);
+    keep_live(text);
+    if (live.n)
+        live.rows = count_rows(text);
     struct iovec parts[] = {{erase, n}, {live.p, live.n}};
     if (writev(STDERR_FILENO, parts, 2) < 0)
         live.n = 0;
@@ -93,6 +120,6 @@ void kn_log(kn_log_level level, const char *fmt, ...) {
     kn_utf8_clean(line + head, n - head); /* it may hold what a server said */
     line[n++] = '\n';
     pthread_mutex_lock(&live_mutex);
-    write_above(line, n);
+    write_above(line, n, false);
     pthread_mutex_unlock(&live_mutex);
 }

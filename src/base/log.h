@@ -20,4 +20,12 @@ void kn_log(kn_log_level level, const char *fmt, ...) KN_PRINTF(2, 3);
  * terminal the one before takes by now. The text ends without a newline. */
 void kn_log_live(kn_slice text, unsigned rows);
 
+/* The same of a line that somebody else draws, such as an editor's: it stands there already, and is
+ * drawn again after each log line. The cursor is `rows` - 1 rows below its first, and the text
+ * brings it back there. While it stands kn_log_live does nothing. Empty: it is gone. */
+void kn_log_live_line(kn_slice text, unsigned rows);
+
+/* Other lines, above what stands there; the last gets a newline where it has none. */
+void kn_log_lines(kn_slice lines);
+
 #endif

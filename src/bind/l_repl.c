@@ -14,10 +14,12 @@
  * repl.watch wraps coroutine.create and wrap to hook each.
  *
  * Line editing is libedit's (emacs keys unless ~/.editrc says else). */
+#include "base/log.h"
 #include "bind/host.h"
 #include "bind/libraries.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <histedit.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -27,11 +29,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <wchar.h>
 
 #define EDITOR "kinessis.editor"
 #define HISTORY_LINES 1000
+#define LINE_MAX_BYTES (64 << 10)
+#define IDLE_BYTES (1 << 20)       /* printed at once while a key is awaited */
 #define WATCHED_INSTRUCTIONS 10000 /* between two looks at the flag in a coroutine */
 
 /* ---- interrupts ---- */
@@ -119,6 +125,8 @@ typedef struct editor {
     char *history_file;
     char *prompt;
     sigset_t reading; /* the signals that are blocked while a key is awaited */
+    int terminal;     /* stdout's; -1: closed */
+    int printed;      /* a file, in place of stdout while others run; -1: closed */
 } editor;
 
 static char *show_prompt(EditLine *el) {
@@ -159,13 +167,82 @@ static unsigned char on_tab(EditLine *el, int character) {
     return result;
 }
 
-/* What runs in the background goes on while a key is awaited. What fails is told once. */
+/* Columns of a terminal; what is no text takes one. */
+static unsigned width_of(const char *p, size_t n) {
+    mbstate_t state = {0};
+    unsigned width = 0;
+    for (const char *end = p + n; p < end;) {
+        wchar_t c;
+        size_t used = mbrtowc(&c, p, (size_t)(end - p), &state);
+        bool text = used != 0 && used <= (size_t)(end - p);
+        int columns = text ? wcwidth(c) : 1;
+        width += columns < 0 ? 1 : (unsigned)columns;
+        p += text ? used : 1;
+        if (!text)
+            state = (mbstate_t){0};
+    }
+    return width;
+}
+
+/* The line that is edited, for those who print meanwhile: their lines come above it. */
+static void show_line(editor *e) {
+    const LineInfo *line = el_line(e->el);
+    struct winsize size = {0};
+    unsigned columns =
+        ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
+    size_t n = (size_t)(line->lastchar - line->buffer);
+    unsigned prompt = width_of(e->prompt, strlen(e->prompt));
+    unsigned whole = prompt + width_of(line->buffer, n);
+    unsigned cursor = prompt + width_of(line->buffer, (size_t)(line->cursor - line->buffer));
+    unsigned below = whole / columns - cursor / columns;
+    kn_buf text;
+    kn_buf_init(&text, LINE_MAX_BYTES);
+    kn_buf_printf(&text, "%s%.*s", e->prompt, (int)n, line->buffer);
+    if (whole && whole % columns == 0)
+        kn_buf_cstr(&text, " \b"); /* the cursor goes to the next row, as libedit's does */
+    if (below)
+        kn_buf_printf(&text, "\33[%uA", below);
+    kn_buf_char(&text, '\r');
+    if (cursor % columns)
+        kn_buf_printf(&text, "\33[%uC", cursor % columns);
+    if (kn_buf_ok(&text))
+        kn_log_live_line(kn_buf_view(&text), cursor / columns + 1);
+    kn_buf_free(&text);
+}
+
+/* What is written to stdout from now on goes to the file. */
+static void redirect_stdout(int fd) {
+    fflush(stdout);
+    dup2(fd, STDOUT_FILENO);
+}
+
+/* Prints what the file has above the line, and empties it. */
+static void print_above(int fd) {
+    kn_buf lines;
+    off_t size = lseek(fd, 0, SEEK_END);
+    kn_buf_init(&lines, IDLE_BYTES);
+    if (size > 0 && size <= IDLE_BYTES && kn_buf_reserve(&lines, (size_t)size)) {
+        ssize_t n = pread(fd, lines.p, (size_t)size, 0);
+        if (n > 0)
+            kn_log_lines((kn_slice){lines.p, (size_t)n});
+    }
+    kn_buf_free(&lines);
+    if (size > 0 && ftruncate(fd, 0) == 0)
+        lseek(fd, 0, SEEK_SET);
+}
+
+/* What runs in the background goes on while a key is awaited. What it prints comes above the line
+ * that is edited. What fails is told once. */
 static void call_idle(editor *e) {
     kn_err err;
     lua_getfield(e->L, LUA_REGISTRYINDEX, EDITOR ".idle");
-    if (kn_host_call(e->L, 0, 0, &err))
+    redirect_stdout(e->printed);
+    bool ok = kn_host_call(e->L, 0, 0, &err);
+    redirect_stdout(e->terminal);
+    print_above(e->printed);
+    if (ok)
         return;
-    fprintf(stderr, "\r\n%s\r\n", err.message);
+    kn_log_lines(kn_slice_cstr(err.message));
     lua_pushnil(e->L);
     lua_setfield(e->L, LUA_REGISTRYINDEX, EDITOR ".idle");
 }
@@ -187,9 +264,7 @@ static int l_repl_while_idle(lua_State *L) {
 
 /* libedit's own way to read misses a Ctrl-C that comes just before read(): so SIGINT is blocked but
  * in ppoll. Returns 1 and the character; 0 at the end; -1 when interrupted or broken. */
-static int read_character(EditLine *el, wchar_t *character) {
-    editor *e = NULL;
-    el_get(el, EL_CLIENTDATA, &e);
+static int await_character(editor *e, wchar_t *character) {
     mbstate_t state = {0};
     for (;;) {
         struct pollfd terminal = {.fd = STDIN_FILENO, .events = POLLIN};
@@ -216,6 +291,15 @@ static int read_character(EditLine *el, wchar_t *character) {
     }
 }
 
+static int read_character(EditLine *el, wchar_t *character) {
+    editor *e = NULL;
+    el_get(el, EL_CLIENTDATA, &e);
+    show_line(e);
+    int result = await_character(e, character);
+    kn_log_live_line((kn_slice){NULL, 0}, 1);
+    return result;
+}
+
 static editor *check_editor(lua_State *L) {
     editor *e = luaL_checkudata(L, 1, EDITOR);
     luaL_argcheck(L, e->el, 1, "the editor is closed");
@@ -230,7 +314,12 @@ static int l_editor_close(lua_State *L) {
         history_end(e->history);
     free(e->history_file);
     free(e->prompt);
+    if (e->terminal >= 0)
+        close(e->terminal);
+    if (e->printed >= 0)
+        close(e->printed);
     memset(e, 0, sizeof *e);
+    e->terminal = e->printed = -1;
     return 0;
 }
 
@@ -249,7 +338,8 @@ static bool open_editor(editor *e, const char *history_file) {
     e->prompt = strdup("");
     if (history_file)
         e->history_file = strdup(history_file);
-    if (!e->el || !e->history || !e->prompt || (history_file && !e->history_file))
+    if (!e->el || !e->history || !e->prompt || e->terminal < 0 || e->printed < 0 ||
+        (history_file && !e->history_file))
         return false;
     history(e->history, &event, H_SETSIZE, HISTORY_LINES);
     history(e->history, &event, H_SETUNIQUE, 1);
@@ -278,9 +368,11 @@ static int l_repl_editor(lua_State *L) {
     lua_setfield(L, LUA_REGISTRYINDEX, EDITOR ".complete");
     editor *e = lua_newuserdatauv(L, sizeof *e, 0);
     memset(e, 0, sizeof *e);
+    e->terminal = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+    e->printed = memfd_create("printed", MFD_CLOEXEC);
     luaL_setmetatable(L, EDITOR);
     if (!open_editor(e, history_file))
-        return luaL_error(L, "cannot start the line editor: out of memory");
+        return luaL_error(L, "cannot start the line editor: out of memory or of files");
     return 1;
 }
 

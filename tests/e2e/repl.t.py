@@ -26,10 +26,10 @@ class Repl:
             environment = {**os.environ, "HOME": home, "TERM": "xterm", "LC_ALL": "C.UTF-8", "KINESSIS_DATA": home + "/lake"}
             environment.pop("XDG_STATE_HOME", None)
             os.execve(KINESSIS, [KINESSIS, "repl", *arguments], environment)
-        self.seen = ""
+        self.seen = self.raw = ""
 
     def send(self, text):
-        self.seen = ""
+        self.seen = self.raw = ""
         os.write(self.fd, text.encode())
 
     def expect(self, pattern):
@@ -48,6 +48,7 @@ class Repl:
                 return False
             # without the terminal's control sequences
             text = data.decode(errors="replace")
+            self.raw += text
             self.seen += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\r|\x08", "", text)
         return True
 
@@ -133,6 +134,29 @@ def check_background(repl):
     repl.shows("run:rate(500) run:stop() run:wait() print(run.summary.stopped)\n", r"\ntrue\n", "it is stopped")
 
 
+def check_half_line(repl):
+    """What a run prints while a line is typed comes above it."""
+    scenario = "kinessis.scenario { records = schema('n', { { 'id', fake.uuid() } }), to = kinessis.null {} }"
+    repl.shows("told = 0\n", r"> $", "nothing is told yet")
+    watch = "function(status) if told == 0 and half then told = 1 print('told', status.generated) end end"
+    repl.shows(f"run = assert(kinessis.start({scenario}, {{ rate = 100, progress = {watch} }}))\n", r"> $", "another run")
+    repl.shows("half = true sys = require 'kinessis.core.sys'\n", r"> $", "it may print")
+    repl.shows("'half' .. ' li", r"'half' \.\. ' li", "half a line is typed")
+    shown = repl.expect(r"told\t\d+\n> 'half' \.\. ' li$")
+    tap.ok(shown, "what it prints is a line of its own, and the half line stands below it", f"seen: {repl.raw!r}")
+    tap.ok(re.search(r"\r\x1b\[Jtold\t", repl.raw), "in place of the prompt", f"seen: {repl.raw!r}")
+    repl.shows("ne'\n", r'\n"half line"\n', "which is finished")
+    repl.shows("run:rate(pace.rate(100):lasting '0.5s')\n", r"> $", "it will end")
+    long = "x" * 100  # more than a row
+    repl.shows(f"'{long}le", r"xle$", "a line of two rows is typed by half")
+    repl.send("\x1b[D")  # the cursor is before the last letter
+    shown = repl.expect(rf"INFO - [^>]*\n> '{long}le$")
+    tap.ok(shown, "it stands below how the run ended", f"seen: {repl.raw!r}")
+    tap.ok("\r\x1b[1A\x1b[J20" in repl.raw, "in place of both rows", f"seen: {repl.raw!r}")
+    tap.ok(not re.search(r"[^\nJ]2\d{3}-\d\d-", repl.raw), "each line of the log is one of its own", f"seen: {repl.raw!r}")
+    repl.shows("i\x1b[Cx'\n", rf'\n"{long}liex"\n', "and the cursor where it was")
+
+
 def check_completion(repl):
     repl.shows("string.fo\t", r"string\.format", "a field is completed")
     repl.shows("\x15tostr\t", r"tostring", "a global is completed")
@@ -151,6 +175,7 @@ try:
     check_evaluation(first)
     check_interrupts(first)
     check_background(first)
+    check_half_line(first)
     check_completion(first)
     first.shows(".nonsense\n", r"unknown command \.nonsense", "an unknown command is told")
     first.shows("'remembered ' .. 6 * 7\n", r'\n"remembered 42"\n> $', "a last line")
