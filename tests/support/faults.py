@@ -135,7 +135,7 @@ class Server:
         self.signers = collections.Counter()
         self.troubles = []  # what went wrong in here: a test looks
         self.attempts = collections.Counter()
-        self.busy = 0
+        self.open = 0  # connections
         self.lock = threading.Lock()
         self.over = threading.Event()
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -158,11 +158,15 @@ class Server:
         self.listener.close()
 
     def settle(self, seconds=60):
-        """Waits until what came is through."""
+        """Waits until what came is through; who sent it has ended."""
         deadline = time.monotonic() + seconds
-        while self.busy and time.monotonic() < deadline:
+        with contextlib.suppress(OSError):  # nobody listens any more, or it is reset
+            with socket.create_connection(self.listener.getsockname(), timeout=seconds) as last:
+                last.shutdown(socket.SHUT_WR)
+                last.recv(1)  # those that came before were accepted
+        while self.open and time.monotonic() < deadline:
             time.sleep(0.005)
-        if self.busy:
+        if self.open:
             self.troubles.append("requests are still under way")
 
     # ---- connections ----
@@ -178,27 +182,29 @@ class Server:
                 self.ledger.faults["reset at once"] += 1
                 reset(connection)
                 continue
+            with self.lock:
+                self.open += 1
             threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
 
     def serve(self, connection):
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with connection, connection.makefile("rb") as stream:
-            upstream = Upstream(self.behind)
-            try:
+        upstream = Upstream(self.behind)
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with connection, connection.makefile("rb") as stream:
                 while self.answer(connection, stream, upstream):
                     pass
-            except OSError:
-                pass
-            finally:
-                upstream.close()
+        except OSError:
+            pass
+        finally:
+            upstream.close()
+            with self.lock:
+                self.open -= 1
 
     def answer(self, connection, stream, upstream):
         """One request; False when the connection has ended."""
         request = self.read(stream)
         if not request:
             return False
-        with self.lock:
-            self.busy += 1
         try:
             return self.handle(connection, request, upstream)
         except OSError:
@@ -206,9 +212,6 @@ class Server:
         except Exception as error:  # any kind: a test must not pass because its server broke
             self.troubles.append(f"{request.operation}: {error!r}")
             return False
-        finally:
-            with self.lock:
-                self.busy -= 1
 
     def read(self, stream):
         line = stream.readline()
@@ -357,7 +360,7 @@ def reset(connection):
 class Upstream:
     """A connection to the server behind. It is opened anew after a pause: a request is never sent twice here."""
 
-    PAUSE = 5
+    PAUSE = 1  # node closes after five
 
     def __init__(self, address):
         self.address = address
