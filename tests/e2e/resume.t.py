@@ -125,11 +125,11 @@ with lake.Lake() as pond:
 
     # ---- stopped ----
 
-    process = subprocess.Popen(command(path, "--rate", "1500"), stderr=subprocess.PIPE, text=True,
+    process = subprocess.Popen(command(path, "--rate", "1500", "--progress", "log:100ms"), stderr=subprocess.PIPE, text=True,
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
-    while "Started" not in process.stderr.readline():
-        pass
-    time.sleep(0.3)
+    for line in process.stderr:
+        if re.search(r" [1-9][\d,]* records/s of", line):  # some are made
+            break
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     stopped = state()

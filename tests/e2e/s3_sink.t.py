@@ -3,6 +3,7 @@
 import gzip
 import http.server
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -104,14 +105,14 @@ with lake.Lake() as pond:
 
     file = scenario(pond, 'kinessis.s3 { bucket = "stopped" }')
     process = subprocess.Popen(
-        [KINESSIS, "run", file, "--data", pond.folder, "--rate", "5000", "--amount", "1e9"], stderr=subprocess.PIPE,
-        text=True, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
-    begun = ""
-    while "Started" not in begun:
-        begun = process.stderr.readline()
-    time.sleep(0.5)
+        [KINESSIS, "run", file, "--data", pond.folder, "--rate", "5000", "--amount", "1e9", "--progress", "log:100ms"],
+        stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    for line in process.stderr:
+        if re.search(r" [1-9][\d,]* records/s of", line):  # some are made
+            break
     process.send_signal(signal.SIGINT)
-    error = process.communicate(timeout=30)[1]
+    error = process.communicate(timeout=60)[1]
     made = b"".join(objects(pond, "stopped").values())
     tap.equal(process.returncode, 0, "Ctrl-C ends a run well")
     tap.ok(made and f"{made.count(bytes([10]))} messages delivered to S3" in error,
