@@ -10,7 +10,7 @@ local function summary()
 end
 
 local function until_active()
-  for _ = 1, 200 do
+  for _ = 1, 1200 do
     if summary().StreamStatus == "ACTIVE" then return true end
     sys.sleep(0.05)
   end
@@ -58,7 +58,7 @@ tap.ok(nothing == nil and err.aws_code == "ResourceNotFoundException", "put_reco
 
 tap.ok(kinesis:delete_stream { StreamName = name }, "delete_stream")
 local gone = false
-for _ = 1, 200 do
+for _ = 1, 1200 do
   if not kinesis:describe_stream_summary { StreamName = name } then gone = true break end
   sys.sleep(0.05)
 end

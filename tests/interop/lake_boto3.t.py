@@ -36,7 +36,7 @@ def query(athena, sql, database, output):
         QueryExecutionContext={"Database": database},
         ResultConfiguration={"OutputLocation": output},
     )["QueryExecutionId"]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         status = athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
         if status["State"] not in ("QUEUED", "RUNNING"):

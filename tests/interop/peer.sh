@@ -30,7 +30,7 @@ peer_start() { # NAME COMMAND...
     tries=0
     until grep -qx '[0-9][0-9]*' "$folder/peer.port"; do
         tries=$((tries + 1))
-        if [ $tries -gt 300 ] || ! kill -0 "$peer_pid" 2>/dev/null; then
+        if [ $tries -gt 600 ] || ! kill -0 "$peer_pid" 2>/dev/null; then
             sed 's/^/# /' "$folder/peer.log"
             echo "not ok 1 - $peer_name starts"
             echo 1..1
