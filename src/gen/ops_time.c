@@ -6,7 +6,8 @@
 
 enum { DAY_MS = 86400000, LAST_ZONE = 18 * 60 };
 
-static const int64_t last_ms = 253402300799999; /* 9999-12-31T23:59:59.999Z */
+static const int64_t first_ms = -62135596800000; /* 0001-01-01 */
+static const int64_t last_ms = 253402300799999;  /* 9999-12-31T23:59:59.999Z */
 
 enum {
     FROM_NOW,      /* the record's time */
@@ -51,7 +52,7 @@ static int64_t time_of(kn_cursor *c, const kn_op *op) {
         ms = draw_business(c, op, a, b, extra) - kn_op_more(op, 5).i * 60000;
         break;
     }
-    return ms < 0 ? 0 : ms > last_ms ? last_ms : ms;
+    return ms < first_ms ? first_ms : ms > last_ms ? last_ms : ms;
 }
 
 /* ---- writing ---- */
@@ -183,9 +184,9 @@ static bool prepare_time(kn_op *op, size_t *length, kn_err *err) {
     int64_t source = op->args[0].i, a = op->args[1].i, b = op->args[2].i;
     int64_t c = kn_op_more(op, 3).i, format = kn_op_more(op, 4).i, zone = kn_op_more(op, 5).i;
     *length = 32;
-    bool ordered = source == FROM_RANGE    ? a >= 0 && a <= b && b <= last_ms
+    bool ordered = source == FROM_RANGE    ? a >= first_ms && a <= b && b <= last_ms
                    : source == FROM_AROUND ? a <= b && -a <= last_ms && b <= last_ms
-                   : source == FROM_SERIES ? a >= 0 && b >= 0 && c >= 0 && c <= last_ms
+                   : source == FROM_SERIES ? a >= first_ms && b >= 0 && c >= 0 && c <= last_ms
                    : source == FROM_BUSINESS
                        ? b > 0 && c >= 0 && (c >> 16) < (c & 0xFFFF) && (c & 0xFFFF) <= 1440
                        : true;
@@ -198,7 +199,7 @@ static char *run_time(kn_cursor *c, const kn_op *op, char *p) {
     int64_t ms = time_of(c, op), format = kn_op_more(op, 4).i, zone = kn_op_more(op, 5).i;
     switch (format) {
     case AS_EPOCH:
-        return kn_put_int(p, ms / 1000);
+        return kn_put_int(p, ms / 1000 - (ms % 1000 < 0));
     case AS_EPOCH_MS:
         return kn_put_int(p, ms);
     case AS_EPOCH_US:

@@ -3,6 +3,7 @@
 local tap = dofile "tests/lua/tap.lua"
 local kinessis = require "kinessis"
 local infer = require "kinessis.schema.infer"
+local cjson = require "cjson"
 local json = require "kinessis.json"
 local profile = require "kinessis.schema.profile"
 local readers = require "kinessis.schema.readers"
@@ -35,6 +36,29 @@ local function load_text(text) return assert(load(text, "=inferred"))() end
 local function of_lines(lines, options)
   local text = assert(infer_text("jsonl", table.concat(lines, "\n") .. "\n", options))
   return text, load_text(text)
+end
+
+-- ---- before 1970 ----
+
+do
+  local lines = {}
+  for i = 0, 299 do
+    local day = ("%d-%02d-%02d"):format(1931 + i * 37 % 70, 1 + i % 12, 1 + i % 28)
+    lines[#lines + 1] = ('{"day":"%s","instant":"%sT01:02:03Z","ms":"%sT01:02:03.123Z","sql":"%s 01:02:03",'
+      .. '"us":"%sT01:02:03.123456Z","rising":"19%02d-01-01T00:00:00Z","zero":"0000-01-%02d"}'):format(day, day, day,
+        day, day, i // 5, 1 + i % 28)
+  end
+  local text, made = of_lines(lines)
+  tap.like(text, '{ "day", fake.date("1931-', "dates of birth")
+  tap.ok(made.start == nil, "times before 1970 are no clock", text)
+  local wrong
+  for _, record in ipairs(made.records:sample(200, { seed = seed })) do
+    local r = cjson.decode(record)
+    local ok = r.day >= "1931-01-01" and r.day < "2001" and r.instant >= "1931" and r.instant < "2001"
+      and r.ms:find "^[12][90]%d%d%-.*Z$" and r.sql:find "^[12][90]" and r.us:find "^[12][90]" and r.rising < "1960"
+    if not ok then wrong = record end
+  end
+  tap.ok(not wrong, "records of the inferred scenario are of the same times", wrong, text)
 end
 
 -- ---- the same types, close statistics ----

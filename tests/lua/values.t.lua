@@ -184,6 +184,25 @@ tap.ok(all(values(fake.user_agent(), 1000), function(v)
   return revision == version
 end), "user_agent: Firefox says its version twice")
 
+-- ---- before 1970 ----
+
+tap.ok(all(values(fake.date("1931-02-03", "1931-02-05")), function(v) return v:find "^1931%-02%-0[345]$" end),
+  "a date before 1970")
+tap.is(distinct(values(fake.date("1931-02-03", "1931-02-05"))), 3, "any of its range")
+tap.is(values(fake.between("1969-12-31T23:59:58.5Z", "1969-12-31T23:59:58.5Z", "%a %d %b %Y %H:%M:%S.%L %j"), 1)[1],
+  "Wed 31 Dec 1969 23:59:58.500 365", "a time before 1970, in pieces")
+tap.is(values(fake.between(-1.5, -1.5, "epoch"), 1)[1], -2.0, "its seconds are those that have begun")
+tap.is(values(fake.between(-1.5, -1.5, "epoch_ms"), 1)[1], -1500.0, "its milliseconds")
+tap.is(table.concat(values(fake.series("1969-12-31", "1d", 0, "date"), 3), " "), "1969-12-31 1970-01-01 1970-01-02",
+  "a series from before 1970")
+tap.is(values(fake.between("0001-01-01", "0001-01-01T00:00:00Z"), 1)[1], "0001-01-01T00:00:00.000Z", "the first time")
+tap.ok(all(values(fake.business_hours("1950-01-02", "1950-01-08", "09:00", "10:00", "%A %H"), 300), function(v)
+  return v:find "^[MTWF]%a+ 09$"
+end), "business hours of 1950")
+local earlier = { start = 0, step = 0 }
+tap.ok(all(values(fake.past("20000d", "%Y"), 300, earlier), function(v) return v >= "1915" and v <= "1970" end)
+  and distinct(values(fake.past("20000d", "%Y"), 300, earlier)) > 30, "the past of 1970 is before it")
+
 -- ---- unique ----
 
 local function permuted(value, n, name)
@@ -265,6 +284,8 @@ refused(fake.now("isso"),
 refused(fake.now("%Q"), "the format has no %Q; there are %Y %m")
 refused(fake.now("iso", "CET"), 'zone must be "Z" or a fixed offset like "+01:00", not string "CET"')
 refused(fake.between("2022-02-03", "2022-02-02"), "from 2022-02-03 is after to 2022-02-02")
+refused(fake.date("0000-12-31"), 'from must be of the years 1 to 9999, not string "0000-12-31"')
+refused(fake.between("2022-02-03", 1e15), "to must be of the years 1 to 9999, not 1e+15 (seconds since 1970)")
 refused(fake.between("yesterday", 1), 'from must be a time like "2022-02-02"')
 refused(fake.past("1 year"), 'within must be a duration like "30d"')
 refused(fake.business_hours("2022-01-01", "2022-01-02"), "there is no working day from 2022-01-01 to 2022-01-02")

@@ -87,7 +87,7 @@ local zone = { "zone?", "string", nil, 'a fixed offset, "+01:00"' }
 
 -- ---- arguments ----
 
-local last = 253402300799999 -- ms: the end of the year 9999
+local first, last = -62135596800000, 253402300799999 -- ms: the years 1 to 9999
 
 -- "2022-02-02", "2022-02-02T15:17:07Z" or seconds since 1970, as milliseconds.
 local function read_moment(name, v, at_end)
@@ -99,8 +99,12 @@ local function read_moment(name, v, at_end)
     end
     if at_end and not v:find("T", 1, true) then seconds = seconds + 86399.999 end
   end
-  provider.number(name, seconds, nil, 0, last / 1000)
-  return math.floor(seconds * 1000 + 0.5)
+  provider.number(name, seconds)
+  if seconds * 1000 < first or seconds * 1000 >= last + 1 then
+    provider.refuse("%s must be of the years 1 to 9999, not %s%s", name, blame.show(v),
+      type(v) == "number" and " (seconds since 1970)" or "")
+  end
+  return math.min(math.floor(seconds * 1000 + 0.5), last)
 end
 
 local units = { ms = 1, s = 1000, m = 60000, h = 3600000, d = 86400000, w = 604800000 }
@@ -239,9 +243,9 @@ time.business_hours = {
     if a > b then provider.refuse("from %s is after to %s", from, to) end
     local opens, closes = read_clock("open", open), read_clock("close", close)
     if opens >= closes then provider.refuse("open %s is not before close %s", open, close) end
-    local first, count = working_days(a, b)
+    local day, count = working_days(a, b)
     if count < 1 then provider.refuse("there is no working day from %s to %s", from, to) end
-    return make(4, first, count, opens << 16 | closes, how, where)
+    return make(4, day, count, opens << 16 | closes, how, where)
   end,
 }
 

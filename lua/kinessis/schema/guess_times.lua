@@ -23,6 +23,7 @@ local forms = {
 
 --- The clock of the scenario is, or may become, that of times from least to most (seconds).
 function times.follow(clock, least, most)
+  if least < 0 then return false end -- a clock starts in 1970 at the earliest
   if not clock.start then
     clock.start, clock.most = least, most
     return true

@@ -95,10 +95,12 @@ profile.forms = {
   { "capitalised", "^%u[%a\x80-\xff' .-]*$" },
 }
 
+local FIRST = -62135596800 -- the year 1: no provider makes a time before it
+
 local function add_time(p, text)
   local seconds = sys.parse_iso((text:sub(1, 10) .. (#text > 10 and "T" .. text:sub(12):gsub("[+-]%d%d:?%d%d$", "")
     or ""):gsub("Z?$", #text > 10 and "Z" or "", 1)))
-  if not seconds then return false end
+  if not seconds or seconds < FIRST then return false end
   local t = p.times
   if not t then
     t = { n = 0, least = seconds, most = seconds, fraction = 0, last = seconds, gaps = 0, behind = 0 }
