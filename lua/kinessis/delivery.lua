@@ -34,7 +34,8 @@ delivery.options = {
   { "--changed", nil, "with --resume: although the schema is another one now" },
   { "--state", "FILE", "what a run notes for --resume (default: .kinessis/runs/<scenario>.json)",
     parse = options.file },
-  { "--threshold", "T", "what the run must come to, besides the scenario's, such as 'p99 < 200ms', 'failed == 0'",
+  { "--threshold", "T", "what the run must come to, besides the scenario's, such as 'p99 < 200ms', 'failed == 0', "
+    .. "'delivery_lag < 5s'",
     parse = thresholds.option, many = true },
   { "--json-summary", "FILE", "how the run went and ended, as one JSON document (- for stdout)",
     parse = options.file },
