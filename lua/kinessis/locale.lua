@@ -87,6 +87,20 @@ local function check_list(value, path, folder)
   return result
 end
 
+-- What a pattern's [class] holds is one byte each, and nothing that JSON or CSV writes otherwise.
+local function check_pattern(value, path)
+  if value:gsub("%[%w+%]", ""):find "[%[%]]" then
+    refuse('%s, "%s": a class is letters and digits between [ and ], as [AEIOU]', path, value)
+  end
+  return value
+end
+
+local function check_patterns(value, path, folder)
+  local result = check_list(value, path, folder)
+  for i, text in ipairs(result) do check_pattern(text, ("%s %d"):format(path, i)) end
+  return result
+end
+
 local function check_keys(value, path, known)
   if type(value) ~= "table" then refuse("%s must be a table, not %s", path, blame.show(value)) end
   for key in pairs(value) do
@@ -179,6 +193,7 @@ local function check_cities(value, path)
       local what = texts[at] and ("%s: %s"):format(which, texts[at])
       if what and (at < 7 or row[at] ~= nil) then check_text(row[at], what) end
     end
+    check_pattern(row[3], which .. ": the postcode")
     check_number(row[5], which .. ": the latitude", 90)
     check_number(row[6], which .. ": the longitude", 180)
   end
@@ -205,17 +220,17 @@ local rules = {
   street_name = check_list,
   street_suffix = check_list,
   street_format = format("street_name", "street_suffix"),
-  building_number = check_list,
+  building_number = check_patterns,
   street_address_format = format("street", "building_number"),
   address_format = format("street_address", "postcode", "city", "state", "state_code", "country"),
   states = check_map,
   cities = check_cities,
   phone = members {
     trunk = check_maybe_empty,
-    landline = check_list,
-    mobile = check_list,
+    landline = check_patterns,
+    mobile = check_patterns,
   },
-  national_id = check_list,
+  national_id = check_patterns,
   company_format = format("last_name", "company_name", "company_trade", "company_suffix"),
   company_name = check_list,
   company_trade = check_list,

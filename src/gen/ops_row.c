@@ -3,6 +3,7 @@
 #include "base/digits.h"
 #include "base/time.h"
 #include "gen/ops.h"
+#include <string.h>
 
 /* The row that the operation's first draw chooses; as the operation "pick". */
 static const kn_word *draw_row(const kn_cursor *c, const kn_op *op) {
@@ -37,48 +38,73 @@ static kn_rng salted(const kn_cursor *c, const kn_op *op, int i) {
     return kn_rng_at(c->record_key, op->key ^ (uint64_t)op->args[i].i);
 }
 
+/* What the n characters at text begin with: `read` of them stand for one of the `count` at `set`,
+ * or for themselves when count is 0. [AB] is one of those between. */
+typedef struct pattern_unit {
+    const char *set;
+    unsigned count;
+    uint32_t read;
+} pattern_unit;
+
+static pattern_unit read_unit(const char *text, uint32_t n) {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    switch (*text) {
+    case '#':
+        return (pattern_unit){letters + 52, 10, 1};
+    case '%':
+        return (pattern_unit){letters + 53, 9, 1};
+    case '?':
+        return (pattern_unit){letters, 26, 1};
+    case '*':
+        return (pattern_unit){letters, 62, 1};
+    case '[': {
+        const char *end = memchr(text, ']', n);
+        if (end && end > text + 1)
+            return (pattern_unit){text + 1, (unsigned)(end - text - 1), (uint32_t)(end - text + 1)};
+        break;
+    }
+    default:
+        break;
+    }
+    return (pattern_unit){text, 0, 1};
+}
+
 /* args: a number that tells these draws from others of the same row. */
 static bool prepare_expand(kn_op *op, size_t *length, kn_err *err) {
     (void)err;
-    *length = op->words->longest;
+    *length = 0;
+    for (uint64_t row = 0; row < op->words->count; row++) {
+        const kn_word *word = &op->words->items[row];
+        const char *text = op->words->text + word->offset;
+        size_t written = 0;
+        for (uint32_t i = 0; i < word->length; written++)
+            i += read_unit(text + i, word->length - i).read;
+        *length = written > *length ? written : *length;
+    }
     prepare_salt(op, 0);
     return true;
 }
 
 /* One draw gives ten characters: each takes the high part of a product, the low part goes on. */
 static char *run_expand(kn_cursor *c, const kn_op *op, char *p) {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     const kn_word *row = draw_row(c, op);
     const char *text = op->words->text + row->offset;
     kn_rng rng = salted(c, op, 0);
     uint64_t rest = 0;
     unsigned left = 0;
-    for (uint32_t i = 0; i < row->length; i++) {
-        char ch = text[i];
-        unsigned from = 0, count = 0; /* of letters */
-        switch (ch) {
-        case '#':
-            from = 52, count = 10;
-            break;
-        case '%':
-            from = 53, count = 9;
-            break;
-        case '?':
-            count = 26;
-            break;
-        case '*':
-            count = 62;
-            break;
-        default:
-            *p++ = ch;
+    for (uint32_t i = 0; i < row->length;) {
+        pattern_unit unit = read_unit(text + i, row->length - i);
+        i += unit.read;
+        if (unit.count == 0) {
+            *p++ = *unit.set;
             continue;
         }
         if (left-- == 0) {
             rest = kn_rng_next(&rng);
             left = 9;
         }
-        unsigned __int128 product = (unsigned __int128)rest * count;
-        *p++ = letters[from + (unsigned)(product >> 64)];
+        unsigned __int128 product = (unsigned __int128)rest * unit.count;
+        *p++ = unit.set[(unsigned)(product >> 64)];
         rest = (uint64_t)product;
     }
     return p;

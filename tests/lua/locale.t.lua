@@ -196,6 +196,14 @@ for i, word in ipairs(letters) do
 end
 tap.is(wrong, nil, "sentences, titles and paragraphs begin with a capital: Latin, Greek, Cyrillic; others stay")
 
+-- ---- patterns ----
+
+all(records({ { "n", fake.phone() }, { "h", fake.building_number() }, { "a", fake.address() } }, 100, { locale = {
+  phone = { trunk = "", landline = "55 [47]##", mobile = "1" }, building_number = "[12][AB]",
+} }), function(r)
+  return r.n:match("^%+155[47]%d%d$") and r.h:match("^[12][AB]$") and r.a:find("^[12][AB] ")
+end, "a class of a pattern stands for one of its characters")
+
 -- ---- spaces and stops ----
 
 local spaces = { ja_JP = "", zh_CN = "" }
@@ -267,6 +275,12 @@ refused({ sentence_end = "" }, "sentence_end is empty")
 refused({ sentence_end = 1 }, "sentence_end must be a string, not 1")
 refused({ word_separator = true }, "word_separator must be a string, not")
 refused({ word_separator = "\xff" }, "word_separator is not valid UTF-8")
+local class = ': a class is letters and digits between [ and ], as [AEIOU]'
+refused({ national_id = "1[A-F]" }, 'national_id 1, "1[A-F]"' .. class)
+refused({ building_number = { "%", "[]" } }, 'building_number 2, "[]"' .. class)
+refused({ phone = { trunk = "", landline = "[1", mobile = "2" } }, 'phone.landline 1, "[1"' .. class)
+refused({ phone = { trunk = "", landline = "1", mobile = "[é]" } }, 'phone.mobile 1, "[é]"' .. class)
+refused({ cities = { { "Bern", "CA", "3]##", "031", 46, 7 } } }, 'cities 1: the postcode, "3]##"' .. class)
 refused({ company_trade = {} }, "company_trade is empty")
 refused({ name_format = "{name}" }, "name_format: nothing is called {name}")
 refused({ address_format = "{postcod}" }, 'nothing is called {postcod}; did you mean "postcode"?')

@@ -116,7 +116,8 @@ function about.pick(list, stream)
   return provider.new { op = "pick", words = list, stream = stream, type = "string", text = true }
 end
 
---- A pattern of a row of the list: # a digit, % a digit from 1, ? a capital letter, * a letter or digit.
+--- A pattern of a row of the list: # a digit, % a digit from 1, ? a capital letter, * a letter or digit,
+--- [AB] one of those.
 --- The stream draws the row; the salt tells what is drawn for it apart from other things of that row.
 function about.expand(list, stream, salt)
   return provider.new { op = "expand", words = list, stream = stream, salt = salt, type = "string", text = true }

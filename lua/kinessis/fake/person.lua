@@ -147,9 +147,9 @@ local function phone_rows(words, kind)
   return rows, true
 end
 
--- "0161 496 0###" -> "+441614960###"
+-- "0161 496 0###" -> "+441614960###"; a class [789] stays
 local function international(words, pattern)
-  local digits = pattern:gsub("[^%d#%%]", "")
+  local digits = pattern:gsub("[^%d#%%%[%]]", "")
   local trunk = words.phone.trunk
   if trunk ~= "" and digits:sub(1, #trunk) == trunk then digits = digits:sub(#trunk + 1) end
   return "+" .. words.country.phone .. digits

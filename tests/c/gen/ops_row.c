@@ -81,6 +81,31 @@ static void test_even_digits(void) {
     kn_plan_destroy(plan);
 }
 
+/* [AB]: one of the characters between; the room of a record counts one for it. */
+static void test_classes(void) {
+    static const char *const pattern[] = {"[AB#]%[xyz]-[]]-[q"};
+    make_begin();
+    bool ok = make_rows("expand", pattern, 1, 0, 0, 0);
+    kn_plan *plan = make_end();
+    kn_cursor *cursor = make_cursor(plan, 14);
+    int fits = 0, met[128] = {0};
+    for (uint64_t i = 0; ok && i < 1000; i++) {
+        const char *text = make_record(cursor, i);
+        bool fit = strlen(text) == 10 && strchr("AB#", text[0]) && text[1] >= '1' &&
+                   text[1] <= '9' && strchr("xyz", text[2]) && strcmp(text + 3, "-[]]-[q") == 0;
+        fits += fit;
+        met[text[0] & 127] += fit;
+        met[text[2] & 127] += fit;
+    }
+    tap_ok(fits == 1000, "a class stands for one of its characters (%d)", fits);
+    tap_ok(met['A'] && met['B'] && met['#'] && met['x'] && met['y'] && met['z'],
+           "for each of them, also for those with a meaning outside");
+    tap_ok(kn_plan_max_length(plan) == 10, "and has the room of one (%zu)",
+           kn_plan_max_length(plan));
+    kn_cursor_destroy(cursor);
+    kn_plan_destroy(plan);
+}
+
 static void test_split(void) {
     make_begin();
     bool ok = make_op("split", 10, 3, 0) && make_op("case", 0, 0, 0);
@@ -159,6 +184,7 @@ static void test_mistakes(void) {
 int main(void) {
     test_rows();
     test_even_digits();
+    test_classes();
     test_split();
     test_birth();
     test_mistakes();
