@@ -13,11 +13,24 @@ local min = { "min?", "number", nil, "a smaller value is drawn again" }
 local max = { "max?", "number", nil, "a larger value is drawn again" }
 local tiny = 1e-9
 
--- A continuous distribution as an operation of the plan.
-local function number(op, a, b, digits, low, high)
+-- What is to be written with so many digits after the point.
+local function check_size(name, v, digits)
   local most = 8e17 / 10.0 ^ digits -- a little less than src/gen/ops_random.c can hold
-  for _, bound in ipairs { low or 0, high or 0 } do
-    if bound > most or bound < -most then provider.refuse("%s has too many digits at scale %d", bound, digits) end
+  if v > most or v < -most then
+    provider.refuse("%s must be %g to %g, not %s: a number has 18 digits, %d of them after the point (scale)", name,
+      -most, most, v, digits)
+  end
+end
+
+-- A continuous distribution as an operation of the plan. `sizes` are arguments that say where its numbers are:
+-- { name, value }, which must be in reach unless a bound is on their side.
+local function number(op, a, b, digits, low, high, sizes)
+  check_size("min", low or 0, digits)
+  check_size("max", high or 0, digits)
+  for _, size in ipairs(sizes or {}) do
+    local bound
+    if size[2] < 0 then bound = low else bound = high end
+    if not bound then check_size(size[1], size[2], digits) end
   end
   low, high = low or -unbounded, high or unbounded
   if low > high then provider.refuse("min %s is greater than max %s", low, high) end
@@ -29,7 +42,9 @@ distribution.normal = {
   arguments = { { "mean", "number", 0 }, { "sd", "number", 1, least = 0 }, scale, min, max },
   type = "double, bigint",
   example = "fake.normal(20, 5, 1, 0)", shows = "^%d+%.%d$",
-  make = function(...) return number("normal", ...) end,
+  make = function(mean, sd, digits, low, high)
+    return number("normal", mean, sd, digits, low, high, { { "mean", mean }, { "sd", sd } })
+  end,
 }
 
 distribution.lognormal = {
@@ -38,7 +53,9 @@ distribution.lognormal = {
     scale, min, max },
   type = "double, bigint",
   example = "fake.lognormal(100, 0.5)", shows = "^%d+%.%d%d$",
-  make = function(...) return number("lognormal", ...) end,
+  make = function(median, sigma, digits, low, high)
+    return number("lognormal", median, sigma, digits, low, high, { { "median", median } })
+  end,
 }
 
 distribution.exponential = {
@@ -46,7 +63,9 @@ distribution.exponential = {
   arguments = { { "mean", "number", 1, least = tiny }, scale, min, max },
   type = "double, bigint",
   example = "fake.exponential(30, 1)", shows = "^%d+%.%d$",
-  make = function(mean, ...) return number("exponential", mean, 0, ...) end,
+  make = function(mean, digits, low, high)
+    return number("exponential", mean, 0, digits, low, high, { { "mean", mean } })
+  end,
 }
 
 distribution.pareto = {
@@ -54,7 +73,9 @@ distribution.pareto = {
   arguments = { { "least", "number", 1, least = tiny }, { "alpha", "number", 1.16, least = 0.01 }, scale, min, max },
   type = "double, bigint",
   example = "fake.pareto(10, 2)", shows = "^%d+%.%d%d$",
-  make = function(...) return number("pareto", ...) end,
+  make = function(least, alpha, digits, low, high)
+    return number("pareto", least, alpha, digits, low, high, { { "least", least } })
+  end,
 }
 
 distribution.weibull = {
@@ -62,7 +83,9 @@ distribution.weibull = {
   arguments = { { "lambda", "number", 1, least = tiny }, { "shape", "number", 1.5, least = 0.01 }, scale, min, max },
   type = "double, bigint",
   example = "fake.weibull(1000, 1.5, 0)", shows = "^%d+$",
-  make = function(...) return number("weibull", ...) end,
+  make = function(lambda, shape, digits, low, high)
+    return number("weibull", lambda, shape, digits, low, high, { { "lambda", lambda } })
+  end,
 }
 
 distribution.gamma = {
@@ -70,7 +93,9 @@ distribution.gamma = {
   arguments = { { "shape", "number", 2, least = 0.001 }, { "theta", "number", 1, least = tiny }, scale, min, max },
   type = "double, bigint",
   example = "fake.gamma(2, 10, 1)", shows = "^%d+%.%d$",
-  make = function(...) return number("gamma", ...) end,
+  make = function(shape, theta, digits, low, high)
+    return number("gamma", shape, theta, digits, low, high, { { "shape * theta", shape * theta } })
+  end,
 }
 
 distribution.beta = {
@@ -203,7 +228,9 @@ distribution.walk = {
   },
   type = "double, bigint",
   example = "fake.walk(20, 0.5, 2, 0, 40)", shows = "^%d+%.%d%d$",
-  make = function(...) return number("walk", ...) end,
+  make = function(start, step, digits, low, high)
+    return number("walk", start, step, digits, low, high, { { "start", start }, { "step", step } })
+  end,
 }
 
 return distribution
