@@ -22,10 +22,19 @@ local function part(text)
   return { number = number, of = of }
 end
 
+-- As a scenario's `start` is.
+local function clock_start(text)
+  local seconds = options.time(text)
+  if not seconds or seconds < 0 then
+    return nil, "an ISO 8601 date or time from 1970 on, such as 2022-02-02T15:17:07Z"
+  end
+  return seconds
+end
+
 run.options = {
   { "--seed", "S", "the same seed makes the same records (default: the scenario's, else one at random)",
     parse = options.count },
-  { "--start", "TIME", "a simulated clock that starts then: record i happens i steps later", parse = options.time },
+  { "--start", "TIME", "a simulated clock that starts then: record i happens i steps later", parse = clock_start },
   { "--step", "TIME", "of the simulated clock (default: the scenario's, else 1ms)", parse = options.duration },
   { "--part", "K/N", "only the K-th of N parts: after one another they are the whole", parse = part },
   { "--workers", "W", "threads (default: one per processor)", parse = options.integer(1, 64) },
@@ -48,6 +57,15 @@ end
 -- Where part k of n parts of the amount ends, without overflow.
 local function part_end(amount, k, n)
   return amount // n * k + amount % n * k // n
+end
+
+-- A step without a clock would be ignored.
+local function check_clock(scenario, values)
+  if values.step and not (values.start or scenario.start) then
+    return nil, sys.error("usage", "--step is of the simulated clock, and there is none, as the scenario has no start: "
+      .. "give --start TIME too, such as --start 2022-02-02T15:17:07Z")
+  end
+  return true
 end
 
 -- What the run keeps of a pace: all of it, or its part.
@@ -164,6 +182,8 @@ end
 ---   error
 function run.prepare(scenario, values, with)
   if with.resume then values.seed = with.resume.seed end
+  local clock, problem = check_clock(scenario, with.resume and {} or values) -- a state has its clock
+  if not clock then return nil, problem end
   local first, amount = share_of_records(scenario, values, with.first or 0)
   if not first then return nil, amount end
   local plan = scenario:plan(with.format, has_keys(with.sinks))

@@ -40,6 +40,11 @@ ok "lake: a folder that cannot be" run_is 1 err "kinessis: " lake --port 0 --dat
 ok "schema: a wrong action" run_is 2 err "did you mean tfvars?" schema tfvar x.lua
 ok "schema: no such file" run_is 1 err "kinessis: " schema tfvars "$cd_folder/none.lua"
 ok "run: a missing value" run_is 2 err "--amount needs a value" run x.lua --amount
+ok "generate: a step of a clock that there is not" \
+    run_is 2 err "give --start TIME too" generate --step 1s -n 1 scripts/quickstart.lua
+ok "generate: a clock that starts before 1970" \
+    run_is 2 err "--start: '1950-01-01' is not an ISO 8601 date or time from 1970 on" \
+    generate --start 1950-01-01 -n 1 scripts/quickstart.lua
 ok "run: a value that is no number" run_is 2 err "--amount: 'many' is not a whole number" run --amount many x.lua
 ok "run: no such file" run_is 1 err "kinessis: " run "$cd_folder/none.lua"
 

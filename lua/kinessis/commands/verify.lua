@@ -187,7 +187,8 @@ local function last_run(scenario, values)
       .. "meant"):format(last.target)
   end
   if scenario.seed and last.seed ~= scenario.seed then return nil, "the last run had another seed" end
-  values.seed, values.start, values.step, values.part = last.seed, last.clock_start, last.clock_step, nil
+  values.seed, values.start, values.part = last.seed, last.clock_start, nil
+  values.step = last.clock_start and last.clock_step
   values.amount = values.amount or last.claimed - last.first -- less than its amount when its pace was over before
   values.since = values.since or sys.parse_iso(last.started) - clock_slack
   sys.log("info", ("The last run of this scenario began at %s, with seed %d."):format(last.started, last.seed))
