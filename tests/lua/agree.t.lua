@@ -228,6 +228,11 @@ all(records({ { "city", fake.city() }, { "postcode", fake.postcode() } }, 2000, 
   return district and districts[r.city] and district:match("^" .. districts[r.city] .. "$")
     and not inward:find "[CIKMOV]"
 end, "en_GB: postcodes that can be")
+all(records({ { "gender", fake.gender() }, { "prefix", fake.prefix() }, { "suffix", fake.suffix() },
+  { "dear", fake.template("{last_name}{prefix}") }, { "last", fake.last_name() } }, 500, { locale = "ja_JP" }), function(r)
+  local known = { ["様"] = true, ["さん"] = true, ["氏"] = r.gender == "男性" }
+  return known[r.prefix] and not known[r.suffix] and r.dear == r.last .. r.prefix
+end, "ja_JP: Japanese forms of address")
 local american = { behavior = true, center = true, color = true, defense = true, organization = true, program = true,
   realize = true, recognize = true, toward = true }
 local british = {}

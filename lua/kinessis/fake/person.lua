@@ -67,7 +67,7 @@ person.gender = about.declare {
 }
 
 person.prefix = about.declare {
-  "a title before the name, as the gender asks",
+  "a title, as the gender asks: before the name, in ja_JP and zh_CN after it",
   attribute = "prefix", role = "given", type = "string",
   example = "fake.prefix()", shows = '^"[MD]r?s?%."$',
   make = function(record, words)

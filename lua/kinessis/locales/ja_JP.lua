@@ -36,8 +36,9 @@ return {
 野口|noguchi, 武田|takeda, 松井|matsui, 千葉|chiba, 菅原|sugawara, 岩崎|iwasaki, 久保|kubo, 木下|kinoshita,
 佐野|sano, 野村|nomura, 松尾|matsuo, 市川|ichikawa, 菊地|kikuchi, 杉本|sugimoto, 古川|furukawa, 大西|onishi,
 島田|shimada, 水野|mizuno, 桜井|sakurai, 渡部|watabe, 高野|takano, 吉川|yoshikawa, 山内|yamauchi, 西田|nishida]],
-  prefix = { male = "Mr.", female = "Ms." },
-  suffix = "様, 先生, 博士",
+  -- after the name: {last_name}{prefix}
+  prefix = { male = "様, 様, さん, 氏", female = "様, 様, さん" },
+  suffix = "先生, 博士, 教授",
   gender = { male = "男性", female = "女性" },
   name_format = "{last_name} {first_name}",
   street_name = [[

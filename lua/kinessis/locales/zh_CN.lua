@@ -31,6 +31,7 @@ return {
 孟|meng, 秦|qin, 邱|qiu, 侯|hou, 江|jiang, 尹|yin, 薛|xue, 闫|yan, 段|duan, 雷|lei, 龙|long, 黎|li, 史|shi, 陶|tao,
 贺|he, 毛|mao, 郝|hao, 顾|gu, 龚|gong, 邵|shao, 万|wan, 覃|qin, 武|wu, 钱|qian, 戴|dai, 严|yan, 莫|mo, 孔|kong,
 向|xiang, 常|chang, 汤|tang, 康|kang, 易|yi, 乔|qiao, 赖|lai, 文|wen, 欧阳|ouyang, 司马|sima, 诸葛|zhuge, 上官|shangguan]],
+  -- after the name: {last_name}{prefix}
   prefix = { male = "先生", female = "女士, 小姐" },
   suffix = "博士, 教授, 工程师",
   gender = { male = "男", female = "女" },
