@@ -203,6 +203,12 @@ for _, name in ipairs(locale.names) do
   tap.ok(#words.given.first.male >= 60 and #words.given.first.female >= 60 and #words.family.last >= 100,
     name .. ": sixty first names of each gender, a hundred last names",
     #words.given.first.male, #words.given.first.female, #words.family.last)
+  local state_of, shared = {}, nil
+  for code, state in pairs(words.states) do
+    shared = shared or state_of[state] and state
+    state_of[state] = code
+  end
+  tap.is(shared, nil, name .. ": each code is of one state")
   local twice
   for _, names in ipairs { words.given.first.male, words.given.first.female, words.family.last } do
     local known = {}
@@ -229,7 +235,8 @@ all(records({ { "city", fake.city() }, { "postcode", fake.postcode() } }, 2000, 
     and not inward:find "[CIKMOV]"
 end, "en_GB: postcodes that can be")
 all(records({ { "gender", fake.gender() }, { "prefix", fake.prefix() }, { "suffix", fake.suffix() },
-  { "dear", fake.template("{last_name}{prefix}") }, { "last", fake.last_name() } }, 500, { locale = "ja_JP" }), function(r)
+  { "dear", fake.template("{last_name}{prefix}") }, { "last", fake.last_name() } }, 500,
+  { locale = "ja_JP" }), function(r)
   local known = { ["様"] = true, ["さん"] = true, ["氏"] = r.gender == "男性" }
   return known[r.prefix] and not known[r.suffix] and r.dear == r.last .. r.prefix
 end, "ja_JP: Japanese forms of address")

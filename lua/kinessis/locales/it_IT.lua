@@ -47,15 +47,15 @@ Via San Francesco, Piazza San Marco, Via Kennedy, Via dei Mille, Via Volta, Via 
   building_number = "%, %#, %#, %##, %#/A",
   street_address_format = "{street} {building_number}",
   address_format = "{street_address}, {postcode} {city} ({state_code})",
+  -- provinces, as addresses have them
   states = {
-    RM = "Lazio", MI = "Lombardia", BS = "Lombardia", BG = "Lombardia", MB = "Lombardia", NA = "Campania",
-    SA = "Campania", TO = "Piemonte", NO = "Piemonte", PA = "Sicilia", CT = "Sicilia", ME = "Sicilia", GE = "Liguria",
-    SP = "Liguria", BO = "Emilia-Romagna", MO = "Emilia-Romagna", PR = "Emilia-Romagna", RA = "Emilia-Romagna",
-    RN = "Emilia-Romagna", FI = "Toscana", PI = "Toscana", LI = "Toscana", SI = "Toscana", BA = "Puglia",
-    TA = "Puglia", LE = "Puglia", VE = "Veneto", VR = "Veneto", PD = "Veneto", VI = "Veneto",
-    TS = "Friuli-Venezia Giulia", UD = "Friuli-Venezia Giulia", TN = "Trentino-Alto Adige", BZ = "Trentino-Alto Adige",
-    PG = "Umbria", AN = "Marche", PE = "Abruzzo", CA = "Sardegna", SS = "Sardegna", RC = "Calabria", CZ = "Calabria",
-    AO = "Valle d'Aosta", PZ = "Basilicata", CB = "Molise",
+    RM = "Roma", MI = "Milano", BS = "Brescia", BG = "Bergamo", MB = "Monza e Brianza", NA = "Napoli", SA = "Salerno",
+    TO = "Torino", NO = "Novara", PA = "Palermo", CT = "Catania", ME = "Messina", GE = "Genova", SP = "La Spezia",
+    BO = "Bologna", MO = "Modena", PR = "Parma", RA = "Ravenna", RN = "Rimini", FI = "Firenze", PI = "Pisa",
+    LI = "Livorno", SI = "Siena", BA = "Bari", TA = "Taranto", LE = "Lecce", VE = "Venezia", VR = "Verona",
+    PD = "Padova", VI = "Vicenza", TS = "Trieste", UD = "Udine", TN = "Trento", BZ = "Bolzano", PG = "Perugia",
+    AN = "Ancona", PE = "Pescara", CA = "Cagliari", SS = "Sassari", RC = "Reggio Calabria", CZ = "Catanzaro",
+    AO = "Aosta", PZ = "Potenza", CB = "Campobasso",
   },
   cities = {
     { "Roma", "RM", "001##", "06", 41.9028, 12.4964 },
