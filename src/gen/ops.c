@@ -135,11 +135,18 @@ static char *run_decimal(kn_cursor *c, const kn_op *op, char *p) {
     return kn_put_padded(p, u % unit, scale);
 }
 
-/* args: the value of record 0, the step, the most that is added; wraps at 64 bits. */
+/* args: the value of record 0, the step, the most that is added; fails beyond 64 bits. The sum is
+ * of two numbers below 2^127, as indexes are below 2^63. */
 static char *run_sequence(kn_cursor *c, const kn_op *op, char *p) {
-    uint64_t v = (uint64_t)op->args[0].i + (uint64_t)op->args[1].i * c->index;
+    __int128 v = (__int128)op->args[1].i * (int64_t)(c->index & INT64_MAX) + op->args[0].i;
     if (op->args[2].i)
         v += kn_rng_below(kn_op_draw(c, op), (uint64_t)op->args[2].i + 1);
+    if (__builtin_expect(v != (int64_t)v, 0)) {
+        kn_fail(c->err, KN_ELIMIT,
+                "the sequence is beyond %lld in record %llu: a bigint ends there",
+                v > 0 ? (long long)INT64_MAX : (long long)INT64_MIN, (unsigned long long)c->index);
+        return kn_ops_blame(c, op);
+    }
     return kn_put_int(p, (int64_t)v);
 }
 

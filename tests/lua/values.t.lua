@@ -184,6 +184,20 @@ tap.ok(all(values(fake.user_agent(), 1000), function(v)
   return revision == version
 end), "user_agent: Firefox says its version twice")
 
+-- ---- sequences end ----
+
+do
+  local line = debug.getinfo(1, "l").currentline + 1
+  local up, down = fake.sequence(math.maxinteger - 1), fake.sequence(math.mininteger, -1)
+  tap.is(values(up, 2)[2], math.maxinteger + 0.0, "a sequence up to the last number")
+  tap.raises(function() values(up, 3) end,
+    (":%d: schema t.v: the sequence is beyond 9223372036854775807 in record 2"):format(line), "and not beyond")
+  tap.raises(function() values(down, 2) end,
+    (":%d: schema t.v: the sequence is beyond -9223372036854775808 in record 1"):format(line), "nor below the least")
+  tap.raises(function() values(fake.sequence(math.maxinteger, 0, 1000), 100) end,
+    "schema t.v: the sequence is beyond 9223372036854775807", "nor by its jitter")
+end
+
 -- ---- before 1970 ----
 
 tap.ok(all(values(fake.date("1931-02-03", "1931-02-05")), function(v) return v:find "^1931%-02%-0[345]$" end),

@@ -49,7 +49,7 @@ number.sequence = {
   type = "bigint",
   example = "fake.sequence(100, 10)", shows = "^%d+0$",
   make = function(start, step, jitter)
-    return { op = "sequence", start = start, step = step, jitter = jitter, type = "bigint" }
+    return { op = "sequence", start = start, step = step, jitter = jitter, type = "bigint", fails = true }
   end,
 }
 

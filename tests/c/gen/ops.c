@@ -97,6 +97,19 @@ static void test_sequence(void) {
     tap_is_str(make_record(cursor, 0), "-5", "sequence: its start");
     tap_is_str(make_record(cursor, 1000000000000), "2999999999995", "sequence: far away");
     finish();
+    make_begin();
+    make_op("sequence", INT64_MIN, INT64_MAX, 0);
+    end(1);
+    tap_is_str(make_record(cursor, 2), "9223372036854775806", "sequence: all 64 bits");
+    kn_buf out;
+    kn_err err;
+    kn_buf_init(&out, KN_PLAN_MAX);
+    tap_ok(!kn_cursor_record(cursor, 3, &out, &err) && out.len == 0, "sequence: no more");
+    tap_is_str(err.message,
+               "the sequence is beyond 9223372036854775807 in record 3: a bigint ends there",
+               "sequence: which record");
+    kn_buf_free(&out);
+    finish();
 }
 
 int main(void) {
