@@ -37,6 +37,7 @@ struct kn_aws_client {
     kn_transfer *transfer;
     kn_place *place;
     kn_retry retry;
+    kn_stop stop;
     int timeout_ms;
     uint64_t random;
     bool reached;
@@ -105,8 +106,8 @@ bool kn_aws_client_new(const kn_aws_config *config, const kn_api *api, kn_aws_cl
         c->random = kn_time_monotonic_ns(); /* only spreads retries */
     if (!kn_endpoint_find(config, api, &c->endpoint, err) ||
         !kn_retry_init(&c->retry, config, err) || !kn_identity_acquire(config, &c->identity, err) ||
-        !kn_identity_update(c->identity, &c->signer, err) || !kn_transfer_new(&c->transfer, err) ||
-        !set_trust(c, config, err)) {
+        !kn_identity_update(c->identity, NULL, &c->signer, err) ||
+        !kn_transfer_new(&c->transfer, err) || !set_trust(c, config, err)) {
         kn_aws_client_destroy(c);
         return false;
     }
@@ -180,6 +181,12 @@ int kn_aws_client_attempts(const kn_aws_client *c) {
     return c->retry.max_attempts;
 }
 
+kn_stop kn_aws_client_heed(kn_aws_client *c, kn_stop stop) {
+    kn_stop before = c->stop;
+    c->stop = stop;
+    return before;
+}
+
 bool kn_aws_client_reached(const kn_aws_client *c) {
     return c->reached;
 }
@@ -202,7 +209,7 @@ int kn_aws_backoff_ms(kn_aws_client *c, int n) {
 
 static bool update_signer(kn_aws_client *c, kn_err *err) {
     uint64_t before = c->signer.version;
-    if (!kn_identity_update(c->identity, &c->signer, err))
+    if (!kn_identity_update(c->identity, &c->stop, &c->signer, err))
         return false;
     if (c->signer.version != before)
         kn_sigv4_key_wipe(&c->key);
@@ -316,9 +323,14 @@ static bool renew(kn_aws_call *call, kn_err *failure) {
     if (call->renewed)
         return false;
     call->renewed = true;
-    if (!kn_identity_renew(c->identity, call->signer, &c->signer, &why))
+    if (!kn_identity_renew(c->identity, call->signer, &c->stop, &c->signer, &why)) {
+        if (why.code == KN_ECANCEL) {
+            *failure = why;
+            return false;
+        }
         return kn_fail_within(
             failure, "the credentials were refused, and there are no newer (%.300s)", why.message);
+    }
     kn_sigv4_key_wipe(&c->key);
     call->max_attempts++;
     call->due_ns = kn_time_monotonic_ns();

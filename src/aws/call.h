@@ -18,6 +18,7 @@
 #include "aws/credentials.h"
 #include "aws/operations.h"
 #include "base/buf.h"
+#include "base/stop.h"
 #include "net/transfer.h"
 
 typedef struct kn_aws_client kn_aws_client;
@@ -36,6 +37,9 @@ const char *kn_aws_client_region_from(const kn_aws_client *client); /* kn_endpoi
 const kn_credentials *kn_aws_client_credentials(const kn_aws_client *client);
 /* How many sends of one request the user asks for; 0: no number was given. */
 int kn_aws_client_attempts(const kn_aws_client *client);
+/* submit and poll wait where credentials must be looked for, unless stop is asked: then they fail
+ * with KN_ECANCEL, as does the call that they were for. Returns what it heeded before. */
+kn_stop kn_aws_client_heed(kn_aws_client *client, kn_stop stop);
 /* A server has answered at least once, whatever it said. */
 bool kn_aws_client_reached(const kn_aws_client *client);
 
@@ -87,7 +91,8 @@ kn_aws_result kn_aws_call_sends(const kn_aws_call *call);
 KN_MUST_CHECK bool kn_aws_poll(kn_aws_client *client, int timeout_ms, kn_err *err);
 
 /* The same call, waited for. stop (may be NULL) is asked ten times a second: true cancels the call
- * (KN_ECANCEL). headers (may be NULL) and body receive the reply. */
+ * (KN_ECANCEL), also while it waits for credentials. headers (may be NULL) and body receive the
+ * reply. */
 KN_MUST_CHECK bool kn_aws_invoke(kn_aws_client *client, const kn_aws_request *request,
                                  bool (*stop)(void *context), void *context, int *status,
                                  kn_buf *headers, kn_buf *body, kn_err *err);

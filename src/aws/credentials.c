@@ -140,16 +140,18 @@ static const struct {
     {kn_provide_profile, false}, {kn_provide_container, false},  {kn_provide_instance, false},
 };
 
-bool kn_credentials_find(const kn_aws_config *config, kn_credentials *out, kn_err *err) {
+bool kn_credentials_find(const kn_aws_config *config, const kn_stop *stop, kn_credentials *out,
+                         kn_err *err) {
     kn_buf looked;
     kn_profiles *profiles = NULL;
     kn_buf_init(&looked, 1500);
     *out = (kn_credentials){.expires_ms = 0};
     /* Explicit credentials work also where the files are broken. */
     bool found = false, given = config->access_key[0] || config->secret_key[0];
-    bool ok = given || (kn_profiles_load(&profiles, err) &&
-                        kn_profiles_check(profiles, config->profile, err));
-    kn_search search = {config, profiles, kn_profile_name(config->profile), &looked};
+    bool ok =
+        !kn_stop_asked(stop) && (given || (kn_profiles_load(&profiles, err) &&
+                                           kn_profiles_check(profiles, config->profile, err)));
+    kn_search search = {config, profiles, kn_profile_name(config->profile), &looked, stop};
     for (size_t i = 0; ok && !found && i < sizeof providers / sizeof *providers; i++) {
         if (config->profile[0] && providers[i].ambient)
             continue;
@@ -161,6 +163,8 @@ bool kn_credentials_find(const kn_aws_config *config, kn_credentials *out, kn_er
                      "no AWS credentials. Looked at: %sset AWS_ACCESS_KEY_ID and "
                      "AWS_SECRET_ACCESS_KEY, or run `aws configure`",
                      kn_buf_view(&looked).p);
+    if (!ok && kn_stop_asked(stop)) /* whatever a provider made of it */
+        kn_fail(err, KN_ECANCEL, "interrupted while looking for credentials");
     if (!ok)
         kn_credentials_wipe(out);
     kn_profiles_destroy(profiles);

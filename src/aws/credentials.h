@@ -21,6 +21,7 @@
 
 #include "aws/config.h"
 #include "base/err.h"
+#include "base/stop.h"
 
 #include <stdint.h>
 
@@ -32,10 +33,11 @@ typedef struct kn_credentials {
     char source[1024];        /* for people: "environment", "profile prod: role arn:... from ..." */
 } kn_credentials;
 
-/* Asks the chain once; may wait for the network. When nothing is found, the message lists what was
+/* Asks the chain once; may wait for the network or a command, unless stop (may be NULL) is asked:
+ * then, and only then, the failure is KN_ECANCEL. When nothing is found, the message lists what was
  * looked at and what to do. */
-KN_MUST_CHECK bool kn_credentials_find(const kn_aws_config *config, kn_credentials *out,
-                                       kn_err *err);
+KN_MUST_CHECK bool kn_credentials_find(const kn_aws_config *config, const kn_stop *stop,
+                                       kn_credentials *out, kn_err *err);
 void kn_credentials_wipe(kn_credentials *credentials);
 
 #endif

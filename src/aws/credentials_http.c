@@ -85,7 +85,7 @@ static bool authorization(kn_buf *line, kn_err *err) {
     return true;
 }
 
-static bool ask_container(const char *url, kn_credentials *out, kn_err *err) {
+static bool ask_container(const char *url, const kn_stop *stop, kn_credentials *out, kn_err *err) {
     kn_buf line;
     kn_fetched fetched = {.status = 0};
     bool ok = authorization(&line, err);
@@ -98,7 +98,7 @@ static bool ask_container(const char *url, kn_credentials *out, kn_err *err) {
                                              .timeout_ms = CONTAINER_MS,
                                              .direct = true,
                                              .secret = true};
-        ok = kn_fetch(&request, NULL, CONTAINER_ATTEMPTS, &fetched, err);
+        ok = kn_fetch(&request, NULL, CONTAINER_ATTEMPTS, stop, &fetched, err);
     }
     if (ok && fetched.status != 200)
         ok = kn_fail(err, KN_EIO, "it answered with status %d", fetched.status);
@@ -120,7 +120,7 @@ bool kn_provide_container(const kn_search *search, kn_credentials *out, bool *fo
     kn_uri uri;
     kn_buf_init(&url, 4096);
     bool ok = kn_container_url(relative, full, &url, err) && kn_uri_parse(url.p, &uri, err);
-    ok = (ok && ask_container(url.p, out, err)) ||
+    ok = (ok && ask_container(url.p, search->stop, out, err)) ||
          kn_fail_within(err, "%s",
                         relative ? "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"
                                  : "AWS_CONTAINER_CREDENTIALS_FULL_URI");
@@ -138,6 +138,7 @@ typedef struct metadata {
     char base[300]; /* "http://169.254.169.254" */
     int timeout_ms, attempts;
     char token[1100]; /* "X-aws-ec2-metadata-token: ..." */
+    const kn_stop *stop;
 } metadata;
 
 static bool read_settings(const kn_aws_config *config, metadata *m, kn_err *err) {
@@ -182,7 +183,7 @@ static bool ask(const metadata *m, bool put, const char *header, const char *pat
                                          .timeout_ms = m->timeout_ms,
                                          .direct = true,
                                          .secret = true};
-    return kn_fetch(&request, NULL, m->attempts, out, err);
+    return kn_fetch(&request, NULL, m->attempts, m->stop, out, err);
 }
 
 /* False: nobody there, or it gives no token; err says which. */
@@ -235,7 +236,7 @@ static bool read_role(const metadata *m, const char *role, kn_credentials *out, 
 }
 
 bool kn_provide_instance(const kn_search *search, kn_credentials *out, bool *found, kn_err *err) {
-    metadata m = {.base = ""};
+    metadata m = {.base = "", .stop = search->stop};
     char role[300];
     bool disabled = false;
     if (!kn_setting_flag(search->config, KN_UNSET, "AWS_EC2_METADATA_DISABLED",

@@ -80,14 +80,22 @@ static bool start(char **argv, int out, pid_t *pid, kn_err *err) {
     return code == 0 || kn_fail_errno(err, "cannot run %s", argv[0]);
 }
 
+/* False: nobody waits any longer. */
+static bool may_wait(uint64_t deadline_ns, const kn_stop *stop, kn_err *err) {
+    if (kn_time_monotonic_ns() >= deadline_ns)
+        return kn_fail(err, KN_ETIMEOUT, "it did not end in time, and was stopped");
+    return !kn_stop_asked(stop) || kn_fail(err, KN_ECANCEL, "interrupted, and it was stopped");
+}
+
 /* Reads until the end, at most until the deadline. */
-static bool drain(int fd, uint64_t deadline_ns, kn_buf *out, kn_err *err) {
+static bool drain(int fd, uint64_t deadline_ns, const kn_stop *stop, kn_buf *out, kn_err *err) {
     for (;;) {
-        uint64_t now = kn_time_monotonic_ns();
         struct pollfd p = {fd, POLLIN, 0};
-        int ready = now < deadline_ns ? poll(&p, 1, (int)((deadline_ns - now) / 1000000u) + 1) : 0;
+        if (!may_wait(deadline_ns, stop, err))
+            return false;
+        int ready = poll(&p, 1, KN_STOP_MS);
         if (ready == 0)
-            return kn_fail(err, KN_ETIMEOUT, "it did not end in time, and was stopped");
+            continue;
         ssize_t got = ready < 0 ? -1 : read(fd, out->p + out->len, out->cap - out->len);
         if (got < 0 && errno == EINTR)
             continue;
@@ -101,13 +109,25 @@ static bool drain(int fd, uint64_t deadline_ns, kn_buf *out, kn_err *err) {
     }
 }
 
-static bool await(pid_t pid, bool stop, kn_err *err) {
+static void kill_and_reap(pid_t pid) {
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+}
+
+/* It may have closed its stdout, and go on. */
+static bool await(pid_t pid, uint64_t deadline_ns, const kn_stop *stop, kn_err *err) {
     int status = 0;
-    if (stop)
-        kill(pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
+    pid_t ended;
+    while ((ended = waitpid(pid, &status, WNOHANG)) != pid) {
+        if (ended < 0 && errno != EINTR)
             return kn_fail_errno(err, "cannot wait for it");
+        if (!may_wait(deadline_ns, stop, err)) {
+            kill_and_reap(pid);
+            return false;
+        }
+        kn_sleep_ms(1);
+    }
     if (WIFSIGNALED(status))
         return kn_fail(err, KN_EIO, "it was ended by signal %d", WTERMSIG(status));
     if (WEXITSTATUS(status) != 0)
@@ -115,7 +135,7 @@ static bool await(pid_t pid, bool stop, kn_err *err) {
     return true;
 }
 
-static bool run(char **argv, int timeout_ms, kn_buf *out, kn_err *err) {
+static bool run(char **argv, int timeout_ms, const kn_stop *stop, kn_buf *out, kn_err *err) {
     int ends[2];
     pid_t pid;
     uint64_t deadline = kn_time_monotonic_ns() + (uint64_t)timeout_ms * 1000000u;
@@ -124,9 +144,11 @@ static bool run(char **argv, int timeout_ms, kn_buf *out, kn_err *err) {
     bool ok = start(argv, ends[1], &pid, err);
     close(ends[1]);
     if (ok) {
-        kn_err stopped;
-        ok = drain(ends[0], deadline, out, err);
-        ok = await(pid, !ok, ok ? err : &stopped) && ok;
+        ok = drain(ends[0], deadline, stop, out, err);
+        if (ok)
+            ok = await(pid, deadline, stop, err);
+        else
+            kill_and_reap(pid);
     }
     close(ends[0]);
     return ok;
@@ -147,7 +169,8 @@ static bool read_output(const kn_buf *output, kn_credentials *out, kn_err *err) 
     return ok;
 }
 
-bool kn_process_credentials(const char *command, int timeout_ms, kn_credentials *out, kn_err *err) {
+bool kn_process_credentials(const char *command, int timeout_ms, const kn_stop *stop,
+                            kn_credentials *out, kn_err *err) {
     kn_buf words, output;
     size_t count;
     char *argv[WORDS_MAX + 1];
@@ -160,8 +183,8 @@ bool kn_process_credentials(const char *command, int timeout_ms, kn_credentials 
             argv[i] = word;
         argv[count] = NULL;
         kn_buf_reserve(&output, OUTPUT_MAX);
-        ok = kn_buf_check(&output, "what it prints", err) && run(argv, timeout_ms, &output, err) &&
-             read_output(&output, out, err);
+        ok = kn_buf_check(&output, "what it prints", err) &&
+             run(argv, timeout_ms, stop, &output, err) && read_output(&output, out, err);
     }
     if (output.p)
         OPENSSL_cleanse(output.p, output.cap);

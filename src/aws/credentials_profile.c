@@ -206,7 +206,7 @@ static bool way_process(const kn_search *search, const visit *v, kn_credentials 
     const char *command = get(search, v, "credential_process");
     if (!command)
         return true;
-    if (!kn_process_credentials(command, PROCESS_MS, out, err))
+    if (!kn_process_credentials(command, PROCESS_MS, search->stop, out, err))
         return kn_fail_within(err, "profile %s: credential_process", v->name);
     snprintf(out->source, sizeof out->source, "profile %s: credential_process", v->name);
     *found = true;

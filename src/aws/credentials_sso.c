@@ -46,6 +46,7 @@ typedef struct sso {
     char path[1024];   /* of the cached token */
     char bundle[4096]; /* certificates to trust */
     json_t *cache;
+    const kn_stop *stop;
 } sso;
 
 /* ---- settings ---- */
@@ -62,7 +63,7 @@ static bool need(const char **out, const kn_profiles *profiles, kn_section secti
 
 static bool read_settings(const kn_search *search, const char *profile, sso *s, kn_err *err) {
     const kn_profiles *p = search->profiles;
-    *s = (sso){.profile = profile};
+    *s = (sso){.profile = profile, .stop = search->stop};
     s->session = kn_profiles_get(p, KN_SECTION_PROFILE, profile, "sso_session");
     if (s->session && !kn_profiles_has(p, KN_SECTION_SSO_SESSION, s->session))
         return kn_fail(err, KN_EINVAL, "there is no [sso-session %s] in the AWS config file",
@@ -187,7 +188,7 @@ static bool refresh(sso *s, kn_err *err) {
                                          .timeout_ms = TIMEOUT_MS,
                                          .secret = true};
     kn_fetched fetched = {.status = 0};
-    bool ok = text ? kn_fetch(&request, s->bundle, ATTEMPTS, &fetched, err)
+    bool ok = text ? kn_fetch(&request, s->bundle, ATTEMPTS, s->stop, &fetched, err)
                    : kn_fail(err, KN_ENOMEM, "out of memory for the SSO login");
     kn_reply reply = kn_fetched_reply(&fetched);
     if (ok && fetched.status != 200) {
@@ -219,6 +220,8 @@ static bool freshen(sso *s, kn_err *err) {
         return fail_stale(s, "holds no token", err);
     if (left > EARLY_MS || (can && refresh(s, &why)))
         return true;
+    if (kn_stop_asked(s->stop))
+        return kn_fail(err, KN_ECANCEL, "interrupted while refreshing the SSO login");
     if (left > 0) {
         if (can)
             kn_log(KN_LOG_WARNING, "The SSO login could not be refreshed: %s", why.message);
@@ -265,7 +268,7 @@ static bool exchange(const sso *s, kn_credentials *out, kn_err *err) {
                                              .header_count = 1,
                                              .timeout_ms = TIMEOUT_MS,
                                              .secret = true};
-        ok = kn_fetch(&request, s->bundle, ATTEMPTS, &fetched, err);
+        ok = kn_fetch(&request, s->bundle, ATTEMPTS, s->stop, &fetched, err);
     }
     kn_reply reply = kn_fetched_reply(&fetched);
     if (ok && fetched.status == 401) {

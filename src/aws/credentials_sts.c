@@ -111,8 +111,10 @@ bool kn_sts_assume_role(const kn_search *search, const kn_role *role, const kn_c
         ok = kn_aws_client_new(&config, op->api, &client, err);
     }
     if (ok) {
+        const kn_stop *stop = search->stop;
         kn_aws_request request = {.operation = op, .body = kn_buf_view(&form)};
-        ok = kn_aws_invoke(client, &request, NULL, NULL, NULL, NULL, &body, err) &&
+        ok = kn_aws_invoke(client, &request, stop ? stop->asked : NULL, stop ? stop->context : NULL,
+                           NULL, NULL, &body, err) &&
              read_reply(kn_buf_view(&body), "AssumeRoleResult", out, err);
     }
     kn_aws_client_destroy(client);
@@ -149,8 +151,8 @@ static bool post(const kn_search *search, const kn_operation *op, const char *ur
                                          .timeout_ms = TIMEOUT_MS,
                                          .secret = true};
     kn_fetched fetched = {.status = 0};
-    bool ok =
-        kn_search_trust(search, bundle, err) && kn_fetch(&request, bundle, ATTEMPTS, &fetched, err);
+    bool ok = kn_search_trust(search, bundle, err) &&
+              kn_fetch(&request, bundle, ATTEMPTS, search->stop, &fetched, err);
     kn_reply reply = kn_fetched_reply(&fetched);
     if (ok && fetched.status != 200) {
         kn_aws_decode_error(op, &reply, err);

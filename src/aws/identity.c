@@ -135,12 +135,12 @@ static void take(kn_identity *i, const kn_credentials *found) {
 }
 
 /* The lock is held, but not while looking. Others wait for looked, or go on with what there is. */
-static void look(kn_identity *i) {
+static void look(kn_identity *i, const kn_stop *stop) {
     kn_credentials found;
     kn_err err;
     i->looking = true;
     pthread_mutex_unlock(&i->lock);
-    bool ok = kn_credentials_find(&i->config, &found, &err);
+    bool ok = kn_credentials_find(&i->config, stop, &found, &err);
     pthread_mutex_lock(&i->lock);
     if (ok)
         take(i, &found);
@@ -155,13 +155,27 @@ static bool is_usable(const kn_identity *i) {
     return i->version && kn_time_now_ms() < i->until_ms;
 }
 
-/* Looks, or waits for whoever does. False: that look found nothing, and says why. */
-static bool look_once(kn_identity *i, kn_err *err) {
-    if (!i->looking)
-        look(i);
-    else
-        while (i->looking)
-            pthread_cond_wait(&i->looked, &i->lock);
+/* For whoever looks. False: stopped. */
+static bool wait_for_look(kn_identity *i, const kn_stop *stop, kn_err *err) {
+    while (i->looking) {
+        if (kn_stop_asked(stop))
+            return kn_fail(err, KN_ECANCEL, "interrupted while waiting for credentials");
+        uint64_t end = kn_time_monotonic_ns() + KN_STOP_MS * 1000000ull;
+        struct timespec until = {(time_t)(end / 1000000000), (long)(end % 1000000000)};
+        pthread_cond_clockwait(&i->looked, &i->lock, CLOCK_MONOTONIC, &until);
+    }
+    return true;
+}
+
+/* Looks, or waits for whoever does; again when that one was stopped, and we are not. False: that
+ * look found nothing, and says why. */
+static bool look_once(kn_identity *i, const kn_stop *stop, kn_err *err) {
+    do {
+        if (!i->looking)
+            look(i, stop);
+        else if (!wait_for_look(i, stop, err))
+            return false;
+    } while (i->failure.code == KN_ECANCEL && !kn_stop_asked(stop));
     if (i->failure.code == KN_OK)
         return true;
     if (err)
@@ -169,21 +183,22 @@ static bool look_once(kn_identity *i, kn_err *err) {
     return false;
 }
 
-bool kn_identity_update(kn_identity *i, kn_signer *signer, kn_err *err) {
+bool kn_identity_update(kn_identity *i, const kn_stop *stop, kn_signer *signer, kn_err *err) {
     if (signer->version && signer->version == i->version && kn_time_now_ms() < i->due_ms)
         return true;
     bool ok = true;
     pthread_mutex_lock(&i->lock);
     if (!is_usable(i)) {
-        ok = look_once(i, err);
+        ok = look_once(i, stop, err);
     } else if (kn_time_now_ms() >= i->due_ms && !i->looking) {
-        look(i);
-        if (i->failure.code != KN_OK && is_usable(i)) {
+        look(i, stop);
+        bool stopped = i->failure.code == KN_ECANCEL;
+        if (i->failure.code != KN_OK && is_usable(i) && !stopped) {
             int64_t again_ms = kn_time_now_ms() + AGAIN_MS;
             i->due_ms = again_ms < i->until_ms ? again_ms : i->until_ms;
             kn_log(KN_LOG_WARNING, "The credentials (%s) could not be refreshed: %s",
                    i->credentials.source, i->failure.message);
-        } else if (i->failure.code != KN_OK) { /* they have expired meanwhile */
+        } else if (i->failure.code != KN_OK) { /* or they have expired meanwhile */
             *err = i->failure;
             ok = false;
         }
@@ -196,11 +211,12 @@ bool kn_identity_update(kn_identity *i, kn_signer *signer, kn_err *err) {
     return ok;
 }
 
-bool kn_identity_renew(kn_identity *i, uint64_t refused, kn_signer *signer, kn_err *err) {
+bool kn_identity_renew(kn_identity *i, uint64_t refused, const kn_stop *stop, kn_signer *signer,
+                       kn_err *err) {
     bool ok = true;
     pthread_mutex_lock(&i->lock);
     if (i->version == refused) {
-        ok = look_once(i, err) &&
+        ok = look_once(i, stop, err) &&
              (i->version != refused ||
               kn_fail(err, KN_EINVAL, "%s has no others", i->credentials.source));
     }

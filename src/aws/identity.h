@@ -6,6 +6,8 @@
  * for that one. A failure to refresh keeps credentials that are still valid, warns, and is tried
  * again a minute later. New credentials that look expired already are used (the clock of this
  * machine may be wrong, or the metadata service cannot reach its own source): the service decides.
+ * Who is stopped while it looks, or waits for another, fails with KN_ECANCEL: for itself alone. Of
+ * those who waited for it one looks again, and credentials that still live are not late by it.
  *
  * Thread-safe. The registry of identities is the process's, behind a lock. */
 #ifndef KN_AWS_IDENTITY_H
@@ -28,12 +30,13 @@ KN_MUST_CHECK bool kn_identity_acquire(const kn_aws_config *config, kn_identity 
 void kn_identity_release(kn_identity *identity); /* the last one wipes it */
 
 /* Brings the copy up to date, looking for credentials when there are none or they expire. Costs a
- * look at the clock when nothing has changed. */
-KN_MUST_CHECK bool kn_identity_update(kn_identity *identity, kn_signer *signer, kn_err *err);
+ * look at the clock when nothing has changed. stop may be NULL. */
+KN_MUST_CHECK bool kn_identity_update(kn_identity *identity, const kn_stop *stop, kn_signer *signer,
+                                      kn_err *err);
 
 /* A service has refused the credentials of this version. Looks for others, unless somebody has
  * done so since, and copies them. Fails when there are none but these. */
-KN_MUST_CHECK bool kn_identity_renew(kn_identity *identity, uint64_t refused, kn_signer *signer,
-                                     kn_err *err);
+KN_MUST_CHECK bool kn_identity_renew(kn_identity *identity, uint64_t refused, const kn_stop *stop,
+                                     kn_signer *signer, kn_err *err);
 
 #endif

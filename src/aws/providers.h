@@ -17,6 +17,7 @@ typedef struct kn_search {
     const kn_profiles *profiles;
     const char *profile; /* the one asked for, or the default one */
     kn_buf *looked;      /* "environment (AWS_ACCESS_KEY_ID is not set); " */
+    const kn_stop *stop; /* may be NULL */
 } kn_search;
 
 /* The certificates to trust, where services are asked; bundle holds 4096 bytes. */
@@ -53,9 +54,10 @@ KN_MUST_CHECK bool kn_sts_web_identity(const kn_search *search, const kn_role *r
 KN_MUST_CHECK bool kn_sso_credentials(const kn_search *search, const char *profile,
                                       kn_credentials *out, kn_err *err);
 
-/* credentials_process.c: what the command prints. */
-KN_MUST_CHECK bool kn_process_credentials(const char *command, int timeout_ms, kn_credentials *out,
-                                          kn_err *err);
+/* credentials_process.c: what the command prints. It is killed when the time is over, or stop (may
+ * be NULL) is asked. */
+KN_MUST_CHECK bool kn_process_credentials(const char *command, int timeout_ms, const kn_stop *stop,
+                                          kn_credentials *out, kn_err *err);
 /* Its words, as a shell would part them: white space, '...', "...", backslash; nothing is expanded.
  * Appends them to out, each ended by NUL. Fails on a quote that does not end. */
 KN_MUST_CHECK bool kn_process_split(const char *command, kn_buf *out, size_t *count, kn_err *err);

@@ -330,7 +330,7 @@ static int l_aws_credentials(lua_State *L) {
     kn_credentials found;
     kn_err err;
     kn_bind_aws_config(L, 1, &config);
-    bool ok = kn_credentials_find(&config, &found, &err);
+    bool ok = kn_credentials_find(&config, NULL, &found, &err);
     OPENSSL_cleanse(&config, sizeof config);
     if (!ok)
         return kn_host_error(L, &err);

@@ -28,8 +28,12 @@ static void on_done(void *context, const kn_reply *reply, bool sent, const kn_er
             kn_buf_check(&w->out->body, "the reply", w->err);
 }
 
-static bool fetch_once(kn_transfer *transfer, const kn_transfer_request *request, kn_fetched *out,
-                       kn_err *err) {
+static bool fail_stopped(kn_err *err) {
+    return kn_fail(err, KN_ECANCEL, "interrupted while waiting for an answer");
+}
+
+static bool fetch_once(kn_transfer *transfer, const kn_transfer_request *request,
+                       const kn_stop *stop, kn_fetched *out, kn_err *err) {
     waiting w = {.out = out, .err = err};
     kn_transfer_request mine = *request;
     mine.done = on_done;
@@ -39,17 +43,27 @@ static bool fetch_once(kn_transfer *transfer, const kn_transfer_request *request
     kn_exchange *exchange;
     if (!kn_transfer_submit(transfer, &mine, &exchange, err))
         return false;
-    while (!w.ended)
-        if (!kn_transfer_poll(transfer, 100, err)) {
-            if (!w.ended)
-                kn_transfer_cancel(transfer, exchange);
+    while (!w.ended) {
+        bool ok = kn_transfer_poll(transfer, KN_STOP_MS, err);
+        if (!w.ended && ok && kn_stop_asked(stop))
+            ok = fail_stopped(err);
+        if (!w.ended && !ok)
+            kn_transfer_cancel(transfer, exchange);
+        if (!ok)
             return false;
-        }
+    }
     return w.ok;
 }
 
+/* False: stopped. */
+static bool pause_for(int ms, const kn_stop *stop, kn_err *err) {
+    for (; ms > 0 && !kn_stop_asked(stop); ms -= KN_STOP_MS)
+        kn_sleep_ms(ms < KN_STOP_MS ? ms : KN_STOP_MS);
+    return !kn_stop_asked(stop) || fail_stopped(err);
+}
+
 bool kn_fetch(const kn_transfer_request *request, const char *ca_bundle, int attempts,
-              kn_fetched *out, kn_err *err) {
+              const kn_stop *stop, kn_fetched *out, kn_err *err) {
     kn_err mine;
     kn_transfer *transfer;
     if (!err)
@@ -64,9 +78,8 @@ bool kn_fetch(const kn_transfer_request *request, const char *ca_bundle, int att
     bool ready = !ca_bundle || kn_transfer_trust(transfer, ca_bundle, false, err);
     bool ok = false;
     for (int n = 0; ready && n < attempts; n++) {
-        if (n > 0)
-            kn_sleep_ms(PAUSE_MS << (n < 6 ? n - 1 : 5));
-        ok = fetch_once(transfer, request, out, err);
+        ok = n == 0 || pause_for(PAUSE_MS << (n < 6 ? n - 1 : 5), stop, err);
+        ok = ok && fetch_once(transfer, request, stop, out, err);
         if (ok ? out->status != 429 && out->status < 500 : !err->retryable)
             break;
     }

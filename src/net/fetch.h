@@ -3,6 +3,7 @@
 #ifndef KN_NET_FETCH_H
 #define KN_NET_FETCH_H
 
+#include "base/stop.h"
 #include "net/transfer.h"
 
 typedef struct kn_fetched {
@@ -11,9 +12,10 @@ typedef struct kn_fetched {
 } kn_fetched;
 
 /* request: done and context are not used. ca_bundle as of kn_transfer_trust; NULL: as of a new
- * kn_transfer. attempts: sends, the first included. Free out also after a failure. */
+ * kn_transfer. attempts: sends, the first included. stop may be NULL. Free out also after a
+ * failure. */
 KN_MUST_CHECK bool kn_fetch(const kn_transfer_request *request, const char *ca_bundle, int attempts,
-                            kn_fetched *out, kn_err *err);
+                            const kn_stop *stop, kn_fetched *out, kn_err *err);
 kn_reply kn_fetched_reply(const kn_fetched *fetched);
 void kn_fetched_free(kn_fetched *fetched); /* wipes */
 

@@ -1,12 +1,16 @@
 """Credentials over a run: looked for once for all workers, replaced before they expire and when a service
-refuses them, with every record delivered once; and what happens when there are no others."""
+refuses them, with every record delivered once; what happens when there are no others; and that Ctrl-C does not wait
+for them."""
 
+import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, "tests/support")
 import identity
@@ -102,11 +106,64 @@ def failing_refresh():
         tap.ok("it answered with status 400" in process.stderr, "nobody there at the start: says so", process.stderr)
 
 
+HELPER = """import json, os, sys, time
+folder = os.path.dirname(os.path.abspath(__file__))
+if os.path.exists(folder + "/asked"):
+    with open(folder + "/new", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename(folder + "/new", folder + "/hangs")
+    time.sleep(3600)
+open(folder + "/asked", "w").close()
+print(json.dumps({"Version": 1, "AccessKeyId": "AKIAHELPER0000000001", "SecretAccessKey": "MarkedSecret",
+                  "Expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 7))}))
+"""
+
+
+def hanging_refresh(name, signals, *options):
+    """The command that gives credentials hangs when it is asked anew (it would be stopped after 60 s); then SIGINT."""
+    folder = tempfile.mkdtemp(dir=DATA)
+    config, helper, summary = (os.path.join(folder, file) for file in ("config", "helper.py", "summary.json"))
+    with open(helper, "w") as file:
+        file.write(HELPER)
+    with open(config, "w") as file:
+        file.write(f"[default]\ncredential_process = {sys.executable} {helper}\n")
+    with identity.Server() as server:
+        env = {**identity.clean(), **server.services(), "AWS_REGION": "eu-west-1", "KINESSIS_DATA": folder,
+               "AWS_CONFIG_FILE": config, "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
+        process = subprocess.Popen(
+            [os.environ["KINESSIS"], "run", "scripts/extended.lua", "--target", server.url, "--amount", "1000000",
+             "--rate", "500", "--workers", "2", "--json-summary", summary, *options], env=env, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+        hangs = os.path.join(folder, "hangs")
+        while not os.path.exists(hangs) and process.poll() is None:
+            time.sleep(0.05)
+        for i in range(signals):
+            time.sleep(0.3 * i)
+            process.send_signal(signal.SIGINT)
+        error = process.communicate(timeout=300)[1]
+        tap.ok(time.time() - os.stat(hangs).st_mtime < 50, f"{name}: ends while the command would still be waited for")
+        arrived = sum(server.arrived.values())
+    with open(hangs) as file:
+        tap.ok(not os.path.exists(f"/proc/{file.read()}"), f"{name}: the command is not left behind")
+    with open(summary) as file:
+        told = json.load(file)
+    counts = told["destinations"][0]
+    tap.equal((process.returncode, told["stopped"], told["abandoned"]), (1, True, True), f"{name}: stopped")
+    tap.equal((counts["generated"], told["dead_letters"]["count"]),
+              (counts["delivered"] + counts["failed"], counts["failed"]), f"{name}: every record is accounted for")
+    tap.ok(0 < counts["delivered"] <= arrived <= counts["delivered"] + counts["uncertain"],
+           f"{name}: what may have arrived is what was on its way", counts, arrived)
+    tap.ok("could not be refreshed" not in error and "Sanitizer" not in error and "Marked" not in error,
+           f"{name}: nothing else is told", error)
+
 
 once()
 expiring()
 refused()
 refused_for_good()
 failing_refresh()
+hanging_refresh("twice", 2)
+hanging_refresh("the deadline", 1, "--drain", "1s")
 shutil.rmtree(DATA)
 tap.done()

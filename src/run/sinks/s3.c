@@ -103,6 +103,10 @@ static bool is_out_of_time(const s3_sink *s) {
     return *s->base.abandon || (s->deadline_ns && kn_time_monotonic_ns() > s->deadline_ns);
 }
 
+static bool is_stopped(void *context) {
+    return is_out_of_time(context);
+}
+
 static void count_sends(s3_sink *s, const kn_aws_result *sends, bool failed) {
     kn_stats *stats = s->base.stats;
     uint64_t records = s->upload.span.records, throttles = (uint64_t)sends->throttles;
@@ -420,6 +424,7 @@ bool kn_sink_s3_open(kn_s3 *s3, kn_stats *stats, kn_sink **out, kn_err *err) {
         s3_destroy(&s->base);
         return false;
     }
+    kn_aws_client_heed(s->client, (kn_stop){is_stopped, s});
     s3->sinks++;
     *out = &s->base;
     return true;

@@ -25,6 +25,10 @@ static bool is_abandoned(const kn_sender *s) {
     return s->sink.abandon && *s->sink.abandon;
 }
 
+static bool is_stopped(void *context) {
+    return is_abandoned(context);
+}
+
 /* ---- waiting ---- */
 
 /* For replies, while the worker can do nothing else but look after its other sinks. */
@@ -242,7 +246,8 @@ static bool stream_drain(kn_sink *sink, uint64_t deadline_ns, kn_err *err) {
     kn_err late;
     kn_fail(&late, KN_ETIMEOUT, "%s %s: no answer when the run ended", s->rules->api,
             s->rules->operation);
-    kn_sender_abandon(s, s->broken ? &s->fatal : &late);
+    bool reason = s->broken && s->fatal.code != KN_ECANCEL;
+    kn_sender_abandon(s, reason ? &s->fatal : &late);
     kn_sender_cancel_listing(s);
     s->inside = false;
     return kn_sender_progress(s, 0, err);
@@ -347,6 +352,7 @@ static bool open_sender(kn_sender *s, const kn_sink_stream_config *config, uint3
     if (!kn_aws_client_new(config->aws, api, &s->client, err) || !kn_md5_init(&s->md5, err) ||
         (s->own_shards && !kn_shards_new(&s->shards, err)))
         return false;
+    kn_aws_client_heed(s->client, (kn_stop){is_stopped, s});
     s->max_attempts = kn_aws_client_attempts(s->client);
     return open_parcels(s, config, parcels, err);
 }

@@ -42,7 +42,7 @@ static void expect(const kn_aws_config *config, const char *key, const char *sou
                    const char *what) {
     kn_credentials c;
     kn_err err;
-    if (!tap_ok(kn_credentials_find(config, &c, &err), "%s", what)) {
+    if (!tap_ok(kn_credentials_find(config, NULL, &c, &err), "%s", what)) {
         printf("#   %s\n", err.message);
         return;
     }
@@ -55,8 +55,8 @@ static void expect(const kn_aws_config *config, const char *key, const char *sou
 static void refuse(const kn_aws_config *config, const char *fragment, const char *what) {
     kn_credentials c;
     kn_err err;
-    tap_ok(!kn_credentials_find(config, &c, &err) && strstr(err.message, fragment), "%s: %s", what,
-           err.message);
+    tap_ok(!kn_credentials_find(config, NULL, &c, &err) && strstr(err.message, fragment), "%s: %s",
+           what, err.message);
 }
 
 static void chain(void) {
@@ -188,6 +188,11 @@ static void resources(void) {
     }
 }
 
+static bool always(void *context) {
+    (void)context;
+    return true;
+}
+
 static void commands(void) {
     static const struct {
         const char *command, *words; /* parted by bars */
@@ -218,9 +223,15 @@ static void commands(void) {
     }
     kn_credentials c;
     kn_err err;
-    tap_ok(!kn_process_credentials("sleep 60", 50, &c, &err) && err.code == KN_ETIMEOUT,
+    tap_ok(!kn_process_credentials("sleep 60", 50, NULL, &c, &err) && err.code == KN_ETIMEOUT,
            "a command that does not end: %s", err.message);
-    tap_ok(!kn_process_credentials("head -c 100000 /dev/zero", 60000, &c, &err) &&
+    tap_ok(!kn_process_credentials("sh -c 'exec sleep 60 > /dev/null'", 50, NULL, &c, &err) &&
+               err.code == KN_ETIMEOUT,
+           "nor when it prints no more: %s", err.message);
+    kn_stop stop = {always, NULL};
+    tap_ok(!kn_process_credentials("sleep 60", 60000, &stop, &c, &err) && err.code == KN_ECANCEL,
+           "nobody waits for it any more: %s", err.message);
+    tap_ok(!kn_process_credentials("head -c 100000 /dev/zero", 60000, NULL, &c, &err) &&
                err.code == KN_ELIMIT,
            "one that prints too much: %s", err.message);
 }

@@ -43,7 +43,7 @@ static void repeats(void) {
         kn_transfer_request request = {.method = "GET", .url = server.url, .secret = true};
         kn_fetched fetched;
         kn_err err;
-        bool ok = kn_fetch(&request, NULL, r->attempts, &fetched, &err);
+        bool ok = kn_fetch(&request, NULL, r->attempts, NULL, &fetched, &err);
         tap_is_int(ok ? fetched.status : 0, r->status, "%s: status", r->what);
         tap_is_int(server.requests, r->requests, "%s: requests", r->what);
         kn_reply reply = kn_fetched_reply(&fetched);
@@ -63,20 +63,52 @@ static void refuses(void) {
     char url[64];
     snprintf(url, sizeof url, "http://127.0.0.1:%d/", port);
     kn_transfer_request request = {.method = "GET", .url = url};
-    tap_ok(!kn_fetch(&request, NULL, 2, &fetched, &err) && err.code == KN_ENET, "nobody there: %s",
-           err.message);
+    tap_ok(!kn_fetch(&request, NULL, 2, NULL, &fetched, &err) && err.code == KN_ENET,
+           "nobody there: %s", err.message);
     kn_fetched_free(&fetched);
     close(fd);
-    tap_ok(!kn_fetch(&request, "/nowhere/bundle.pem", 1, &fetched, &err), "no bundle: %s",
+    tap_ok(!kn_fetch(&request, "/nowhere/bundle.pem", 1, NULL, &fetched, &err), "no bundle: %s",
            err.message);
     kn_fetched_free(&fetched);
     request.url = "ftp://h/";
-    tap_ok(!kn_fetch(&request, NULL, 3, &fetched, &err), "not http: %s", err.message);
+    tap_ok(!kn_fetch(&request, NULL, 3, NULL, &fetched, &err), "not http: %s", err.message);
     kn_fetched_free(&fetched);
+}
+
+static bool asks(void *context) {
+    int *asked = context;
+    return ++*asked > 2;
+}
+
+static size_t say_nothing(void *context, int n, const char *request, const char *body,
+                          size_t length, char *out, size_t room, bool *close) {
+    (void)context, (void)n, (void)request, (void)body, (void)length, (void)out, (void)room;
+    (void)close;
+    return 0;
+}
+
+/* While it waits for an answer, and between two attempts. */
+static void stops(void) {
+    static http_script *const scripts[] = {say_nothing, serve};
+    for (int i = 0; i < 2; i++) {
+        script s = {99, 503};
+        int asked = 0;
+        http_server server;
+        http_start(&server, scripts[i], &s);
+        kn_transfer_request request = {.method = "GET", .url = server.url, .secret = true};
+        kn_stop stop = {asks, &asked};
+        kn_fetched fetched;
+        kn_err err;
+        tap_ok(!kn_fetch(&request, NULL, 99, &stop, &fetched, &err) && err.code == KN_ECANCEL,
+               "stopped: %s", err.message);
+        kn_fetched_free(&fetched);
+        http_stop(&server);
+    }
 }
 
 int main(void) {
     repeats();
     refuses();
+    stops();
     return tap_done();
 }
