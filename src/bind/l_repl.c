@@ -37,7 +37,6 @@
 #define EDITOR "kinessis.editor"
 #define HISTORY_LINES 1000
 #define LINE_MAX_BYTES (64 << 10)
-#define IDLE_BYTES (1 << 20)       /* printed at once while a key is awaited */
 #define WATCHED_INSTRUCTIONS 10000 /* between two looks at the flag in a coroutine */
 
 /* ---- interrupts ---- */
@@ -218,16 +217,15 @@ static void redirect_stdout(int fd) {
 
 /* Prints what the file has above the line, and empties it. */
 static void print_above(int fd) {
-    kn_buf lines;
     off_t size = lseek(fd, 0, SEEK_END);
-    kn_buf_init(&lines, IDLE_BYTES);
-    if (size > 0 && size <= IDLE_BYTES && kn_buf_reserve(&lines, (size_t)size)) {
-        ssize_t n = pread(fd, lines.p, (size_t)size, 0);
-        if (n > 0)
-            kn_log_lines((kn_slice){lines.p, (size_t)n});
+    if (size <= 0)
+        return;
+    void *text = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (text != MAP_FAILED) {
+        kn_log_lines((kn_slice){text, (size_t)size});
+        munmap(text, (size_t)size);
     }
-    kn_buf_free(&lines);
-    if (size > 0 && ftruncate(fd, 0) == 0)
+    if (ftruncate(fd, 0) == 0)
         lseek(fd, 0, SEEK_SET);
 }
 

@@ -134,22 +134,25 @@ def check_background(repl):
     repl.shows("run:rate(500) run:stop() run:wait() print(run.summary.stopped)\n", r"\ntrue\n", "it is stopped")
 
 
-def check_half_line(repl):
-    """What a run prints while a line is typed comes above it."""
+def check_half_line(repl, folder):
+    """What a run prints while a line is typed comes above it. Files say when, so that it is not before."""
     scenario = "kinessis.scenario { records = schema('n', { { 'id', fake.uuid() } }), to = kinessis.null {} }"
     repl.shows("told = 0\n", r"> $", "nothing is told yet")
-    watch = "function(status) if told == 0 and half then told = 1 print('told', status.generated) end end"
+    watch = (
+        f"function(status) if told == 0 and io.open '{folder}/tell' then told = 1 print('told', status.generated) end "
+        f"if io.open '{folder}/stop' then run:stop() end end"
+    )
     repl.shows(f"run = assert(kinessis.start({scenario}, {{ rate = 100, progress = {watch} }}))\n", r"> $", "another run")
-    repl.shows("half = true sys = require 'kinessis.core.sys'\n", r"> $", "it may print")
     repl.shows("'half' .. ' li", r"'half' \.\. ' li", "half a line is typed")
+    open(folder + "/tell", "w").close()
     shown = repl.expect(r"told\t\d+\n> 'half' \.\. ' li$")
     tap.ok(shown, "what it prints is a line of its own, and the half line stands below it", f"seen: {repl.raw!r}")
     tap.ok(re.search(r"\r\x1b\[Jtold\t", repl.raw), "in place of the prompt", f"seen: {repl.raw!r}")
     repl.shows("ne'\n", r'\n"half line"\n', "which is finished")
-    repl.shows("run:rate(pace.rate(100):lasting '0.5s')\n", r"> $", "it will end")
     long = "x" * 100  # more than a row
     repl.shows(f"'{long}le", r"xle$", "a line of two rows is typed by half")
     repl.send("\x1b[D")  # the cursor is before the last letter
+    open(folder + "/stop", "w").close()
     shown = repl.expect(rf"INFO - [^>]*\n> '{long}le$")
     tap.ok(shown, "it stands below how the run ended", f"seen: {repl.raw!r}")
     tap.ok("\r\x1b[1A\x1b[J20" in repl.raw, "in place of both rows", f"seen: {repl.raw!r}")
@@ -175,7 +178,7 @@ try:
     check_evaluation(first)
     check_interrupts(first)
     check_background(first)
-    check_half_line(first)
+    check_half_line(first, home)
     check_completion(first)
     first.shows(".nonsense\n", r"unknown command \.nonsense", "an unknown command is told")
     first.shows("'remembered ' .. 6 * 7\n", r'\n"remembered 42"\n> $', "a last line")
