@@ -40,6 +40,29 @@ tap.is(#good.findings, 0, "a good schema has no findings", check.text(good))
 tap.is(good.about.failed, 0, "and every sample arrives")
 tap.like(check.text(good), "0 problems, 0 notes. Of 50 samples, 50 would arrive in clicks.click.", "as the text says")
 
+-- ---- odd names ----
+
+local function of_rule(result, rule)
+  local n = 0
+  for _, finding in ipairs(result.findings) do n = n + (finding.rule == rule and 1 or 0) end
+  return n
+end
+
+do
+  local odd = run { id, { "dateHour", "x" }, { "userName", 1 }, { "oNe", { { "Two", 1 } } } }
+  tap.is(find(odd, "partition column").field, "dateHour", "a field called as the partition key")
+  tap.is(of_rule(odd, "partition column"), 1, "once")
+  for _, rule in ipairs { "no column", "no field", "other type" } do
+    tap.is(of_rule(odd, rule), 0, "and no finding of others: " .. rule, check.text(odd))
+  end
+  local dotted = run { id, { "s", { { "x.y", 1 } } } }
+  tap.is(find(dotted, "type").field, "s", "a type that is none")
+  tap.is(dotted.about.failed, 50, "and no sample arrives")
+  tap.is(of_rule(dotted, "other type"), 0, "and it is not told to differ from itself")
+  finds(run { id, { 'a"b', 1 } }, "characters", "note", 'a"b', 'write "a""b" in SELECT and `a"b` in DDL')
+  finds(run { id, { "a`b", 1 } }, "characters", "note", "a`b", 'write "a`b" in SELECT and `a``b` in DDL')
+end
+
 -- ---- values: what does not convert ----
 
 local function value(text) return function() return text end end

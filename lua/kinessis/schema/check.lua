@@ -29,6 +29,13 @@ local function columns_of(input, mappings)
   return columns
 end
 
+-- Those that a run makes of the fields: Glue keeps names in lower case.
+local function columns_of_fields(scenario)
+  local columns = scenario.records:columns()
+  for _, column in ipairs(columns) do column.name, column.type = column.name:lower(), column.type:lower() end
+  return columns
+end
+
 local function take_table(about, input, mappings)
   about.columns = columns_of(input, mappings)
   about.partition_keys = {}
@@ -42,12 +49,12 @@ local function from_stack(about)
   local scenario = about.scenario
   about.rules = {}
   if #scenario.destinations == 0 then
-    about.columns = scenario.records:columns()
+    about.columns = columns_of_fields(scenario)
     return
   end
   about.stack = stack.of(scenario)
   if not about.stack.delivery_stream then
-    about.columns = scenario.records:columns()
+    about.columns = columns_of_fields(scenario)
     return
   end
   local delivery = about.stack.delivery_stream
@@ -59,7 +66,7 @@ local function from_stack(about)
     about.table = about.stack.database .. "." .. about.stack.table
     take_table(about, input)
   else -- a field is called as the partition key: a rule says so
-    about.columns = scenario.records:columns()
+    about.columns = columns_of_fields(scenario)
     about.partition_keys = { { name = provision.partition_key, type = "string" } }
   end
 end

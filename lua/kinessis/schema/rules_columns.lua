@@ -40,7 +40,7 @@ rule("partition column", function(about, add)
       end
     end
     for _, column in ipairs(about.columns) do
-      if column.name == key.name then
+      if column.name == key.name and about.table then -- else it is the field's, as there is no table yet
         add { level = "problem", field = column.name, reason = "the table has it as a column and as a partition key",
           remedy = "remove it from the columns: Athena refuses the table (HIVE_INVALID_METADATA)" }
       end
@@ -81,11 +81,11 @@ rule("characters", function(about, add)
   for _, field in ipairs(about.schema.fields) do
     local other = field.name:lower():gsub("%.", ""):match "[^%l%d_]"
     if other then
-      local plain = field.name:lower():gsub("[^%l%d_]+", "_")
+      local plain, quoted = field.name:lower():gsub("[^%l%d_]+", "_"), field.name:lower():gsub("`", "``")
       add { level = "note", field = field.name,
         reason = "has characters other than letters, digits and _: queries must quote it",
-        remedy = ('write "%s" in SELECT and `%s` in DDL, or rename it to %s'):format(field.name:lower(),
-          field.name:lower(), plain) }
+        remedy = ('write "%s" in SELECT and `%s` in DDL, or rename it to %s'):format(
+          field.name:lower():gsub('"', '""'), quoted, plain) }
     end
   end
 end)
@@ -131,12 +131,18 @@ rule("no field", function(about, add)
   end
 end)
 
+-- As it is compared: without spaces and case, and where it is none as it stands there.
+local function plain_type(text)
+  local parsed = types.parse(text)
+  return (parsed and types.glue(parsed) or text):lower()
+end
+
 rule("other type", function(about, add)
   local columns = by_key(about.columns)
   for _, field in ipairs(about.schema.fields) do
     local column = columns[key_of(field.name, about.rules)]
-    local there, here = column and types.parse(column.type), types.parse(field.type)
-    if column and here and (not there or types.glue(there) ~= types.glue(here):lower()) then
+    local here = types.parse(field.type)
+    if column and here and plain_type(column.type) ~= plain_type(field.type) then
       add { level = "note", field = field.name,
         reason = ("the schema makes it %s, the column is %s"):format(field.type, column.type),
         remedy = "Firehose converts by the column; give the field that type where values do not fit" }

@@ -65,7 +65,11 @@ end
 local function failures_of(column, about)
   local converter = converter_of(column, about.rules)
   local failed, first = 0, nil
-  for i, text in ipairs(converter and about.samples.texts or {}) do
+  if not converter then -- no record of such a table does
+    for i in ipairs(about.samples.texts) do about.lost[i] = true end
+    return 0
+  end
+  for i, text in ipairs(about.samples.texts) do
     local ok, code, message = converter:record(text)
     if not ok then
       failed, first = failed + 1, first or { code = code, message = message }
