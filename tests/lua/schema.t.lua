@@ -353,7 +353,11 @@ for _ = 1, 3000 do
   if good then
     compiled = compiled + 1
     local has_functions = result:plan():calls_scripts()
-    local records = result:sample(3, clock)
+    local sampled, records = pcall(result.sample, result, 3, clock)
+    if not sampled then
+      if not tostring(records):find("the sequence is beyond", 1, true) then wrong = wrong or records end
+      records = {} -- some start at the last number
+    end
     for i, json in ipairs(records) do
       local decoded, why = pcall(cjson.decode, json)
       if not decoded then wrong = why .. ": " .. json end
