@@ -121,10 +121,17 @@ function preview.capacity(sample, to, limits)
   return high
 end
 
+-- As the sender makes them (aws/batch.c, run/stream/sink_stream.c).
+local function request_bytes(to)
+  if to.max_bytes then return to.max_bytes end
+  if to.service == "firehose" then return 4 << 20 end
+  return math.max(to.aggregate and 1 << 20 or 5 << 20, to.max_record_bytes or 0)
+end
+
 --- Records in one request at a rate, by what fits and what lingers.
 function preview.batch(sample, to, rate)
   local together = preview.aggregate(sample, to, rate)
-  local fits = math.min((to.max_records or records_per_request) * together, (to.max_bytes or (4 << 20)) / sample.bytes)
+  local fits = math.min((to.max_records or records_per_request) * together, request_bytes(to) / sample.bytes)
   return math.max(1, math.min(fits, rate * linger_of(to)))
 end
 

@@ -51,6 +51,10 @@ tap.is(preview.rates(pace.unlimited(), 5), nil, "no limit")
 tap.is(preview.batch(even, {}, 1e6), 500, "a request is full")
 tap.is(preview.batch(even, { linger_ms = 1000 }, 20), 20.0, "or has waited")
 tap.is(preview.batch(even, {}, 1), 1, "or is alone")
+local large = { bytes = 1 << 20 }
+tap.is(preview.batch(large, { service = "kinesis" }, 1e6), 5.0, "or has its bytes: 5 MiB of a stream")
+tap.is(preview.batch(large, { service = "firehose" }, 1e6), 4.0, "4 MiB of a delivery stream")
+tap.is(preview.batch(large, { service = "kinesis", max_bytes = 2 << 20 }, 1e6), 2.0, "or what is given")
 
 -- An aggregate of 50 KiB holds 556 records of 92 bytes: bytes bind, not the 1,000 records.
 local together = { aggregate = true }
