@@ -167,6 +167,7 @@ static void *update(void *context) {
     return NULL;
 }
 
+KN_PRINTF(3, 4)
 static void write_file(const char *folder, const char *name, const char *format, ...) {
     char path[300];
     va_list arguments;
