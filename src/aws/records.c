@@ -12,7 +12,7 @@ enum { BODY_MAX = 256 << 20 };
 
 bool kn_records_init(kn_records *r, kn_err *err) {
     *r = (kn_records){.count = 0};
-    kn_buf_init(&r->bytes, BODY_MAX);
+    kn_buf_init(&r->bytes, 2 * (size_t)BODY_MAX + 1);
     return kn_deaggregator_init(&r->reader, err);
 }
 
@@ -196,7 +196,8 @@ bool kn_records_read(kn_records *r, kn_slice body, bool deaggregate, kn_err *err
     r->next = r->sequence = (kn_slice){NULL, 0};
     r->behind_ms = 0;
     kn_buf_clear(&r->bytes);
-    if (!kn_buf_reserve(&r->bytes, body.n + 1)) /* once, so that slices stay */
+    /* once, so that slices stay: a string is unescaped, and decoded from that */
+    if (!kn_buf_reserve(&r->bytes, 2 * body.n + 1))
         return kn_buf_check(&r->bytes, "the reply of GetRecords", err);
     if (take_reply(r, &scan, deaggregate, &memory, err))
         return true;
