@@ -119,10 +119,8 @@ fuzz:                    ## build the fuzz targets: build/fuzz/<name> (clang)
 
 fuzzers: $(FUZZERS)
 
-fuzz-smoke: fuzz         ## run every fuzz target for FUZZ_SECONDS (10)
-	@for target in $(FUZZERS:$(BUILD)/%=$(BUILD)/fuzz/%); do \
-	  echo "$$target"; "$$target" -max_total_time=$(or $(FUZZ_SECONDS),10) -print_final_stats=0 -print_funcs=0 \
-	    -artifact_prefix=$(BUILD)/fuzz/ -verbosity=0 || exit 1; done
+fuzz-smoke: fuzz         ## run every fuzz target for FUZZ_SECONDS (10), from FUZZ_SEED (1)
+	@sh tools/fuzz.sh $(FUZZERS:$(BUILD)/%=$(BUILD)/fuzz/%)
 
 $(BUILD)/%.fuzz: tests/fuzz/%.c $(LIBRARY) $(BUILD)/embedded.o
 	@mkdir -p $(@D)
