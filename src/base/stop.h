@@ -17,4 +17,13 @@ static inline bool kn_stop_asked(const kn_stop *stop) { /* stop may be NULL */
     return stop && stop->asked && stop->asked(stop->context);
 }
 
+static inline bool kn_stop_is_flagged(void *flag) {
+    return *(const _Atomic bool *)flag;
+}
+
+/* Asked once the flag is set. */
+static inline kn_stop kn_stop_at(_Atomic bool *flag) {
+    return (kn_stop){kn_stop_is_flagged, flag};
+}
+
 #endif

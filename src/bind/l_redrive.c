@@ -5,13 +5,12 @@
  *                                somebody else writes it; close() gives it back
  *     redrive.replace(new, path)  the disk takes the new file, then it has the path; true, or nil
  *                                and an error
- *     redrive.open{ sinks, dead_letters, target }  -> a sender (see l_run.c for the fields)
+ *     redrive.open{ sinks, dead_letters, target, drain }  -> a sender (see l_run.c for the fields)
  *     sender:put(sink, index, data, partition_key, explicit_hash_key)  -> true; or nil and an error
  *                                when nothing more can be sent
  *     sender:stops()          -> how often Ctrl-C was pressed since open
- *     sender:finish(seconds)  -> the summary, as a run's. After a Ctrl-C what is on its way has so
- *                                long; otherwise it is waited for
- *     sender:close() */
+ *     sender:finish()         -> the summary, as a run's. After a Ctrl-C put() and finish() wait
+ * for so long as drain says; after another not at all sender:close() */
 #include "base/align.h"
 #include "base/time.h"
 #include "bind/host.h"
@@ -35,7 +34,8 @@ typedef struct sender {
     kn_run_binding binding;
     kn_stats *stats; /* one a sink; NULL: closed */
     kn_sink *sinks[KN_RUN_SINKS];
-    uint64_t started_ns;
+    uint64_t started_ns, drain_ns;
+    uint64_t deadline_ns; /* after a Ctrl-C; 0: none */
     bool listening;
     struct sigaction before[KN_STOP_SIGNALS];
 } sender;
@@ -117,6 +117,19 @@ static int l_sender_close(lua_State *L) {
     return 0;
 }
 
+/* Asked by what waits, and by what is about to. */
+static uint64_t deadline_of(sender *s) {
+    if (!s->deadline_ns && kn_run_stop_requests() > 0)
+        s->deadline_ns = kn_time_monotonic_ns() + s->drain_ns + 1;
+    return s->deadline_ns;
+}
+
+static bool is_over(void *context) {
+    sender *s = context;
+    uint64_t deadline = deadline_of(s);
+    return kn_run_stop_requests() > 1 || (deadline && kn_time_monotonic_ns() >= deadline);
+}
+
 static bool open_sinks(sender *s, kn_err *err) {
     size_t n = s->binding.sink_count;
     s->stats = kn_align_alloc(n * sizeof *s->stats);
@@ -125,7 +138,7 @@ static bool open_sinks(sender *s, kn_err *err) {
     for (size_t i = 0; i < n; i++) {
         if (!kn_run_open_sink(&s->binding.sinks[i], &s->stats[i], &s->sinks[i], err))
             return false;
-        s->sinks[i]->abandon = kn_run_stop_now();
+        s->sinks[i]->stop = (kn_stop){is_over, s};
     }
     return true;
 }
@@ -139,6 +152,11 @@ static int l_redrive_open(lua_State *L) {
     luaL_setmetatable(L, SENDER);
     lua_pushvalue(L, KN_RUN_CONFIG); /* its texts are borrowed */
     lua_setiuservalue(L, -2, 1);
+    lua_getfield(L, KN_RUN_CONFIG, "drain");
+    lua_Number drain = luaL_checknumber(L, -1);
+    luaL_argcheck(L, drain >= 0 && drain < 1e9, KN_RUN_CONFIG, "drain");
+    s->drain_ns = (uint64_t)(drain * 1e9);
+    lua_pop(L, 1);
     if (!kn_run_read_sinks(L, &s->binding, &err) || !open_sinks(s, &err))
         return kn_host_error(L, &err);
     kn_run_listen(s->before);
@@ -196,7 +214,7 @@ static bool wait_for_answers(sender *s, kn_err *err) {
 
 static void summarize(sender *s, kn_run_summary *out) {
     *out = (kn_run_summary){.workers = 1, .stopped = kn_run_stop_requests() > 0};
-    out->abandoned = kn_run_stop_requests() > 1;
+    out->abandoned = is_over(s);
     out->status.seconds = (double)(kn_time_monotonic_ns() - s->started_ns) / 1e9;
     out->status.sink_count = s->binding.sink_count;
     for (size_t i = 0; i < s->binding.sink_count; i++) {
@@ -217,13 +235,10 @@ static void summarize(sender *s, kn_run_summary *out) {
 
 static int l_sender_finish(lua_State *L) {
     sender *s = check_open(L);
-    lua_Number seconds = luaL_checknumber(L, 2);
-    luaL_argcheck(L, seconds >= 0 && seconds < 1e9, 2, "seconds");
     kn_err err, drained;
     bool ok = wait_for_answers(s, &err);
-    uint64_t deadline = kn_time_monotonic_ns() + (uint64_t)(seconds * 1e9) + 1;
     for (size_t i = 0; i < s->binding.sink_count; i++)
-        if (!s->sinks[i]->type->drain(s->sinks[i], deadline, &drained) && ok) {
+        if (!s->sinks[i]->type->drain(s->sinks[i], deadline_of(s), &drained) && ok) {
             ok = false;
             err = drained;
         }

@@ -19,7 +19,6 @@
 
 /* Written by the signal handler; one run at a time listens. */
 static _Atomic int stop_requests;
-static _Atomic bool stop_now;            /* asked for twice */
 static _Atomic int deadly;               /* so many end the process */
 static lua_State *_Atomic interruptible; /* in a callback: a second stop breaks out of it */
 
@@ -36,7 +35,6 @@ static void interrupt_state(lua_State *L) {
 static void on_signal(int number) {
     int requests = ++stop_requests;
     lua_State *L = interruptible;
-    stop_now = requests > 1;
     if (requests > 1 && L)
         interrupt_state(L);
     if (requests >= deadly) {
@@ -50,7 +48,6 @@ static const int stop_signals[KN_STOP_SIGNALS] = {SIGINT, SIGTERM};
 void kn_run_listen(struct sigaction before[KN_STOP_SIGNALS]) {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     stop_requests = 0;
-    stop_now = false;
     deadly = 3;
     for (int i = 0; i < KN_STOP_SIGNALS; i++) {
         sigaction(stop_signals[i], NULL, &before[i]);
@@ -66,10 +63,6 @@ void kn_run_unlisten(const struct sigaction before[KN_STOP_SIGNALS]) {
 
 int kn_run_stop_requests(void) {
     return stop_requests;
-}
-
-const _Atomic bool *kn_run_stop_now(void) {
-    return &stop_now;
 }
 
 /* ---- what the run calls ---- */

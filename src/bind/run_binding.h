@@ -97,7 +97,6 @@ enum { KN_STOP_SIGNALS = 2 };
 void kn_run_listen(struct sigaction before[KN_STOP_SIGNALS]);
 void kn_run_unlisten(const struct sigaction before[KN_STOP_SIGNALS]);
 int kn_run_stop_requests(void);
-const _Atomic bool *kn_run_stop_now(void); /* asked for twice: nothing waits any longer */
 
 /* SIGUSR1 pauses and resumes, SIGUSR2 asks control("reload") for another pace (run_control.c). */
 enum { KN_CONTROL_SIGNALS = 2 };

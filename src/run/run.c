@@ -344,7 +344,7 @@ static bool open_worker(kn_run *run, kn_worker *w, kn_err *err) {
     if (!c->open(c->context, w->number, w->stats, &w->cursor, w->sinks, err))
         return false;
     for (size_t i = 0; i < c->sink_count; i++) {
-        w->sinks[i]->abandon = &run->crew.abandon;
+        w->sinks[i]->stop = kn_stop_at(&run->crew.abandon);
         w->sinks[i]->idle = c->sink_count > 1 ? kn_worker_idle : NULL;
         w->sinks[i]->worker = w;
     }

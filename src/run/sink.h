@@ -4,6 +4,7 @@
 #define KN_RUN_SINK_H
 
 #include "base/buf.h"
+#include "base/stop.h"
 #include "run/stats.h"
 
 typedef struct kn_record {
@@ -22,8 +23,8 @@ typedef struct kn_destination kn_destination; /* run/destination.h */
 
 /* The functions of a kind of sink. Records that cannot be delivered are counted in stats->failed
  * and the first reason is kept there; a function fails only when the run must stop: with
- * KN_ECANCEL when nobody wants more records (the reader of a pipe left; *abandon), which ends the
- * run without being its error. */
+ * KN_ECANCEL when nobody wants more records (the reader of a pipe left; stop is asked), which ends
+ * the run without being its error. */
 typedef struct kn_sink_type {
     const char *name;
     /* Takes a copy of the record; waits while the sink is full: that is the back-pressure. */
@@ -50,8 +51,8 @@ struct kn_sink {
     const kn_destination *destination;
     /* Of a resumed run: records that are settled, and not put again. NULL: none. */
     const struct kn_ranges *skip;
-    /* Borrowed from the run, which sets it after opening: once true, nothing waits any longer. */
-    const _Atomic bool *abandon;
+    /* Set by whoever opened it: once asked, nothing waits any longer. */
+    kn_stop stop;
     /* Also set by the run, where a worker has several sinks: one that waits (for its turn to write,
      * for room) calls idle(worker) every few milliseconds, so that the others progress. */
     bool (*idle)(void *worker, kn_err *err);

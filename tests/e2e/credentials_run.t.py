@@ -119,33 +119,40 @@ print(json.dumps({"Version": 1, "AccessKeyId": "AKIAHELPER0000000001", "SecretAc
 """
 
 
-def hanging_refresh(name, signals, *options):
-    """The command that gives credentials hangs when it is asked anew (it would be stopped after 60 s); then SIGINT."""
-    folder = tempfile.mkdtemp(dir=DATA)
-    config, helper, summary = (os.path.join(folder, file) for file in ("config", "helper.py", "summary.json"))
+def stop_while_it_hangs(name, signals, server, folder, *command):
+    """Of a command whose credentials come from HELPER; returns it, and what it logged."""
+    config, helper, hangs = (os.path.join(folder, file) for file in ("config", "helper.py", "hangs"))
     with open(helper, "w") as file:
         file.write(HELPER)
     with open(config, "w") as file:
         file.write(f"[default]\ncredential_process = {sys.executable} {helper}\n")
-    with identity.Server() as server:
-        env = {**identity.clean(), **server.services(), "AWS_REGION": "eu-west-1", "KINESSIS_DATA": folder,
-               "AWS_CONFIG_FILE": config, "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
-        process = subprocess.Popen(
-            [os.environ["KINESSIS"], "run", "scripts/extended.lua", "--target", server.url, "--amount", "1000000",
-             "--rate", "500", "--workers", "2", "--json-summary", summary, *options], env=env, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
-        hangs = os.path.join(folder, "hangs")
-        while not os.path.exists(hangs) and process.poll() is None:
-            time.sleep(0.05)
-        for i in range(signals):
-            time.sleep(0.3 * i)
-            process.send_signal(signal.SIGINT)
-        error = process.communicate(timeout=300)[1]
-        tap.ok(time.time() - os.stat(hangs).st_mtime < 50, f"{name}: ends while the command would still be waited for")
-        arrived = sum(server.arrived.values())
+    env = {**identity.clean(), **server.services(), "AWS_REGION": "eu-west-1", "KINESSIS_DATA": folder,
+           "AWS_CONFIG_FILE": config, "AWS_SHARED_CREDENTIALS_FILE": "/nowhere"}
+    process = subprocess.Popen(
+        [os.environ["KINESSIS"], *command, "--target", server.url], env=env, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    while not os.path.exists(hangs) and process.poll() is None:
+        time.sleep(0.05)
+    for i in range(signals):
+        time.sleep(0.3 * i)
+        process.send_signal(signal.SIGINT)
+    error = process.communicate(timeout=300)[1]
+    tap.ok(time.time() - os.stat(hangs).st_mtime < 50, f"{name}: ends while the command would still be waited for")
     with open(hangs) as file:
         tap.ok(not os.path.exists(f"/proc/{file.read()}"), f"{name}: the command is not left behind")
+    return process, error
+
+
+def hanging_refresh(name, signals, *options):
+    """The command that gives credentials hangs when it is asked anew (it would be stopped after 60 s); then SIGINT."""
+    folder = tempfile.mkdtemp(dir=DATA)
+    summary = os.path.join(folder, "summary.json")
+    with identity.Server() as server:
+        process, error = stop_while_it_hangs(
+            name, signals, server, folder, "run", "scripts/extended.lua", "--amount", "1000000", "--rate", "500",
+            "--workers", "2", "--json-summary", summary, *options)
+        arrived = sum(server.arrived.values())
     with open(summary) as file:
         told = json.load(file)
     counts = told["destinations"][0]
@@ -158,6 +165,25 @@ def hanging_refresh(name, signals, *options):
            f"{name}: nothing else is told", error)
 
 
+def hanging_redrive():
+    """The same while dead letters are sent: those that were not stay in the file."""
+    folder = tempfile.mkdtemp(dir=DATA)
+    dead = os.path.join(folder, "dead.jsonl")
+    lines = [json.dumps({"index": i, "service": "kinesis", "name": "s", "target": "aws", "partition_key": "k",
+                         "error": {"code": "io", "message": "once"}, "data": f"record {i}"}) for i in range(2000)]
+    with open(dead, "w") as file:
+        file.write("\n".join(lines) + "\n")
+    with identity.Server() as server:
+        server.revoke_next = 1
+        process, error = stop_while_it_hangs("redrive", 1, server, folder, "redrive", dead, "--drain", "0.5s")
+        tap.equal(process.returncode, 1, "redrive: exit code")
+        tap.equal(server.arrived, {}, "redrive: none arrived")
+    with open(dead) as file:
+        left = [json.loads(line)["data"] for line in file]
+    tap.equal(sorted(left), sorted(f"record {i}" for i in range(2000)), "redrive: all are left in the file")
+    tap.ok("Stopped" in error and "Sanitizer" not in error and "Marked" not in error, "redrive: says so", error)
+
+
 once()
 expiring()
 refused()
@@ -165,5 +191,6 @@ refused_for_good()
 failing_refresh()
 hanging_refresh("twice", 2)
 hanging_refresh("the deadline", 1, "--drain", "1s")
+hanging_redrive()
 shutil.rmtree(DATA)
 tap.done()

@@ -145,11 +145,12 @@ local function redrive(path, found, values, where)
   os.remove(new) -- of a redrive that was killed: its records are in FILE
   local list = found.list
   for _, sink in ipairs(list) do sink.aws = where.config end
-  local sender, err = core.open { sinks = list, dead_letters = new, target = values.target }
+  local sender, err = core.open { sinks = list, dead_letters = new, target = values.target,
+    drain = values.drain or drain }
   if not sender then return nil, err end
   local _ <close> = sender
   local not_sent = send(path, found, sender)
-  local summary = sender:finish(values.drain or drain)
+  local summary = sender:finish()
   local letters = summary.dead_letters
   summary.dead_letters = nil
   local all = told.tell(summary, list)

@@ -100,7 +100,8 @@ static void write_key(const kn_s3_config *config, uint64_t first, int64_t now_ms
 /* ---- uploading ---- */
 
 static bool is_out_of_time(const s3_sink *s) {
-    return *s->base.abandon || (s->deadline_ns && kn_time_monotonic_ns() > s->deadline_ns);
+    return kn_stop_asked(&s->base.stop) ||
+           (s->deadline_ns && kn_time_monotonic_ns() > s->deadline_ns);
 }
 
 static bool is_stopped(void *context) {

@@ -57,12 +57,12 @@ static text_lines *current(text_sink *s) {
     return &s->ring[(s->oldest + s->kept) % (KEPT_MOST + 1)];
 }
 
-/* write(2) over short writes; a signal ends it when *abandon. */
-static bool write_all(const kn_text *text, const char *p, size_t n, const _Atomic bool *abandon,
+/* write(2) over short writes; a signal ends it when stop (may be NULL) is asked. */
+static bool write_all(const kn_text *text, const char *p, size_t n, const kn_stop *stop,
                       kn_err *err) {
     while (n) {
         ssize_t written = write(text->fd, p, n);
-        if (written < 0 && errno == EINTR && !*abandon)
+        if (written < 0 && errno == EINTR && !kn_stop_asked(stop))
             continue;
         if (written < 0 && (errno == EPIPE || errno == EINTR))
             return kn_fail(err, KN_ECANCEL, "%s was closed", text->name);
@@ -76,7 +76,6 @@ static bool write_all(const kn_text *text, const char *p, size_t n, const _Atomi
 
 /* A reader that left is told at the first record. */
 static bool write_header(kn_text *text, const char *header, kn_err *err) {
-    static const _Atomic bool never;
     kn_gzip *gzip = NULL;
     kn_buf line, packed;
     kn_buf_init(&line, LINES_MAX);
@@ -89,7 +88,7 @@ static bool write_header(kn_text *text, const char *header, kn_err *err) {
         ok = kn_gzip_new(&gzip, err) && kn_gzip_member(gzip, bytes, &packed, err);
         bytes = kn_buf_view(&packed);
     }
-    ok = ok && write_all(text, bytes.p, bytes.n, &never, err);
+    ok = ok && write_all(text, bytes.p, bytes.n, NULL, err);
     text->written += bytes.n;
     kn_gzip_destroy(gzip);
     kn_buf_free(&line);
@@ -136,7 +135,7 @@ static bool pack(text_sink *s, text_lines *l, kn_err *err) {
 static bool flush(text_sink *s, text_lines *l, kn_err *err) {
     kn_stats *stats = s->base.stats;
     const kn_buf *bytes = s->gzip ? &l->packed : &l->lines;
-    bool ok = write_all(s->text, bytes->p, bytes->len, s->base.abandon, err);
+    bool ok = write_all(s->text, bytes->p, bytes->len, &s->base.stop, err);
     if (ok) {
         kn_count(&stats->delivered, l->span.records);
         kn_count(&stats->bytes, l->lines.len - l->span.records); /* less the newlines */

@@ -28,7 +28,7 @@ static void await(kn_turn *t, int timeout_ms) {
 
 bool kn_turn_wait(kn_turn *t, uint64_t block, kn_sink *sink, kn_err *err) {
     pthread_mutex_lock(&t->mutex);
-    while (t->block != block && !t->cut && !*sink->abandon) {
+    while (t->block != block && !t->cut && !kn_stop_asked(&sink->stop)) {
         await(t, WAIT_MS);
         pthread_mutex_unlock(&t->mutex);
         if (sink->idle && !sink->idle(sink->worker, err))

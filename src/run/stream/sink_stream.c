@@ -11,7 +11,7 @@ enum {
     IN_FLIGHT = 4,
     IN_FLIGHT_MAX = 64,
     LINGER_MS = 100,
-    WAIT_MS = 100,              /* between two looks at the abandon flag */
+    WAIT_MS = 100,              /* between two questions whether to stop */
     SHARED_WAIT_MS = 5,         /* the same, where the worker has other sinks */
     SETTLE_MS = 5000,           /* after a fatal error, for what is still on its way */
     SCRATCH_MAX = 32 << 20,     /* a record read back, with its keys */
@@ -22,7 +22,7 @@ enum {
 };
 
 static bool is_abandoned(const kn_sender *s) {
-    return s->sink.abandon && *s->sink.abandon;
+    return kn_stop_asked(&s->sink.stop);
 }
 
 static bool is_stopped(void *context) {

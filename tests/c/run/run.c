@@ -60,7 +60,7 @@ static bool stuck_put(kn_sink *sink, const kn_record *record, kn_err *err) {
 
 static bool stuck_drain(kn_sink *sink, uint64_t deadline_ns, kn_err *err) {
     (void)err;
-    while (!*sink->abandon && (!deadline_ns || kn_time_monotonic_ns() < deadline_ns))
+    while (!kn_stop_asked(&sink->stop) && (!deadline_ns || kn_time_monotonic_ns() < deadline_ns))
         kn_sleep_ms(1);
     kn_count(&sink->stats->failed, sink->stats->generated);
     return true;

@@ -27,7 +27,7 @@ static void begin(fixture *f, bool gzip) {
     for (int i = 0; ok && i < 2; i++) {
         ok = kn_sink_text_open(f->text, &f->stats[i], &f->sinks[i], &f->err);
         if (ok)
-            f->sinks[i]->abandon = &f->abandon;
+            f->sinks[i]->stop = kn_stop_at(&f->abandon);
     }
     if (!tap_ok(ok, "two sinks on a file"))
         exit(1);

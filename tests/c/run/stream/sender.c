@@ -176,7 +176,7 @@ static run *start(stream s, kn_sink_stream_config config) {
     if (!tap_ok(kn_sink_stream_open(&config, &r->stats, &r->sink, &r->err), "open: %s",
                 r->err.message))
         exit(1);
-    r->sink->abandon = &r->abandon;
+    r->sink->stop = kn_stop_at(&r->abandon);
     return r;
 }
 

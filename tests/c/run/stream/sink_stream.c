@@ -114,7 +114,7 @@ static void start(run *r, kn_stream_service service, kn_sink_stream_config confi
         config.linger_ms = 60000; /* a slow machine sends no request before it is full */
     if (!tap_ok(kn_sink_stream_open(&config, &r->stats, &r->sink, &r->err), "open"))
         exit(1);
-    r->sink->abandon = &r->abandon;
+    r->sink->stop = kn_stop_at(&r->abandon);
 }
 
 static bool put(run *r, int n) {
