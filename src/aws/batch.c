@@ -311,7 +311,7 @@ kn_slice kn_batch_body(kn_batch *b) {
 /* ---- reading back ---- */
 
 static bool read_json(kn_slice entry, kn_buf *scratch, kn_slice out[3]) {
-    json_t *record = json_loadb(entry.p, entry.n, 0, NULL);
+    json_t *record = json_loadb(entry.p, entry.n, JSON_ALLOW_NUL, NULL); /* in a key */
     const char *data = json_string_value(json_object_get(record, "Data"));
     const json_t *key = json_object_get(record, "PartitionKey");
     const json_t *hash = json_object_get(record, "ExplicitHashKey");

@@ -125,6 +125,8 @@ static void reads_back(kn_wire wire) {
     tap_is_int(kn_batch_add(&b, KN_SLICE("foo\0\xff"), KN_SLICE("k\n1"), KN_SLICE("17"), &err),
                KN_BATCH_ADDED, "add");
     add(&b, "", "k");
+    tap_is_int(kn_batch_add(&b, KN_SLICE("x"), KN_SLICE("k\0z"), no_hash, &err), KN_BATCH_ADDED,
+               "add one whose key holds a zero byte");
     tap_ok(kn_batch_read(&b, &b.entries[0], &scratch, &record, &err) &&
                kn_slice_eq(record.data, KN_SLICE("foo\0\xff")) &&
                kn_slice_eq_cstr(record.key, "k\n1") &&
@@ -133,6 +135,9 @@ static void reads_back(kn_wire wire) {
     tap_ok(kn_batch_read(&b, &b.entries[1], &scratch, &record, &err) && record.data.n == 0 &&
                kn_slice_eq_cstr(record.key, "k") && record.explicit_hash_key.n == 0,
            "an empty one");
+    tap_ok(kn_batch_read(&b, &b.entries[2], &scratch, &record, &err) &&
+               kn_slice_eq_cstr(record.data, "x") && kn_slice_eq(record.key, KN_SLICE("k\0z")),
+           "one whose key holds a zero byte");
     kn_batch_free(&b);
     open_batch(&b, &kn_batch_firehose, 0, 0, true);
     kn_batch_begin(&b, wire);
