@@ -73,11 +73,13 @@ static size_t take_body(char *p, size_t size, size_t n, void *user) {
 static size_t take_header(char *p, size_t size, size_t n, void *user) {
     kn_exchange *x = user;
     kn_slice line = {p, size * n};
-    if (kn_slice_starts(line, KN_SLICE("HTTP/"))) /* a new reply: the one before was interim */
+    if (kn_slice_starts(line, KN_SLICE("HTTP/"))) { /* a new reply: the one before was interim */
         kn_buf_clear(&x->reply_headers);
-    else
+        x->headed = false;
+    } else if (!x->headed) { /* what comes behind a body in chunks is left out */
         kn_buf_slice(&x->reply_headers, line);
-    x->headed = line.p[0] == '\r' || line.p[0] == '\n'; /* the empty line at their end */
+        x->headed = line.p[0] == '\r' || line.p[0] == '\n'; /* the empty line at their end */
+    }
     return kn_buf_ok(&x->reply_headers) ? line.n : 0;
 }
 

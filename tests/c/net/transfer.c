@@ -43,6 +43,11 @@ static size_t echo(void *context, int n, const char *request, const char *body, 
         return (size_t)snprintf(out, room,
                                 "HTTP/1.1 100 Continue\r\nX-Thing: no\r\n\r\n"
                                 "HTTP/1.1 201 x\r\nX-Thing: yes\r\nContent-Length: 0\r\n\r\n");
+    if (strstr(request, "/chunks"))
+        return (size_t)snprintf(out, room,
+                                "HTTP/1.1 200 x\r\nTransfer-Encoding: chunked\r\n"
+                                "X-Thing: head\r\n\r\n6\r\nchunks\r\n0\r\n"
+                                "X-Thing: trailer\r\nX-Sum: 1\r\n\r\n");
     char text[64];
     snprintf(text, sizeof text, "%zu bytes", length);
     return http_answer(out, room, 200, "X-THING: echo\r\n", text);
@@ -110,6 +115,9 @@ static void exchanges(void) {
     tap_ok(r.status == 200 && strncmp(seen[4], "DELETE /d ", 10) == 0, "DELETE");
     r = send_one(t, server.url, "POST", "/empty", (kn_slice){0}, NULL);
     tap_ok(strstr(seen[5], "\r\nContent-Length: 0\r\n") != NULL, "an empty POST says so");
+    r = send_one(t, server.url, "POST", "/chunks", KN_SLICE("x"), NULL);
+    tap_ok(r.status == 200 && strcmp(r.body, "chunks") == 0,
+           "chunks, with a trailer behind them: %s", r.failed ? r.err.message : r.body);
     tap_is_int(server.accepted, 1, "one connection, kept alive");
 
     options = (kn_transfer_request){.max_reply = 4};
