@@ -234,12 +234,13 @@ static void put_decimal(const found *f, int scale, kn_buf *out) {
 
 static void put_timestamp(const found *f, kn_buf *out) {
     const int64_t seconds_below = 1000000000000; /* Firehose takes larger ones as milliseconds */
-    int64_t ms;
+    int64_t ms = INT64_MIN;
     char digits[32];
+    if (f->token.kind == KN_TOKEN_INTEGER && number_text(f, digits, sizeof digits))
+        ms = strtoll(digits, NULL, 10);
     if (f->token.kind == KN_TOKEN_STRING && kn_time_parse_iso(f->token.text, &ms)) {
         kn_buf_printf(out, "%lld", (long long)ms);
-    } else if (f->token.kind == KN_TOKEN_INTEGER && number_text(f, digits, sizeof digits)) {
-        ms = strtoll(digits, NULL, 10);
+    } else if (ms > INT64_MIN / 1000 && ms < INT64_MAX) {
         kn_buf_printf(out, "%lld", (long long)(ms < seconds_below ? ms * 1000 : ms));
     } else {
         put_text(f, out);

@@ -70,6 +70,9 @@ static void test_columns(void) {
     tap_is_str(row_of(row, "{\"t\":1643815027123,\"m\":7.129}"),
                "\\N|\\N|\\N|\\N|\\N|7.129|\\N|1643815027123|\\N",
                "epoch milliseconds; digits are not dropped");
+    tap_is_str(row_of(row, "{\"t\":-9223372036854775808}"),
+               "\\N|\\N|\\N|\\N|\\N|\\N|\\N|-9223372036854775808|\\N",
+               "what no timestamp can be is as it was written");
     kn_row_destroy(row);
 }
 
