@@ -125,6 +125,15 @@ local function check_gendered(value, path, folder)
   return result
 end
 
+-- The same; or one list for both genders: then the two are one table.
+local function check_maybe_gendered(value, path, folder)
+  if type(value) == "table" and (value.male ~= nil or value.female ~= nil) then
+    return check_gendered(value, path, folder)
+  end
+  local list = check_list(value, path, folder)
+  return { male = list, female = list }
+end
+
 -- A rule for a text that matches a pattern.
 local function matching(pattern, what)
   return function(value, path)
@@ -235,6 +244,16 @@ local rules = {
   company_name = check_list,
   company_trade = check_list,
   company_suffix = check_list,
+  product_format = format("product_quality", "product_material", "product_name"),
+  product_quality = check_list,
+  product_material = check_list,
+  product_name = check_list,
+  category = check_list,
+  department = check_list,
+  job_format = format("job_level", "job_field", "job_title"),
+  job_level = check_list,
+  job_field = check_list,
+  job_title = check_maybe_gendered,
   word = check_list,
   word_separator = check_maybe_empty,
   sentence_end = check_text,

@@ -116,6 +116,16 @@ function about.pick(list, stream)
   return provider.new { op = "pick", words = list, stream = stream, type = "string", text = true }
 end
 
+--- A choice from one of the lists { male =, female = }, as the person's gender asks.
+function about.by_gender(record, lists, stream)
+  local gender, words = record.option("given", "gender"), record.words
+  if gender then return about.pick(lists[gender], stream) end
+  return provider.new {
+    op = "split", stream = record.stream("given", "name"), count = #words.given.first.any, first = words.male,
+    cases = { about.pick(lists.male, stream), about.pick(lists.female, stream) }, type = "string", text = true,
+  }
+end
+
 --- A pattern of a row of the list: # a digit, % a digit from 1, ? a capital letter, * a letter or digit,
 --- [AB] one of those.
 --- The stream draws the row; the salt tells what is drawn for it apart from other things of that row.

@@ -11,38 +11,22 @@ local function pick(list) return provider.new(provider.pick(list)) end
 
 -- ---- goods ----
 
-local qualities = {
-  "Small", "Large", "Light", "Heavy", "Soft", "Solid", "Classic", "Modern", "Compact", "Premium", "Practical",
-  "Handmade", "Recycled", "Folding", "Portable", "Wireless", "Durable", "Elegant", "Everyday", "Rustic",
-}
-local materials = {
-  "Wooden", "Steel", "Cotton", "Leather", "Glass", "Ceramic", "Bamboo", "Granite", "Linen", "Wool", "Rubber",
-  "Plastic", "Copper", "Marble", "Aluminum", "Paper",
-}
-local goods = {
-  "Chair", "Table", "Lamp", "Shirt", "Shoes", "Backpack", "Keyboard", "Mouse", "Monitor", "Bottle", "Mug", "Knife",
-  "Watch", "Wallet", "Gloves", "Hat", "Towel", "Pillow", "Blanket", "Notebook", "Pen", "Speaker", "Headphones", "Clock",
-  "Bowl", "Pan", "Basket", "Mirror", "Umbrella", "Jacket",
-}
-
 commerce.product = {
-  "the name of a product",
+  "the name of a product, as the locale forms it",
   type = "string",
   example = "fake.product()", shows = '^"%u%l+ %u%l+ %u%l+"$',
-  make = function() return text { pick(qualities), " ", pick(materials), " ", pick(goods) } end,
+  make = function()
+    return about.words(function(words)
+      return text(about.parts(words.product_format, function(name) return pick(words[name]) end))
+    end)
+  end,
 }
 
 commerce.category = {
   "a category of goods",
   type = "string",
   example = "fake.category()", shows = '^"%u[%a &]+"$',
-  make = function()
-    return provider.pick {
-      "Books", "Electronics", "Computers", "Home & Kitchen", "Garden", "Tools", "Toys & Games", "Clothing", "Shoes",
-      "Jewelry", "Beauty", "Health", "Sports", "Outdoors", "Automotive", "Grocery", "Baby", "Pets", "Music", "Movies",
-      "Office", "Industrial",
-    }
-  end,
+  make = function() return about.words(function(words) return provider.pick(words.category) end) end,
 }
 
 commerce.price = {
@@ -270,26 +254,24 @@ commerce.department = {
   "a department of a company",
   type = "string",
   example = "fake.department()", shows = '^"%u[%a ]+"$',
-  make = function()
-    return provider.pick {
-      "Accounting", "Customer Service", "Engineering", "Facilities", "Finance", "Human Resources", "Legal", "Logistics",
-      "Marketing", "Operations", "Procurement", "Product", "Quality", "Research", "Sales", "Security", "Support",
-      "Information Technology",
-    }
-  end,
+  make = function() return about.words(function(words) return provider.pick(words.department) end) end,
 }
 
-commerce.job = {
-  "a job",
-  type = "string",
+-- The title in the person's gender, where the language has two forms of it.
+local function job_title(record, titles)
+  if titles.male == titles.female then return pick(titles.male) end
+  return about.by_gender(record, titles, record.stream("given", "job", true))
+end
+
+commerce.job = about.declare {
+  "a job; its form goes with the first name where the language has one for each gender",
+  attribute = "job", role = "given", type = "string",
   example = "fake.job()", shows = '^"%u[%a ]+"$',
-  make = function()
-    return text {
-      pick { "Junior", "Senior", "Lead", "Principal", "Assistant", "Chief", "Regional", "Associate" }, " ",
-      pick { "Software", "Data", "Sales", "Marketing", "Account", "Product", "Quality", "Research", "Security",
-        "Support" },
-      " ", pick { "Engineer", "Analyst", "Manager", "Specialist", "Consultant", "Coordinator", "Architect",
-      "Director" },
+  make = function(record, words)
+    return {
+      parts = about.parts(words.job_format, function(name)
+        return name == "job_title" and job_title(record, words.job_title) or pick(words[name])
+      end),
     }
   end,
 }

@@ -71,12 +71,7 @@ person.prefix = about.declare {
   attribute = "prefix", role = "given", type = "string",
   example = "fake.prefix()", shows = '^"[MD]r?s?%."$',
   make = function(record, words)
-    local gender, stream = record.option("given", "gender"), record.stream("given", "prefix")
-    if gender then return about.pick(words.prefix[gender], stream) end
-    return {
-      op = "split", stream = record.stream("given", "name"), count = #words.given.first.any, first = words.male,
-      cases = { about.pick(words.prefix.male, stream), about.pick(words.prefix.female, stream) },
-    }
+    return about.by_gender(record, words.prefix, record.stream("given", "prefix"))
   end,
 }
 

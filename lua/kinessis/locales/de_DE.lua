@@ -92,6 +92,49 @@ Friedhofstraße, Bismarckstraße, Am Markt, Kastanienallee, Uferstraße, Mittels
 Logistik, Energie, Maschinenbau, Elektrotechnik, Bau, Software, Medien, Textil, Pharma, Versicherungen, Lebensmittel,
 Druck, Möbel, Reisen, Beratung, Metallbau, Automobile, Holzbau, Gartenbau, Spedition]],
   company_suffix = "GmbH, AG, GmbH & Co. KG, KG, OHG, e.K., UG, & Söhne",
+  product_format = "{product_quality}-{product_name} aus {product_material}",
+  product_quality = [[
+Premium, Komfort, Design, Kompakt, Profi, Basis, Mini, XXL, Reise, Vintage, Retro, Öko, Luxus, Standard, Studio,
+Loft]],
+  product_material = [[
+Holz, Stahl, Baumwolle, Leder, Glas, Keramik, Bambus, Granit, Leinen, Wolle, Gummi, Kunststoff, Kupfer, Marmor,
+Aluminium, Papier]],
+  product_name = [[
+Stuhl, Tisch, Lampe, Hemd, Schuhe, Rucksack, Tastatur, Maus, Monitor, Flasche, Tasse, Messer, Armbanduhr, Geldbörse,
+Handschuhe, Hut, Handtuch, Kissen, Decke, Notizbuch, Kugelschreiber, Lautsprecher, Kopfhörer, Wecker, Schüssel,
+Pfanne, Korb, Spiegel, Regenschirm, Jacke]],
+  category = [[
+Bücher, Elektronik, Computer, Küche & Haushalt, Garten, Werkzeug, Spielzeug, Bekleidung, Schuhe, Schmuck, Kosmetik,
+Gesundheit, Sport, Freizeit, Autozubehör, Lebensmittel, Baby, Haustierbedarf, Musik, Filme, Bürobedarf,
+Industriebedarf]],
+  department = [[
+Buchhaltung, Kundendienst, Entwicklung, Gebäudemanagement, Finanzen, Personal, Recht, Logistik, Marketing,
+Produktion, Einkauf, Produktmanagement, Qualitätssicherung, Forschung, Vertrieb, Sicherheit, Kundenbetreuung,
+Informationstechnik]],
+  job_format = "{job_title}",
+  job_title = {
+    male = [[
+Lehrer, Arzt, Zahnarzt, Tierarzt, Apotheker, Krankenpfleger, Altenpfleger, Physiotherapeut, Psychologe,
+Rechtsanwalt, Notar, Richter, Steuerberater, Buchhalter, Bankkaufmann, Industriekaufmann, Kaufmann im Einzelhandel,
+Verkäufer, Kassierer, Maschinenbauingenieur, Elektroingenieur, Bauingenieur, Architekt, Softwareentwickler,
+Informatiker, Systemadministrator, Datenanalyst, Projektleiter, Geschäftsführer, Vertriebsleiter, Personalreferent,
+Sekretär, Sachbearbeiter, Elektroniker, Mechatroniker, Klempner, Tischler, Maurer, Dachdecker, Maler, Schlosser,
+Schweißer, Koch, Bäcker, Konditor, Metzger, Kellner, Hotelfachmann, Friseur, Gärtner, Landwirt, Förster, Lokführer,
+Busfahrer, Pilot, Flugbegleiter, Postbote, Polizist, Feuerwehrmann, Soldat, Journalist, Redakteur, Fotograf,
+Grafiker, Übersetzer, Bibliothekar, Musiker, Schauspieler, Erzieher, Sozialarbeiter, Chemiker, Biologe, Physiker,
+Lagerist, Augenoptiker, Immobilienmakler]],
+    female = [[
+Lehrerin, Ärztin, Zahnärztin, Tierärztin, Apothekerin, Krankenpflegerin, Altenpflegerin, Physiotherapeutin,
+Psychologin, Rechtsanwältin, Notarin, Richterin, Steuerberaterin, Buchhalterin, Bankkauffrau, Industriekauffrau,
+Kauffrau im Einzelhandel, Verkäuferin, Kassiererin, Maschinenbauingenieurin, Elektroingenieurin, Bauingenieurin,
+Architektin, Softwareentwicklerin, Informatikerin, Systemadministratorin, Datenanalystin, Projektleiterin,
+Geschäftsführerin, Vertriebsleiterin, Personalreferentin, Sekretärin, Sachbearbeiterin, Elektronikerin,
+Mechatronikerin, Klempnerin, Tischlerin, Maurerin, Dachdeckerin, Malerin, Schlosserin, Schweißerin, Köchin,
+Bäckerin, Konditorin, Metzgerin, Kellnerin, Hotelfachfrau, Friseurin, Gärtnerin, Landwirtin, Försterin, Lokführerin,
+Busfahrerin, Pilotin, Flugbegleiterin, Postbotin, Polizistin, Feuerwehrfrau, Soldatin, Journalistin, Redakteurin,
+Fotografin, Grafikerin, Übersetzerin, Bibliothekarin, Musikerin, Schauspielerin, Erzieherin, Sozialarbeiterin,
+Chemikerin, Biologin, Physikerin, Lageristin, Augenoptikerin, Immobilienmaklerin]],
+  },
   word = [[
 aber, Abend, acht, alle, alt, Anfang, Antwort, Arbeit, Arm, Auge, Baum, Berg, Bild, blau, Blume, Brief, Brot, Bruder,
 Buch, dann, Dorf, dunkel, einfach, Ende, Erde, Farbe, Feld, Fenster, Feuer, Fluss, Frage, frei, Freund, früh, Garten,

@@ -95,5 +95,11 @@ Stanley, Oxford, Cambridge, Orchard, Meadow, Bridge, Castle, Abbey, Priory, Rect
   -- QQ is a prefix of examples only
   national_id = "QQ ## ## ## A, QQ ## ## ## B, QQ ## ## ## C, QQ ## ## ## D",
   company_suffix = "Ltd, PLC, LLP, Group, & Sons, & Co., Holdings, Partners",
+  product_material = [[
+Wooden, Steel, Cotton, Leather, Glass, Ceramic, Bamboo, Granite, Linen, Wool, Rubber, Plastic, Copper, Marble,
+Aluminium, Paper]],
+  category = [[
+Books, Electronics, Computers, Home & Kitchen, Garden, Tools, Toys & Games, Clothing, Shoes, Jewellery, Beauty, Health,
+Sports, Outdoors, Motoring, Grocery, Baby, Pets, Music, Films, Office, Industrial]],
   word = words,
 }

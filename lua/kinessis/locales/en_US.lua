@@ -130,6 +130,26 @@ Evergreen, Lakeside, Meadow, Stone, Pioneer, Beacon, Horizon]],
 Systems, Foods, Logistics, Energy, Media, Textiles, Motors, Labs, Robotics, Insurance, Analytics, Construction, Pharma,
 Travel, Software, Materials, Consulting, Networks, Farms]],
   company_suffix = "Inc., LLC, Corp., Group, & Sons, Partners, Holdings, Industries",
+  product_format = "{product_quality} {product_material} {product_name}",
+  product_quality = [[
+Small, Large, Light, Heavy, Soft, Solid, Classic, Modern, Compact, Premium, Practical, Handmade, Recycled, Folding,
+Portable, Wireless, Durable, Elegant, Everyday, Rustic]],
+  product_material = [[
+Wooden, Steel, Cotton, Leather, Glass, Ceramic, Bamboo, Granite, Linen, Wool, Rubber, Plastic, Copper, Marble,
+Aluminum, Paper]],
+  product_name = [[
+Chair, Table, Lamp, Shirt, Shoes, Backpack, Keyboard, Mouse, Monitor, Bottle, Mug, Knife, Watch, Wallet, Gloves, Hat,
+Towel, Pillow, Blanket, Notebook, Pen, Speaker, Headphones, Clock, Bowl, Pan, Basket, Mirror, Umbrella, Jacket]],
+  category = [[
+Books, Electronics, Computers, Home & Kitchen, Garden, Tools, Toys & Games, Clothing, Shoes, Jewelry, Beauty, Health,
+Sports, Outdoors, Automotive, Grocery, Baby, Pets, Music, Movies, Office, Industrial]],
+  department = [[
+Accounting, Customer Service, Engineering, Facilities, Finance, Human Resources, Legal, Logistics, Marketing,
+Operations, Procurement, Product, Quality, Research, Sales, Security, Support, Information Technology]],
+  job_format = "{job_level} {job_field} {job_title}",
+  job_level = "Junior, Senior, Lead, Principal, Assistant, Chief, Regional, Associate",
+  job_field = "Software, Data, Sales, Marketing, Account, Product, Quality, Research, Security, Support",
+  job_title = "Engineer, Analyst, Manager, Specialist, Consultant, Coordinator, Architect, Director",
   word_separator = " ",
   sentence_end = ".",
   word = {

@@ -97,6 +97,48 @@ Calle de las Flores, Calle del Olivo, Ronda de Toledo]],
 Transportes, Construcciones, Talleres, Muebles, Electricidad, Alimentación, Seguros, Viajes, Textiles, Energía,
 Logística, Imprenta, Consultoría, Informática, Bodegas, Conservas]],
   company_suffix = "S.A., S.L., S.L.U., e Hijos, y Asociados, Hermanos",
+  product_format = "{product_name} {product_quality} de {product_material}",
+  product_quality = [[
+grande, elegante, plegable, portátil, resistente, flexible, sostenible, artesanal, esencial, reciclable,
+impermeable, versátil, confortable, ajustable, lavable, original, funcional, estable, excepcional, tradicional]],
+  product_material = [[
+madera, acero, algodón, cuero, vidrio, cerámica, bambú, granito, lino, lana, goma, plástico, cobre, mármol,
+aluminio, papel]],
+  product_name = [[
+Silla, Mesa, Lámpara, Camisa, Mochila, Teclado, Ratón, Monitor, Botella, Taza, Cuchillo, Reloj, Cartera, Sombrero,
+Toalla, Almohada, Manta, Cuaderno, Bolígrafo, Altavoz, Despertador, Cuenco, Sartén, Cesta, Espejo, Paraguas,
+Chaqueta, Estantería, Taburete, Bolso]],
+  category = [[
+Libros, Electrónica, Informática, Hogar y cocina, Jardín, Bricolaje, Juguetes y juegos, Ropa, Zapatos, Joyería,
+Belleza, Salud, Deportes, Aire libre, Automóvil, Alimentación, Bebé, Mascotas, Música, Cine, Oficina, Industria]],
+  department = [[
+Contabilidad, Atención al cliente, Ingeniería, Servicios generales, Finanzas, Recursos humanos, Asesoría jurídica,
+Logística, Marketing, Operaciones, Compras, Producto, Calidad, Investigación y desarrollo, Ventas, Seguridad,
+Soporte técnico, Informática, Comunicación]],
+  job_format = "{job_title}",
+  job_title = {
+    male = [[
+Maestro, Profesor, Médico, Dentista, Veterinario, Farmacéutico, Enfermero, Fisioterapeuta, Psicólogo, Abogado,
+Notario, Juez, Contable, Auditor, Economista, Ingeniero, Ingeniero civil, Arquitecto, Programador,
+Desarrollador web, Analista de datos, Administrador de sistemas, Jefe de proyecto, Director comercial,
+Director financiero, Gerente, Técnico de recursos humanos, Responsable de marketing, Secretario, Administrativo,
+Recepcionista, Dependiente, Cajero, Agente comercial, Electricista, Fontanero, Carpintero, Albañil, Pintor,
+Soldador, Mecánico, Cocinero, Panadero, Pastelero, Carnicero, Pescadero, Camarero, Peluquero, Jardinero, Agricultor,
+Ganadero, Florista, Maquinista, Conductor de autobús, Camionero, Taxista, Piloto, Auxiliar de vuelo, Cartero,
+Policía, Bombero, Militar, Periodista, Fotógrafo, Diseñador gráfico, Traductor, Intérprete, Bibliotecario, Actor,
+Educador social, Trabajador social, Investigador, Químico, Biólogo, Agente inmobiliario, Guía turístico]],
+    female = [[
+Maestra, Profesora, Médica, Dentista, Veterinaria, Farmacéutica, Enfermera, Fisioterapeuta, Psicóloga, Abogada,
+Notaria, Jueza, Contable, Auditora, Economista, Ingeniera, Ingeniera civil, Arquitecta, Programadora,
+Desarrolladora web, Analista de datos, Administradora de sistemas, Jefa de proyecto, Directora comercial,
+Directora financiera, Gerente, Técnica de recursos humanos, Responsable de marketing, Secretaria, Administrativa,
+Recepcionista, Dependienta, Cajera, Agente comercial, Electricista, Fontanera, Carpintera, Albañil, Pintora,
+Soldadora, Mecánica, Cocinera, Panadera, Pastelera, Carnicera, Pescadera, Camarera, Peluquera, Jardinera,
+Agricultora, Ganadera, Florista, Maquinista, Conductora de autobús, Camionera, Taxista, Piloto, Auxiliar de vuelo,
+Cartera, Policía, Bombera, Militar, Periodista, Fotógrafa, Diseñadora gráfica, Traductora, Intérprete,
+Bibliotecaria, Actriz, Educadora social, Trabajadora social, Investigadora, Química, Bióloga, Agente inmobiliaria,
+Guía turística]],
+  },
   word = [[
 abrir, agua, aire, alegre, alma, alto, amigo, amor, año, árbol, arena, arte, azul, barco, blanco, boca, bosque, brazo,
 bueno, caballo, calle, calor, camino, campo, canción, cara, carta, casa, centro, cielo, ciudad, claro, cocina, color,

@@ -108,6 +108,49 @@ Via San Francesco, Piazza San Marco, Via Kennedy, Via dei Mille, Via Volta, Via 
 Trasporti, Costruzioni, Officine, Mobili, Elettronica, Alimentari, Assicurazioni, Viaggi, Tessuti, Energia,
 Logistica, Tipografia, Consulenza, Informatica, Cantine, Ceramiche]],
   company_suffix = "S.r.l., S.p.A., S.n.c., S.a.s., & Figli, e Associati, Group",
+  product_format = "{product_name} {product_quality} in {product_material}",
+  product_quality = [[
+grande, elegante, pieghevole, portatile, resistente, flessibile, sostenibile, artigianale, funzionale, originale,
+essenziale, impermeabile, versatile, regolabile, lavabile, riciclabile, confortevole, semplice, durevole, speciale]],
+  product_material = [[
+legno, acciaio, cotone, pelle, vetro, ceramica, bambù, granito, lino, lana, gomma, plastica, rame, marmo, alluminio,
+carta]],
+  product_name = [[
+Sedia, Tavolo, Lampada, Camicia, Zaino, Tastiera, Mouse, Monitor, Bottiglia, Tazza, Coltello, Orologio, Portafoglio,
+Cappello, Asciugamano, Cuscino, Coperta, Quaderno, Penna, Altoparlante, Sveglia, Ciotola, Padella, Cesto, Specchio,
+Ombrello, Giacca, Scaffale, Sgabello, Borsa]],
+  category = [[
+Libri, Elettronica, Informatica, Casa e cucina, Giardino, Fai da te, Giochi e giocattoli, Abbigliamento, Scarpe,
+Gioielli, Bellezza, Salute, Sport, Tempo libero, Auto e moto, Alimentari, Prima infanzia, Animali domestici, Musica,
+Film, Cancelleria, Industria]],
+  department = [[
+Contabilità, Servizio clienti, Ingegneria, Servizi generali, Finanza, Risorse umane, Ufficio legale, Logistica,
+Marketing, Produzione, Acquisti, Prodotto, Qualità, Ricerca e sviluppo, Vendite, Sicurezza, Assistenza tecnica,
+Informatica, Comunicazione]],
+  job_format = "{job_title}",
+  job_title = {
+    male = [[
+Insegnante, Professore, Pediatra, Dentista, Veterinario, Farmacista, Infermiere, Fisioterapista, Psicologo,
+Avvocato, Notaio, Giudice, Commercialista, Ragioniere, Economista, Ingegnere, Architetto, Geometra, Programmatore,
+Sviluppatore web, Analista dati, Sistemista, Responsabile di progetto, Direttore commerciale, Direttore finanziario,
+Responsabile delle risorse umane, Responsabile marketing, Segretario, Impiegato amministrativo, Receptionist,
+Commesso, Cassiere, Agente di commercio, Magazziniere, Elettricista, Idraulico, Falegname, Muratore, Imbianchino,
+Saldatore, Meccanico, Cuoco, Panettiere, Pasticciere, Macellaio, Cameriere, Barista, Parrucchiere, Sarto,
+Giardiniere, Agricoltore, Fiorista, Macchinista, Autista, Camionista, Tassista, Pilota, Assistente di volo, Postino,
+Poliziotto, Vigile del fuoco, Giornalista, Fotografo, Grafico, Traduttore, Interprete, Bibliotecario, Musicista,
+Attore, Educatore, Assistente sociale, Ricercatore, Chimico, Biologo, Agente immobiliare, Guida turistica]],
+    female = [[
+Insegnante, Professoressa, Pediatra, Dentista, Veterinaria, Farmacista, Infermiera, Fisioterapista, Psicologa,
+Avvocata, Notaia, Giudice, Commercialista, Ragioniera, Economista, Ingegnera, Architetta, Geometra, Programmatrice,
+Sviluppatrice web, Analista dati, Sistemista, Responsabile di progetto, Direttrice commerciale,
+Direttrice finanziaria, Responsabile delle risorse umane, Responsabile marketing, Segretaria,
+Impiegata amministrativa, Receptionist, Commessa, Cassiera, Agente di commercio, Magazziniera, Elettricista,
+Idraulica, Falegname, Muratrice, Imbianchina, Saldatrice, Meccanica, Cuoca, Panettiera, Pasticciera, Macellaia,
+Cameriera, Barista, Parrucchiera, Sarta, Giardiniera, Agricoltrice, Fiorista, Macchinista, Autista, Camionista,
+Tassista, Pilota, Assistente di volo, Postina, Poliziotta, Vigile del fuoco, Giornalista, Fotografa, Grafica,
+Traduttrice, Interprete, Bibliotecaria, Musicista, Attrice, Educatrice, Assistente sociale, Ricercatrice, Chimica,
+Biologa, Agente immobiliare, Guida turistica]],
+  },
   word = [[
 acqua, albero, alto, amico, amore, andare, anima, anno, aria, arte, bambino, bello, bene, bianco, bosco, braccio,
 buono, caldo, campo, cane, casa, cavallo, chiaro, cielo, città, colore, corpo, cosa, cuore, destino, dolce, domani,

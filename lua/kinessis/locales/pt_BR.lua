@@ -101,6 +101,51 @@ Avenida Presidente Vargas, Rua Projetada, Rua da Paz, Travessa do Comércio, Rua
 Transportes, Construções, Móveis, Elétrica, Alimentos, Seguros, Viagens, Têxtil, Energia, Logística, Gráfica,
 Consultoria, Informática, Metalúrgica, Calçados, Papelaria]],
   company_suffix = "Ltda., S.A., ME, EIRELI, e Filhos, e Associados, Comércio",
+  product_format = "{product_name} {product_quality} de {product_material}",
+  product_quality = [[
+grande, elegante, dobrável, portátil, resistente, leve, flexível, durável, sustentável, artesanal, confortável,
+ajustável, lavável, reciclável, impermeável, versátil, funcional, original, essencial, simples]],
+  product_material = [[
+madeira, aço, algodão, couro, vidro, cerâmica, bambu, granito, linho, lã, borracha, plástico, cobre, mármore,
+alumínio, papel]],
+  product_name = [[
+Cadeira, Mesa, Luminária, Camisa, Mochila, Teclado, Mouse, Monitor, Garrafa, Caneca, Faca, Relógio, Carteira,
+Chapéu, Toalha, Travesseiro, Cobertor, Caderno, Caneta, Alto-falante, Despertador, Tigela, Frigideira, Cesta,
+Espelho, Guarda-chuva, Jaqueta, Estante, Banqueta, Bolsa]],
+  category = [[
+Livros, Eletrônicos, Informática, Casa e Cozinha, Jardim, Ferramentas, Brinquedos e Jogos, Roupas, Calçados, Joias,
+Beleza, Saúde, Esportes, Lazer, Automotivo, Alimentos, Bebês, Pet Shop, Música, Filmes, Papelaria, Indústria]],
+  department = [[
+Contabilidade, Atendimento ao Cliente, Engenharia, Serviços Gerais, Financeiro, Recursos Humanos, Jurídico,
+Logística, Marketing, Operações, Compras, Produto, Qualidade, Pesquisa e Desenvolvimento, Vendas, Segurança,
+Suporte Técnico, Tecnologia da Informação, Comunicação]],
+  job_format = "{job_title}",
+  job_title = {
+    male = [[
+Professor, Médico, Dentista, Veterinário, Farmacêutico, Enfermeiro, Técnico de enfermagem, Fisioterapeuta,
+Psicólogo, Nutricionista, Advogado, Juiz, Contador, Auditor, Economista, Engenheiro civil, Engenheiro de software,
+Engenheiro eletricista, Arquiteto, Programador, Desenvolvedor web, Analista de dados, Analista de sistemas,
+Administrador de redes, Gerente de projetos, Gerente de vendas, Diretor financeiro, Analista de recursos humanos,
+Analista de marketing, Secretário, Auxiliar administrativo, Recepcionista, Vendedor, Operador de caixa,
+Representante comercial, Comprador, Estoquista, Eletricista, Encanador, Marceneiro, Carpinteiro, Pedreiro, Pintor,
+Soldador, Mecânico, Cozinheiro, Padeiro, Confeiteiro, Açougueiro, Garçom, Cabeleireiro, Costureiro, Jardineiro,
+Agricultor, Agrônomo, Florista, Maquinista, Motorista de ônibus, Caminhoneiro, Taxista, Comissário de bordo,
+Carteiro, Policial, Bombeiro, Porteiro, Jornalista, Fotógrafo, Designer gráfico, Tradutor, Intérprete,
+Bibliotecário, Musicista, Ator, Assistente social, Pesquisador, Químico, Biólogo, Corretor de imóveis,
+Guia de turismo]],
+    female = [[
+Professora, Médica, Dentista, Veterinária, Farmacêutica, Enfermeira, Técnica de enfermagem, Fisioterapeuta,
+Psicóloga, Nutricionista, Advogada, Juíza, Contadora, Auditora, Economista, Engenheira civil,
+Engenheira de software, Engenheira eletricista, Arquiteta, Programadora, Desenvolvedora web, Analista de dados,
+Analista de sistemas, Administradora de redes, Gerente de projetos, Gerente de vendas, Diretora financeira,
+Analista de recursos humanos, Analista de marketing, Secretária, Auxiliar administrativa, Recepcionista, Vendedora,
+Operadora de caixa, Representante comercial, Compradora, Estoquista, Eletricista, Encanadora, Marceneira,
+Carpinteira, Pedreira, Pintora, Soldadora, Mecânica, Cozinheira, Padeira, Confeiteira, Açougueira, Garçonete,
+Cabeleireira, Costureira, Jardineira, Agricultora, Agrônoma, Florista, Maquinista, Motorista de ônibus,
+Caminhoneira, Taxista, Comissária de bordo, Carteira, Policial, Bombeira, Porteira, Jornalista, Fotógrafa,
+Designer gráfica, Tradutora, Intérprete, Bibliotecária, Musicista, Atriz, Assistente social, Pesquisadora, Química,
+Bióloga, Corretora de imóveis, Guia de turismo]],
+  },
   word = [[
 abrir, água, alegria, alma, alto, amanhã, amigo, amor, ano, areia, árvore, asa, azul, barco, beijo, belo, boca, bom,
 braço, branco, cabeça, cachorro, calor, cama, caminho, campo, canção, carta, casa, céu, chuva, cidade, claro, coisa,
