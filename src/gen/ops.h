@@ -2,7 +2,7 @@
  *
  * An operation writes text at p and returns the new end. The room was reserved for the whole record
  * from the operations' maximum lengths, and KN_PLAN_SLACK bytes more, so that copies may go in
- * blocks. Adding one: a row in kn_op_types (ops.c) and its run function. */
+ * blocks. Adding one: a run function in one of ops*.c and a row in that file's table. */
 #ifndef KN_GEN_OPS_H
 #define KN_GEN_OPS_H
 

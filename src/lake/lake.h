@@ -38,7 +38,7 @@ typedef struct kn_lake_use {
 } kn_lake_use;
 
 /* Finds the lake that runs on the folder. False when none does (or it is starting or stopping).
- * Until kn_lake_leave, that lake's kn_lake_wait_unused waits. */
+ * Until kn_lake_leave, that lake's kn_lake_retire is false. */
 bool kn_lake_find(const char *folder, kn_lake_use *use);
 void kn_lake_leave(kn_lake_use *use); /* idempotent */
 
