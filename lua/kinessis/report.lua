@@ -5,6 +5,8 @@
 --- A cell that is nil is NULL. Columns are as wide as their widest cell; numbers stand to the right.
 --- Widths follow Unicode (East Asian wide, combining marks, emoji), near enough for data: joined emoji
 --- sequences are not measured. Control characters are shown as escapes, so data cannot draw.
+local sys = require "kinessis.core.sys"
+
 local report = {}
 
 -- ---- width ----
@@ -101,11 +103,30 @@ local function is_number(value)
   return type(value) == "number" or tonumber(value) ~= nil
 end
 
---- Draws a table.
+-- The rows one below the other, a line for each cell.
+local function draw_records(header, lines, line)
+  local width, out = 0, {}
+  for _, name in ipairs(header) do width = math.max(width, report.width(name)) end
+  for r, cells in ipairs(lines) do
+    out[#out + 1] = ("%s %d %s\n"):format(line:rep(3), r, line:rep(math.max(width - 4 - #tostring(r), 3)))
+    for i, name in ipairs(header) do
+      out[#out + 1] = ("%s%s  %s\n"):format(name, (" "):rep(width - report.width(name)), cells[i])
+    end
+  end
+  return table.concat(out)
+end
+
+local function sum(widths)
+  local total = 0
+  for _, width in ipairs(widths) do total = total + width end
+  return total
+end
+
+--- Draws a table; or its rows one below the other, a line for each cell, where the table is too wide.
 --- @param names the columns' names
 --- @param rows lists of cells (text or numbers; nil is NULL)
---- @param style { numbers = { [i] = column i stands to the right }, utf8 = draw with box characters }; both are
----   found out when absent
+--- @param style { numbers = { [i] = column i stands to the right }, utf8 = draw with box characters, places = how wide
+---   a table may be, false for any }; what is absent is found out, `places` from the terminal that stdout is
 function report.table(names, rows, style)
   style = style or {}
   local utf8_style = style.utf8
@@ -127,6 +148,11 @@ function report.table(names, rows, style)
       if value ~= nil and not is_number(value) then right[i] = false end
     end
     lines[r] = cells
+  end
+  local places = style.places
+  if places == nil then places = sys.terminal_size(1) end
+  if places and #rows > 0 and sum(widths) + 3 * #widths + 1 > places then
+    return draw_records(header, lines, set.line)
   end
   right = style.numbers or right
   local out = { draw_rule(set.top, set.line, widths), draw_row(header, set.bar, widths, right),

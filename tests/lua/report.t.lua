@@ -24,6 +24,18 @@ tap.is(report.table({ "a", "b" }, {}, { utf8 = false }), "+---+---+\n| a | b |\n
   "no rows, in ASCII")
 tap.is(report.table({ "a" }, { { "1" }, { "2" } }, { utf8 = false, numbers = { false } }),
   "+---+\n| a |\n+---+\n| 1 |\n| 2 |\n+---+\n", "the caller may say which columns are numbers")
+tap.is(report.table({ "id", "größe" }, { { "0123456789", 7 }, { "b" } }, { utf8 = true, places = 21 }), [[
+─── 1 ───
+id     0123456789
+größe  7
+─── 2 ───
+id     b
+größe  ∅
+]], "a table that is wider than it may be: a line for each cell")
+tap.like(report.table({ "id", "größe" }, { { "0123456789", 7 } }, { utf8 = true, places = 22 }),
+  "│ 0123456789 │     7 │", "one that just fits")
+tap.is(report.table({ "id" }, {}, { utf8 = false, places = 1 }), "+----+\n| id |\n+----+\n+----+\n",
+  "and one without rows has its columns in any case")
 for _, case in ipairs { { "abc", 3 }, { "日本", 4 }, { "e\u{301}", 1 }, { "🙂", 2 }, { "", 0 }, { "ß", 1 }, { "한", 2 } } do
   tap.is(report.width(case[1]), case[2], "the width of " .. case[1])
 end

@@ -74,7 +74,8 @@ end
 local query = {
   arguments = { { "SQL", "the statement; - reads it from stdin", parse = options.text } },
   options = {
-    { "--format", "FORMAT", "table, csv, json (one array) or jsonl (an object a line)", default = "table",
+    { "--format", "FORMAT", "table (a line for each cell where the terminal is too narrow), csv, json (one array) or "
+      .. "jsonl (an object a line)", default = "table",
       parse = options.choice { "table", "csv", "json", "jsonl" } },
     { "--database", "NAME", "the Glue database (default: $KINESSIS_DATABASE; on the lake, the only or first one)",
       parse = options.text },
