@@ -294,9 +294,14 @@ local function plain_lines()
   }
 end
 
+local habits = { help = ".help", exit = ".quit", quit = ".quit" } -- what other shells call them
+
 --- One line more: a command, a chunk, or a part of one.
 --- @return what is still incomplete, or nil
 function Session:take(pending, line)
+  local word = line:match "^%s*(%a+)[%s()]*$"
+  local habit = not pending and habits[word]
+  if habit and _G[word] == nil then line = habit end
   if not pending and line:find "^%.%a" then
     self:command(line)
     return nil

@@ -180,6 +180,9 @@ try:
     check_background(first)
     check_half_line(first, home)
     check_completion(first)
+    first.shows("help\n", r"\.query SQL", "who types help is helped")
+    first.shows("exit = 42\n", r"> $", "a variable may have such a name")
+    first.shows("exit\n", r"\n42\n", "and is meant then")
     first.shows(".nonsense\n", r"unknown command \.nonsense", "an unknown command is told")
     first.shows("'remembered ' .. 6 * 7\n", r'\n"remembered 42"\n> $', "a last line")
     tap.equal(first.leave(), 0, "Ctrl-D leaves with 0")
@@ -189,6 +192,9 @@ try:
     second.shows("\x1b[A\n", r'\n"remembered 42"\n', "the history comes back in the next session")
     second.shows("\x12remem\n", r'\n"remembered 42"\n> $', "and is searched backwards")
     tap.equal(second.leave(".quit\n"), 0, ".quit leaves with 0")
+    third = Repl(home)
+    third.expect(r"> $")
+    tap.equal(third.leave("exit()\n"), 0, "and so does what other shells call it")
     mode = os.stat(home + "/.kinessis_history").st_mode & 0o777
     tap.equal(oct(mode), "0o600", "the history is its owner's alone")
 finally:
