@@ -228,6 +228,7 @@ with lake.Lake() as pond, tempfile.TemporaryDirectory(prefix="kinessis-test.") a
 for arguments, fragment in (
     (["scripts/quickstart.lua"], "it left no state"),
     (["scripts/wave.lua", "--seed", "1"], "--amount is missing"),
+    (["scripts/quickstart.lua", "--start", "2022-02-02"], "--start goes with --seed"),
     (["scripts/quickstart.lua", "--seed", "1", "--key", "status"], "are no key"),
 ):
     with tempfile.TemporaryDirectory(prefix="kinessis-test.") as folder:

@@ -204,6 +204,9 @@ end
 local function settle_run(scenario, values)
   local asked = values.seed or scenario.seed and (values.amount or values.start or values.step)
   if not asked then
+    for _, name in ipairs { "start", "step" } do
+      if values[name] then options.usage("--%s goes with --seed: the last run has a clock of its own", name) end
+    end
     local first, wrong = last_run(scenario, values)
     if first then return first end
     if not scenario.seed then return nil, sys.error("usage", wrong) end
@@ -211,6 +214,22 @@ local function settle_run(scenario, values)
   values.seed = values.seed or scenario.seed
   if not (values.amount or scenario.amount) then options.usage "--amount is missing: the scenario has none" end
   return 0
+end
+
+-- What the options of kinessis.run say here: which run is meant.
+local meant = {
+  ["--seed"] = "of the run that is meant (default: the last run's)",
+  ["--start"] = "with --seed: where that run's simulated clock began (default: the scenario's)",
+  ["--step"] = "with --seed: of that clock (default: the scenario's, else 1ms)",
+  ["--part"] = "the part of the run that is meant, as it was given to run",
+}
+
+local function run_options()
+  local list = {}
+  for i, option in ipairs(runner.options) do
+    list[i] = { option[1], option[2], meant[option[1]] or option[3], short = option.short, parse = option.parse }
+  end
+  return list
 end
 
 return {
@@ -223,7 +242,8 @@ left; for another give the seed, amount, clock and part that it had.
 ]],
   arguments = { { "FILE", "the scenario" } },
   options = {
-    { "--amount", "N", "how many records were made (default: the scenario's)", short = "-n", parse = options.count },
+    { "--amount", "N", "how many records were made (default: as many as the last run made)", short = "-n",
+      parse = options.count },
     { "--place", "WHERE", "only the stream, or only the table (default: both, where the scenario has them)",
       parse = options.choice { "stream", "table" } },
     { "--key", "FIELD", "the field that tells records apart (default: the partition key, or the first field "
@@ -232,8 +252,7 @@ left; for another give the seed, amount, clock and part that it had.
     { "--state", "FILE", "the state of the run (default: .kinessis/runs/<scenario>.json)", parse = options.text },
     { "--limit", "N", "how many single records are shown", parse = options.count, default = 10 },
     { "--json", nil, "the result as JSON" },
-    table.unpack(table.move(target.options, 1, #target.options, #runner.options + 1,
-      table.move(runner.options, 1, #runner.options, 1, {}))),
+    table.unpack(table.move(target.options, 1, #target.options, #runner.options + 1, run_options())),
   },
   run = function(arguments, values)
     local scenario, err = require("kinessis.scenario").load(arguments[1])
