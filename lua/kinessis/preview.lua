@@ -24,7 +24,7 @@ function preview.sample(scenario, to, values)
   local numbers = scenario.keys.of[to]
   local shards, bytes, largest = {}, 0, 0
   for i = 1, values.shards do shards[i] = { records = 0, bytes = 0 } end
-  for i = 0, values.sample - 1 do
+  for i = 0, values.samples - 1 do
     local made = table.pack(cursor:record(i))
     local key = numbers.partition_key and made[1 + numbers.partition_key] or ""
     local size = #made[1] + #key
@@ -38,9 +38,9 @@ function preview.sample(scenario, to, values)
     shards[at].records, shards[at].bytes = shards[at].records + 1, shards[at].bytes + size
   end
   for _, shard in ipairs(shards) do
-    shard.records, shard.bytes = shard.records / values.sample, shard.bytes / bytes
+    shard.records, shard.bytes = shard.records / values.samples, shard.bytes / bytes
   end
-  return { records = values.sample, bytes = bytes / values.sample, largest = largest, shards = shards }
+  return { records = values.samples, bytes = bytes / values.samples, largest = largest, shards = shards }
 end
 
 -- ---- the pace ----

@@ -17,7 +17,7 @@ end
 
 local function sample(key, shards)
   local scenario = scenario_with(key)
-  return assert(preview.sample(scenario, scenario.to, { sample = 4000, shards = shards }))
+  return assert(preview.sample(scenario, scenario.to, { samples = 4000, shards = shards }))
 end
 
 -- Records are {"id":"...36...","name":"x"}: 56 bytes, and 36 of the key.
