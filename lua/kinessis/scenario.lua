@@ -224,7 +224,8 @@ function scenario.load(path)
   if not chunk then return nil, sys.error("script", message) end
   local result = run_chunk(chunk)
   if getmetatable(result) ~= Scenario then
-    return nil, sys.error("script", ("%s: returned %s: its last line should be 'return kinessis.scenario {...}'")
+    return nil, sys.error("script", ("%s: returned %s: its last line should be 'return kinessis.scenario {...}' "
+      .. "(a script that starts its runs itself is for kinessis lua)")
       :format(path, result == nil and "nothing" or check.show(result)))
   end
   result.path = path

@@ -180,7 +180,7 @@ local cases = {
     "stream.max_records: a whole number from 1 to 500 is expected, not 501", "a batch over the limit" },
   { "local t = kinessis.delivery_stream { nam = 'a' }", "delivery_stream.nam: no such field (did you mean name?)",
     "a delivery stream with a typing mistake" },
-  { "return 5", "mistake.lua: returned 5: its last line should be 'return kinessis.scenario {...}'",
+  { "return 5", "mistake.lua: returned 5: its last line should be 'return kinessis.scenario {...}' (a script",
     "a file that returns something else" },
   { "", "mistake.lua: returned nothing", "a file that returns nothing" },
   { "return kinessis.scenario {", "mistake.lua:4:", "a file that is not Lua" },
