@@ -15,7 +15,9 @@ local function dispatch(name, argv)
   if name == "--help" or name == "-h" then name = "help" end
   local command, summary = commands.find(name)
   if not command then
-    options.usage("unknown command '%s'%s", name, options.did_you_mean(name, commands.names()))
+    local nearest = options.did_you_mean(name, { "--version", table.unpack(commands.names()) })
+    if not name:find "^%-" then options.usage("unknown command '%s'%s", name, nearest) end
+    options.usage("unknown option %s%s; a command's options stand after the command", name, nearest)
   end
   local arguments, values = options.parse(command, table.move(argv, 2, #argv, 1, {}))
   if values.help then
@@ -42,7 +44,7 @@ function cli.main(argv)
   if err ~= nil then
     code = type(err) == "table" and exit_codes[err.code] or 1
     local hint = code == 2 and ("Try 'kinessis help%s'.\n"):format(
-      package.loaded["kinessis.commands." .. name] and " " .. name or "")
+      name ~= "help" and package.loaded["kinessis.commands." .. name] and " " .. name or "")
     complain(tostring(err), hint)
   end
   local flushed, reason, gone = sys.flush()

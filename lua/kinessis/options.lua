@@ -172,6 +172,13 @@ local function index(command)
   return by_name, names
 end
 
+-- What the unknown word may have been meant for: -n5 and -n=5 are -n 5.
+local function meant(by_name, names, word)
+  local short, text = word:match "^(%-%a)=?(.+)$"
+  if short and by_name[short] and by_name[short][2] then return (" (did you mean %s %s?)"):format(short, text) end
+  return did_you_mean(word, names)
+end
+
 local function take_option(values, option, name, text)
   local key = key_of(option)
   local value = not option[2] or value_of(option, name, text)
@@ -219,7 +226,7 @@ function options.parse(command, argv)
     else
       local name, text = word:match("^(%-%-[^=]+)=(.*)$")
       name = name or word
-      local option = by_name[name] or usage("unknown option %s%s", name, did_you_mean(name, names))
+      local option = by_name[name] or usage("unknown option %s%s", name, meant(by_name, names, name))
       if not option[2] and text then usage("%s takes no value", name) end
       if option[2] and not text then
         i = i + 1
@@ -240,9 +247,42 @@ end
 
 -- ---- explaining them ----
 
-local function describe(name, text)
-  if #name > 24 then return ("  %s\n%28s%s\n"):format(name, "", text) end
-  return ("  %-24s  %s\n"):format(name, text)
+local line_width = 80 -- of help, so that it fits any terminal
+
+--- The words of a text in lines of at most 80 places.
+--- @param indent where the first line begins; spaces before the others
+function options.wrap(text, indent)
+  local lines, line = {}, nil
+  for word in text:gmatch "%S+" do
+    if line and indent + #line + 1 + #word <= line_width then
+      line = line .. " " .. word
+    else
+      lines[#lines + 1], line = line, word
+    end
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n" .. (" "):rep(indent))
+end
+
+local name_width = 24
+
+--- A row of help: a name, and what is said of it, in lines beside it.
+function options.describe(name, text, width)
+  width = width or name_width
+  local indent = width + 4
+  local gap = #name > width and "\n" .. (" "):rep(indent) or (" "):rep(indent - 2 - #name)
+  return ("  %s%s%s\n"):format(name, gap, options.wrap(text, indent))
+end
+
+local describe = options.describe
+
+-- A paragraph that begins with a space stands as it is.
+local function fill(description)
+  local paragraphs = {}
+  for paragraph in (description:gsub("\n*$", "\n\n")):gmatch "(.-)\n\n" do
+    paragraphs[#paragraphs + 1] = paragraph:find "^ " and paragraph or options.wrap(paragraph, 0)
+  end
+  return table.concat(paragraphs, "\n\n") .. "\n"
 end
 
 --- The help text of a command, made from its table.
@@ -251,8 +291,8 @@ function options.explain(name, summary, command)
   for _, a in ipairs(command.arguments or {}) do
     out[#out + 1] = (a.optional and " [%s]" or " %s"):format(a[1] .. (a.many and "..." or ""))
   end
-  out[#out + 1] = "\n\n" .. summary:gsub("^%l", string.upper) .. ".\n"
-  if command.description then out[#out + 1] = "\n" .. command.description:gsub("\n*$", "\n") end
+  out[#out + 1] = "\n\n" .. options.wrap(summary:gsub("^%l", string.upper) .. ".", 0) .. "\n"
+  if command.description then out[#out + 1] = "\n" .. fill(command.description) end
   if command.arguments and command.arguments[1] then
     out[#out + 1] = "\narguments:\n"
     for _, a in ipairs(command.arguments) do out[#out + 1] = describe(a[1], a[2]) end

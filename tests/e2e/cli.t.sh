@@ -21,7 +21,20 @@ ok "an unknown command, and the nearest" run_is 2 err "unknown command 'qurey' (
 ok "help of an unknown command" run_is 2 err "unknown command 'laek' (did you mean lake?)" help laek
 ok "too many arguments" run_is 2 err "unexpected argument 'b'" help lua b
 
-for command in run generate repl query schema lake lua help; do
+ok "an option before the command" \
+    run_is 2 err "unknown option --amount; a command's options stand after the command" --amount 5 run x.lua
+ok "and one that is mistyped" run_is 2 err "unknown option --verison (did you mean --version?)" --verison
+ok "help of what there is not: where to look" run_is 2 err "Try 'kinessis help'." help fake frist_name
+ok "a value that sticks to its option" run_is 2 err "unknown option -n5 (did you mean -n 5?)" generate -n5 x.lua
+ok "with an equals sign" run_is 2 err "unknown option -n=5 (did you mean -n 5?)" generate -n=5 x.lua
+
+wide_help() { # what is too wide for a terminal of 80 columns
+    for command in "" $("$KINESSIS" help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+        "$KINESSIS" help $command
+    done | grep '.\{81,\}'
+}
+ok "all help fits a terminal" same "$(wide_help)" ""
+for command in run generate repl query schema lake lua; do
     ok "help $command" run_is 0 out "usage: kinessis $command" help $command
     ok "$command --help" run_is 0 out "usage: kinessis $command" $command --help
     ok "$command: an unknown option" run_is 2 err "unknown option --hlep (did you mean --help?)" $command --hlep

@@ -72,6 +72,12 @@ end
 tap.is(options.nearest("qury", { "run", "query", "repl" }), "query", "nearest: a letter is missing")
 tap.is(options.nearest("rnu", { "run", "query" }), "run", "nearest: two letters are swapped")
 tap.is(options.nearest("xyz", { "run", "query" }), nil, "nearest: nothing is near")
+tap.is(options.describe("--x", "some words", 24), "  --x                       some words\n", "a row of help")
+tap.is(options.describe("--option-name N", ("word "):rep(20), 12), "  --option-name N\n                "
+  .. ("word "):rep(12) .. "word\n                " .. ("word "):rep(6) .. "word\n", "a long one, in lines of 80 places")
+local long = options.explain("x", "do something", { description = ("word "):rep(20) .. "\n\n  a  b\n  c\n" })
+tap.like(long, ("word "):rep(15) .. "word\n" .. ("word "):rep(3) .. "word\n\n  a  b\n  c\n",
+  "a description is filled, what is indented stands as it is")
 local text = options.explain("x", "do something", command)
 for _, fragment in ipairs { "usage: kinessis x [OPTIONS] FILE [MORE...]", "Do something.", "-n, --amount N",
   "how many (default: 7)", "-h, --help" } do

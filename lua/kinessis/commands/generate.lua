@@ -5,8 +5,7 @@ local runner = require "kinessis.run"
 return {
   description = "Record i depends on the seed and on i only: the output is the same for any number of workers,\n"
     .. "--from continues where another output ended, and the parts of --part K/N make the whole. Only the\n"
-    .. "wall clock is not repeatable:\n"
-    .. "with --start records happen on a simulated clock.\n",
+    .. "wall clock is not repeatable: with --start records happen on a simulated clock.\n",
   arguments = { { "FILE", "the scenario" } },
   options = {
     { "--amount", "N", "how many records (default: the scenario's; without any, no end)", short = "-n",

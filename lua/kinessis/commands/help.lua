@@ -12,8 +12,13 @@ local help = {
 --- The list of commands: what `kinessis` without a command prints.
 function help.overview()
   local out = { "usage: kinessis COMMAND [OPTIONS] [ARGUMENTS]\n\ncommands:\n" }
-  for _, row in ipairs(commands) do out[#out + 1] = ("  %-10s  %s\n"):format(row[1], row[2]) end
-  out[#out + 1] = "\n'kinessis help COMMAND' explains one; 'kinessis --version' prints the version.\n"
+  for _, row in ipairs(commands) do out[#out + 1] = options.describe(row[1], row[2], 10) end
+  out[#out + 1] = [[
+
+'kinessis help COMMAND' explains one; 'kinessis help fake' lists the providers
+of values; 'kinessis --version' prints the version.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a threshold was not met.
+]]
   return table.concat(out)
 end
 

@@ -79,14 +79,15 @@ end
 
 return {
   description = [[
-show         the fields, their types and providers, and five records
-ddl          the table as Athena's CREATE EXTERNAL TABLE
-glue         the table as Glue's TableInput: aws glue create-table --table-input file://...
-tfvars       the columns as Terraform's columns.auto.tfvars.json
-json-schema  JSON Schema (2020-12) of the records
-check        what would go wrong on the way to SQL, with remedies; exits 1 on problems
-infer        a scenario that makes records like those of a .jsonl, .csv or .parquet file, or of a
-             table (db.name) of --target
+  show         the fields, their types and providers, and five records
+  ddl          the table as Athena's CREATE EXTERNAL TABLE
+  glue         the table as Glue's TableInput, for aws glue create-table
+  tfvars       the columns as Terraform's columns.auto.tfvars.json
+  json-schema  JSON Schema (2020-12) of the records
+  check        what would go wrong on the way to SQL, with remedies;
+               exits 1 on problems
+  infer        a scenario that makes records like those of a .jsonl, .ndjson,
+               .csv, .tsv or .parquet file, or of a table (db.name) of --target
 ]],
   arguments = {
     { "ACTION", table.concat(names, ", "), parse = options.choice(names) },
