@@ -20,6 +20,7 @@ static void err_reset(kn_err *err, kn_code code) {
  * character: terminals, logs and dead letters get UTF-8 that draws nothing. */
 static bool finish(kn_err *err) {
     kn_utf8_clean(err->message, strlen(err->message));
+    kn_utf8_clean(err->aws_code, strlen(err->aws_code));
     return false;
 }
 

@@ -23,6 +23,11 @@ static void test_clean(void) {
     n = strlen(err.message);
     tap_ok(err.message[n - 1] == (char)0xA9 || err.message[n - 1] == '?',
            "the same, behind another");
+    kn_fail_aws(&err, 400, "Throttling\x1b[2J\xb5", "slow down");
+    tap_is_str(err.aws_code, "Throttling?[2J?", "a service's code draws nothing either");
+    kn_fail_aws(&err, 400, text, "slow down");
+    n = strlen(err.aws_code);
+    tap_ok(n == sizeof err.aws_code - 1 && err.aws_code[n - 1] == '?', "nor one that is cut");
 }
 
 int main(void) {
