@@ -52,7 +52,7 @@ bool kn_container_url(const char *relative, const char *full, kn_buf *url, kn_er
         kn_buf_printf(url, "http://169.254.170.2%s", relative);
     else
         kn_buf_cstr(url, full);
-    if (!kn_buf_check(url, "the URL", err) || !kn_uri_parse(url->p, &uri, err))
+    if (!kn_buf_check(url, "the URL", err) || !kn_uri_parse(kn_buf_view(url).p, &uri, err))
         return false;
     if (uri.scheme.n != 5 && !is_agent(&uri))
         return kn_fail(err, KN_EINVAL,

@@ -254,6 +254,7 @@ static void containers(void) {
         {NULL, "http://127.0.0.1.example.com/x", NULL},
         {NULL, "http://a@127.0.0.1/x", NULL},
         {NULL, "file:///etc/passwd", NULL},
+        {NULL, "", NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         kn_buf url;
