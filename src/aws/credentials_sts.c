@@ -71,7 +71,7 @@ static void wipe_texts(const kn_xml_element *e) {
     }
 }
 
-static bool read_reply(kn_slice body, const char *result, kn_credentials *out, kn_err *err) {
+bool kn_sts_read(kn_slice body, const char *result, kn_credentials *out, kn_err *err) {
     kn_xml *xml;
     if (!kn_xml_parse(body, &xml, err))
         return kn_fail_within(err, "the answer of STS");
@@ -115,7 +115,7 @@ bool kn_sts_assume_role(const kn_search *search, const kn_role *role, const kn_c
         kn_aws_request request = {.operation = op, .body = kn_buf_view(&form)};
         ok = kn_aws_invoke(client, &request, stop ? stop->asked : NULL, stop ? stop->context : NULL,
                            NULL, NULL, &body, err) &&
-             read_reply(kn_buf_view(&body), "AssumeRoleResult", out, err);
+             kn_sts_read(kn_buf_view(&body), "AssumeRoleResult", out, err);
     }
     kn_aws_client_destroy(client);
     OPENSSL_cleanse(&config, sizeof config);
@@ -158,7 +158,7 @@ static bool post(const kn_search *search, const kn_operation *op, const char *ur
         kn_aws_decode_error(op, &reply, err);
         ok = false;
     }
-    ok = ok && read_reply(reply.body, "AssumeRoleWithWebIdentityResult", out, err);
+    ok = ok && kn_sts_read(reply.body, "AssumeRoleWithWebIdentityResult", out, err);
     kn_fetched_free(&fetched);
     return ok;
 }

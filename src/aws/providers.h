@@ -49,6 +49,8 @@ KN_MUST_CHECK bool kn_sts_assume_role(const kn_search *search, const kn_role *ro
                                       kn_err *err);
 KN_MUST_CHECK bool kn_sts_web_identity(const kn_search *search, const kn_role *role,
                                        const char *token_file, kn_credentials *out, kn_err *err);
+/* The credentials in the reply to either, within the element `result`. */
+KN_MUST_CHECK bool kn_sts_read(kn_slice body, const char *result, kn_credentials *out, kn_err *err);
 
 /* credentials_sso.c: the profile's sso_* settings. */
 KN_MUST_CHECK bool kn_sso_credentials(const kn_search *search, const char *profile,
