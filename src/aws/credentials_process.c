@@ -1,5 +1,6 @@
 /* credential_process: a command that prints credentials as JSON. No shell: its words are parted
- * as a shell would, and nothing is expanded. Its stdin is empty, its stderr is ours.
+ * as a shell would, and nothing is expanded. Its stdin is empty, its stderr is ours; of what else
+ * is open here it gets nothing.
  *
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html */
 #include "aws/providers.h"
@@ -72,6 +73,8 @@ static bool start(char **argv, int out, pid_t *pid, kn_err *err) {
     int code = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     if (code == 0)
         code = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+    if (code == 0) /* libcurl's sockets are not close-on-exec */
+        code = posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
     if (code == 0)
         code = posix_spawnp(pid, argv[0], &actions, &attributes, argv, environ);
     posix_spawn_file_actions_destroy(&actions);

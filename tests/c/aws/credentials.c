@@ -236,6 +236,22 @@ static void commands(void) {
            "one that prints too much: %s", err.message);
 }
 
+/* Connections, say: libcurl leaves them open over an exec. */
+static void inherited(void) {
+    char command[256];
+    kn_credentials c = {0};
+    kn_err err = {0};
+    int open_here = dup(STDERR_FILENO);
+    snprintf(command, sizeof command,
+             "sh -c 'test ! -e /proc/self/fd/%d && echo \"{\\\"Version\\\": 1, "
+             "\\\"AccessKeyId\\\": \\\"A\\\", \\\"SecretAccessKey\\\": \\\"S\\\"}\"'",
+             open_here);
+    tap_ok(kn_process_credentials(command, 60000, NULL, &c, &err),
+           "a command gets nothing of what is open: %s", err.message);
+    tap_is_str(c.access_key, "A", "... and what it prints is read");
+    close(open_here);
+}
+
 static void containers(void) {
     static const struct {
         const char *relative, *full, *url; /* url NULL: refused */
@@ -276,6 +292,7 @@ int main(void) {
     endpoints();
     resources();
     commands();
+    inherited();
     containers();
     kn_err err;
     tap_ok(kn_file_remove_tree(folder, &err), "cleaned up");
