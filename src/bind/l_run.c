@@ -168,6 +168,8 @@ static void close_worker(void *context, unsigned worker) {
     b->states[worker] = NULL;
 }
 
+/* In a signal handler on the worker's thread: on another, lua_sethook would walk a list of calls
+ * that the worker may free meanwhile. */
 static void interrupt_worker(void *context, unsigned worker) {
     kn_run_binding *b = context;
     if (b->threads[worker])

@@ -173,9 +173,20 @@ static void drain(kn_worker *w) {
     }
 }
 
+/* Whose thread this is; NULL: no worker's. For the signal handler. */
+static _Thread_local kn_worker *_Atomic here;
+
+void kn_worker_wake(int signal_number) {
+    const kn_worker *w = here;
+    (void)signal_number;
+    if (w && w->crew->abandon && w->crew->interrupt)
+        w->crew->interrupt(w->crew->context, w->number);
+}
+
 void *kn_worker_main(void *argument) {
     kn_worker *w = argument;
     kn_crew *crew = w->crew;
+    here = w;
     kn_claimant who = {w, has_outstanding, look_after};
     kn_block b;
     while (kn_claims_take(&crew->claims, &who, &b)) {

@@ -28,6 +28,8 @@ struct kn_crew {
     size_t sink_count;
     kn_run_keys keys[KN_RUN_SINKS];
     int64_t drain_ms;
+    void (*interrupt)(void *context, unsigned worker); /* of the configuration, as is its context */
+    void *context;
     _Atomic bool abandon;         /* nothing waits any longer */
     _Atomic uint64_t deadline_ns; /* of draining; 0 while none is set */
 
@@ -42,6 +44,10 @@ struct kn_crew {
 
 /* The thread of a worker. */
 void *kn_worker_main(void *worker);
+
+/* A signal handler: on the thread of a worker that is abandoned, breaks it out of its script. On
+ * any thread it ends a system call. */
+void kn_worker_wake(int signal_number);
 
 /* Lets the worker's requests progress without waiting: of kn_sink.idle. */
 bool kn_worker_idle(void *worker, kn_err *err);

@@ -15,7 +15,7 @@ enum {
     TICK_PACED_MS = 10,     /* how often the pace is asked */
     TICK_MS = 50,           /* how often a stop is noticed otherwise */
     AHEAD_MS = 20,
-    WAKE_SIGNAL = SIGURG, /* interrupts a system call of an abandoned worker */
+    WAKE_SIGNAL = SIGURG, /* gets an abandoned worker out of system calls and scripts */
 };
 
 static const double STRIDE = 0.01; /* seconds between two questions to a pace that may bend */
@@ -203,21 +203,14 @@ void kn_run_change_pace(kn_run *run, bool paced) {
 
 /* ---- the calling thread ---- */
 
-static void wake_nothing(int number) {
-    (void)number;
-}
-
 /* From now on nothing waits: not for a reply, not in a system call, not in a script. */
 static void abandon(kn_run *run) {
     run->crew.abandon = true;
     kn_crew_stop(&run->crew);
     for (unsigned i = 0; i < run->worker_count; i++) {
         kn_worker *w = &run->workers[i];
-        if (!w->started || w->finished)
-            continue;
-        if (run->config.interrupt)
-            run->config.interrupt(run->config.context, i);
-        pthread_kill(w->thread, WAKE_SIGNAL);
+        if (w->started && !w->finished)
+            pthread_kill(w->thread, WAKE_SIGNAL);
     }
 }
 
@@ -289,7 +282,7 @@ static void join_workers(kn_run *run) {
 }
 
 bool kn_run_start(kn_run *run, kn_err *err) {
-    struct sigaction wake = {.sa_handler = wake_nothing}; /* stays: otherwise it does nothing */
+    struct sigaction wake = {.sa_handler = kn_worker_wake}; /* stays, for workers alone */
     sigaction(WAKE_SIGNAL, &wake, NULL);
     run->started_ns = run->progress_ns = kn_time_monotonic_ns();
     kn_claims_start(&run->crew.claims);
@@ -358,6 +351,8 @@ static void init_crew(kn_run *run) {
     crew->sink_count = c->sink_count;
     memcpy(crew->keys, c->keys, sizeof crew->keys);
     crew->drain_ms = c->drain_ms;
+    crew->interrupt = c->interrupt;
+    crew->context = c->context;
     pthread_mutex_init(&crew->mutex, NULL);
     pthread_cond_init(&crew->done, NULL);
 }

@@ -75,8 +75,8 @@ typedef struct kn_run_config {
                  kn_sink **sinks, kn_err *err);
     /* Frees what open made besides, after the worker's end; NULL when nothing. */
     void (*close)(void *context, unsigned worker);
-    /* Breaks a worker out of a script that does not return; called by the calling thread while the
-     * worker runs. NULL when there are no scripts. */
+    /* Breaks a worker out of a script that does not return; called in a signal handler on that
+     * worker's thread, and again until it ends. NULL when there are no scripts. */
     void (*interrupt)(void *context, unsigned worker);
 
     /* What is due so many seconds after the start, by a clock that stands still in a pause; both

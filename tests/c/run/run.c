@@ -7,12 +7,20 @@
 #include "tap.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
 /* ---- the stand-in cursor ---- */
 
+/* A script that does not return, and where it was told to. */
+typedef struct script {
+    pthread_t thread;
+    _Atomic bool entered, broken, elsewhere;
+} script;
+
 struct kn_cursor {
+    script *endless; /* or NULL */
     uint64_t fail_at;
     int sleep_every; /* a millisecond's sleep at every so many records; 0: never */
     bool big;        /* records of 64 KiB */
@@ -21,6 +29,13 @@ struct kn_cursor {
 };
 
 bool kn_cursor_record(kn_cursor *c, uint64_t index, kn_buf *out, kn_err *err) {
+    if (c->endless) {
+        c->endless->thread = pthread_self();
+        c->endless->entered = true;
+        while (!c->endless->broken)
+            kn_sleep_ms(1);
+        return kn_fail(err, KN_ESCRIPT, "interrupted");
+    }
     if (index == c->fail_at)
         return kn_fail(err, KN_ESCRIPT, "record %llu raised", (unsigned long long)index);
     if (c->sleep_every && index % (uint64_t)c->sleep_every == 0)
@@ -449,6 +464,37 @@ static void test_stuck_sink(void) {
     tap_ok(summary.status.seconds >= 0.1, "not before (%.3f s)", summary.status.seconds);
 }
 
+/* ---- a script that does not return ---- */
+
+static void interrupt(void *context, unsigned worker) {
+    script *e = ((setup *)context)->cursor.endless;
+    (void)worker;
+    if (!pthread_equal(pthread_self(), e->thread))
+        e->elsewhere = true;
+    e->broken = true;
+}
+
+static bool stop_once_entered(void *context, const kn_run_status *status, kn_err *err) {
+    setup *s = context;
+    (void)status, (void)err;
+    if (s->cursor.endless->entered && s->stops < 2)
+        s->stops++;
+    return true;
+}
+
+static void test_interrupt(void) {
+    script stuck_in = {.broken = false};
+    setup s = of(1, UINT64_MAX);
+    s.cursor.endless = &stuck_in;
+    s.config.interrupt = interrupt;
+    s.config.progress = stop_once_entered;
+    kn_run_summary summary;
+    kn_err err = {0};
+    tap_ok(!go(&s, &summary, &err) && err.code == KN_ESCRIPT && summary.abandoned,
+           "a second stop breaks a worker out of its script: %s", err.message);
+    tap_ok(stuck_in.broken && !stuck_in.elsewhere, "on its own thread");
+}
+
 int main(void) {
     test_keys();
     test_clock();
@@ -463,5 +509,6 @@ int main(void) {
     test_stuck_pipe();
     test_stop();
     test_stuck_sink();
+    test_interrupt();
     return tap_done();
 }
