@@ -117,6 +117,10 @@ static bool is_break(kn_slice at) {
     return at.n > 0 && (unsigned char)at.p[0] == 0xFF;
 }
 
+static bool is_map(kn_slice at) {
+    return at.n > 0 && (unsigned char)at.p[0] >> 5 == KN_CBOR_MAP;
+}
+
 static bool has_error(kn_slice result) {
     return find_item(result, "ErrorCode").n > 0;
 }
@@ -129,12 +133,12 @@ static bool has_items(const kn_cbor_item *array, kn_slice list, uint32_t count) 
     size_t each = list.n - rest.n, before = (count - 1) * each;
     if (before + each <= list.n) {
         kn_slice last = {list.p + before, list.n - before};
-        if (kn_cbor_skip(&last) && last.n == list.n - before - each &&
-            (!array->indefinite || is_break(last)))
+        if (is_map(list) && is_map(last) && kn_cbor_skip(&last) &&
+            last.n == list.n - before - each && (!array->indefinite || is_break(last)))
             return !has_error(list);
     }
     for (uint32_t i = 0; i < count; i++)
-        if (has_error(list) || !kn_cbor_skip(&list))
+        if (!is_map(list) || has_error(list) || !kn_cbor_skip(&list))
             return false;
     return !array->indefinite || is_break(list);
 }
@@ -166,6 +170,20 @@ static bool read_success_cbor(const kn_put_reply *r, kn_put_each *each, void *co
 }
 
 /* ---- any other ---- */
+
+/* A result for each record, and no more failures than results tell. */
+static bool is_whole(const kn_put_reply *r, const json_t *root, const json_t *results) {
+    json_int_t told = json_integer_value(json_object_get(root, r->rules->count_member)), found = 0;
+    if (!json_is_array(results) || json_array_size(results) != r->count)
+        return false;
+    for (size_t i = 0; i < r->count; i++) {
+        const json_t *row = json_array_get(results, i), *code = json_object_get(row, "ErrorCode");
+        if (!json_is_object(row) || (code && !json_is_null(code) && !json_is_string(code)))
+            return false;
+        found += json_is_string(code);
+    }
+    return told <= found;
+}
 
 static void read_results(const json_t *results, kn_put_each *each, void *context) {
     for (size_t i = 0; i < json_array_size(results); i++) {
@@ -200,7 +218,7 @@ bool kn_put_reply_read(const kn_put_reply *r, kn_put_each *each, void *context, 
         return true;
     json_t *root = load(r);
     const json_t *results = json_object_get(root, r->rules->results_member);
-    bool ok = json_is_array(results) && json_array_size(results) == r->count;
+    bool ok = is_whole(r, root, results);
     if (ok)
         read_results(results, each, context);
     else

@@ -72,6 +72,16 @@ static void json(void) {
                          "{\"ErrorCode\":\"Y\"}]}",
                          2, false),
                "0:X/ 1:Y/ ", "nor beside errors alone");
+    static const char *const vague[] = {
+        "{\"FailedRecordCount\":2,\"Records\":[{},{\"ErrorCode\":\"X\"}]}",
+        "{\"FailedRecordCount\":1,\"Records\":[{},{\"ErrorCode\":5}]}",
+        "{\"FailedRecordCount\":0,\"Records\":[{},{\"ErrorCode\":5}]}",
+        "{\"FailedRecordCount\":0,\"Records\":[{},null]}",
+        "{\"FailedRecordCount\":0,\"Records\":[1,2]}",
+        NULL,
+    };
+    for (const char *const *v = vague; *v; v++)
+        tap_is_str(read_json(*v, 2, false), "refused", "it does not say what was taken: %s", *v);
     tap_is_str(read_as(&kn_batch_firehose, KN_WIRE_JSON,
                        KN_SLICE("{\"FailedPutCount\":1,\"RequestResponses\":[{\"RecordId\":\"1\"},"
                                 "{\"ErrorCode\":\"ServiceUnavailableException\"}]}"),
@@ -110,6 +120,11 @@ static void cbor(void) {
     tap_is_str(read_cbor(all, 2, false), "0:ok@ 1:ok@ ", "CBOR: nothing failed");
     tap_is_str(read_cbor(all, 2, true), "0:ok@s1 1:ok@s2 ", "CBOR: the shards");
     tap_is_str(read_cbor(all, 3, false), "refused", "CBOR: too few results");
+    tap_is_str(read_cbor(KN_SLICE("\xA2\x71"
+                                  "FailedRecordCount\x00\x67"
+                                  "Records\x82\x01\x01"),
+                         2, false),
+               "refused", "CBOR: numbers are no results");
     static const char open[] = /* of indefinite length; results as long as one another, and not */
         "\xBF\x71"
         "FailedRecordCount\0\x67"
