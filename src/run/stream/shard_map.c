@@ -48,6 +48,15 @@ static bool add_row(kn_shard_pages *p, const json_t *shard, kn_err *err) {
     return true;
 }
 
+/* A listing that goes round in a circle would never end. */
+static bool take_token(kn_shard_pages *p, const char *next, kn_err *err) {
+    if (next && (++p->pages > KN_SHARDS_MOST || (p->next && strcmp(p->next, next) == 0)))
+        return kn_fail(err, KN_EPARSE, "kinesis ListShards: its pages do not end");
+    free(p->next);
+    p->next = next ? strdup(next) : NULL;
+    return !next || p->next || kn_fail(err, KN_ENOMEM, "out of memory for a listing of shards");
+}
+
 bool kn_shard_pages_add(kn_shard_pages *p, kn_slice reply, kn_err *err) {
     json_t *root = json_loadb(reply.p, reply.n, 0, NULL);
     const json_t *shards = json_object_get(root, "Shards");
@@ -56,10 +65,7 @@ bool kn_shard_pages_add(kn_shard_pages *p, kn_slice reply, kn_err *err) {
               kn_fail(err, KN_EPARSE, "kinesis ListShards: the reply has no list of shards");
     for (size_t i = 0; ok && i < json_array_size(shards); i++)
         ok = add_row(p, json_array_get(shards, i), err);
-    free(p->next);
-    p->next = ok && next ? strdup(next) : NULL;
-    if (ok && next && !p->next)
-        ok = kn_fail(err, KN_ENOMEM, "out of memory for a listing of shards");
+    ok = ok && take_token(p, next, err);
     json_decref(root);
     return ok;
 }

@@ -31,7 +31,8 @@ void kn_shard_map_release(kn_shard_map *map); /* NULL is allowed */
 typedef struct kn_shard_pages {
     kn_shard_row *rows;
     size_t count, capacity;
-    char *next; /* the token of the page to ask for; NULL: that was the last */
+    uint32_t pages; /* that others followed */
+    char *next;     /* the token of the page to ask for; NULL: that was the last */
 } kn_shard_pages;
 
 /* Takes a reply to ListShards. Shards that are closed are left out, whatever the filter said. */

@@ -75,6 +75,15 @@ static void listings(void) {
     tap_ok(kn_shard_pages_add(&pages, KN_SLICE("{\"Shards\":[],\"NextToken\":\"t\"}"), &err) &&
                strcmp(pages.next, "t") == 0,
            "there is another page");
+    tap_ok(!kn_shard_pages_add(&pages, KN_SLICE("{\"Shards\":[],\"NextToken\":\"t\"}"), &err),
+           "which is not itself again: %s", err.message);
+    bool more = true;
+    for (uint32_t i = 0; more && i <= KN_SHARDS_MOST; i++) {
+        char reply[64];
+        snprintf(reply, sizeof reply, "{\"Shards\":[],\"NextToken\":\"%u\"}", i);
+        more = kn_shard_pages_add(&pages, kn_slice_cstr(reply), &err);
+    }
+    tap_ok(!more, "nor are there pages without end: %s", err.message);
     tap_ok(kn_shard_pages_add(&pages, KN_SLICE("{\"Shards\":[]}"), &err) && !pages.next,
            "and then none");
     kn_shard_pages_free(&pages);
