@@ -30,10 +30,16 @@ local throttled = {
 local follower = {}
 follower.__index = follower
 
+local function malformed(what) return sys.error("malformed", "kinesis " .. what) end
+
 local function position(from, began)
   if type(from) == "number" then return { ShardIteratorType = "AT_TIMESTAMP", Timestamp = from } end
   if from == "latest" then return { ShardIteratorType = "LATEST", began = began } end
   return { ShardIteratorType = "TRIM_HORIZON" }
+end
+
+local function is_shard(found)
+  return type(found) == "table" and type(found.ShardId) == "string" and type(found.SequenceNumberRange) == "table"
 end
 
 --- Looks for shards that are not known yet: at first all of them, later those that others became.
@@ -42,7 +48,9 @@ function follower:discover()
   local list, err = self.kinesis:collect("list_shards", { StreamName = self.stream }, "Shards")
   if not list then return nil, err end
   local first, count = #self.shards == 0, 0
+  if not list[1] then return nil, malformed "ListShards: the reply has no shards" end
   for _, found in ipairs(list) do
+    if not is_shard(found) then return nil, malformed "ListShards: a shard without ShardId or SequenceNumberRange" end
     if not self.known[found.ShardId] then
       local closed = found.SequenceNumberRange.EndingSequenceNumber ~= nil
       local shard = {
@@ -80,6 +88,9 @@ function follower:open(shard)
     StartingSequenceNumber = shard.position.StartingSequenceNumber,
   }
   if not reply then return nil, err end
+  if type(reply.ShardIterator) ~= "string" then
+    return nil, malformed "GetShardIterator: the reply has no ShardIterator"
+  end
   shard.iterator = reply.ShardIterator
   return true
 end

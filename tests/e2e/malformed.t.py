@@ -68,5 +68,19 @@ for body, says in (
     tap.equal(result.returncode, 1, f"a query answered with {body.decode()} fails")
     tap.ok(says in result.stderr and "traceback" not in result.stderr, says, result.stderr)
 
+SHARD = b'{"ShardId": "s", "HashKeyRange": {}, "SequenceNumberRange": {}}'
+for body, says in (
+    (b"{}", "kinesis ListShards: the reply has no shards"),
+    (b'{"Shards": [{"ShardId": "s"}]}', "kinesis ListShards: a shard without ShardId or SequenceNumberRange"),
+    (b'{"Shards": [5]}', "kinesis ListShards: a shard without ShardId or SequenceNumberRange"),
+    (b'{"Shards": [], "NextToken": "same"}', "kinesis ListShards: its pages do not end"),
+    (b'{"Shards": [' + SHARD + b"]}", "kinesis GetShardIterator: the reply has no ShardIterator"),
+    (b'{"Shards": [' + SHARD + b'], "ShardIterator": "i"}', "the reply of GetRecords is not one"),
+):
+    Answers.body = body
+    result = run("tail", "s", "--target", url, "--no-follow")
+    tap.equal(result.returncode, 1, f"a tail answered with {body.decode()} fails")
+    tap.ok(says in result.stderr and "traceback" not in result.stderr, says, result.stderr)
+
 server.shutdown()
 tap.done()

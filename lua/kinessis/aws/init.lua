@@ -95,6 +95,10 @@ function common:collect(method, input, member)
     for _, names in ipairs(continuations) do
       local token = reply[names[1]]
       if token and token ~= "" then
+        if page[names[2]] == token then
+          local operation = method:gsub("%f[%a]%l", string.upper):gsub("_", "")
+          return nil, sys.error("malformed", ("%s %s: its pages do not end"):format(self.api.name, operation))
+        end
         if method == "list_shards" then page = {} end -- its token stands for the stream, and excludes it
         page[names[2]] = token
         continued = true
