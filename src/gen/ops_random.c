@@ -1,6 +1,6 @@
-/* Numbers with a distribution. Each draws a double, again while it is outside of min and max (at
- * most TRIES times, then it is the nearest of them), and writes it with `scale` digits after the
- * point.
+/* Numbers with a distribution. Each draws a double, again while it is outside of min and max, and
+ * writes it with `scale` digits after the point. Where so few are inside that this would take long,
+ * the number is drawn between them (truncated.h): the distribution is the same.
  *
  * Normal: G. Box and M. Muller, 1958. Gamma: G. Marsaglia and W. Tsang, "A Simple Method for
  * Generating Gamma Variables", ACM TOMS 26(3), 2000. Others by inversion. They use the C library's
@@ -9,17 +9,20 @@
 #include "base/digits.h"
 #include "gen/draw.h"
 #include "gen/ops.h"
+#include "gen/truncated.h"
 
 #include <math.h>
 
-enum { TRIES = 32, MAX_SCALE = 15 };
+/* FEW: of SAMPLES numbers fewer than these are inside, so that they are drawn between the bounds.
+ * At TRIES none in 10^40 is outside where more are. */
+enum { TRIES = 1024, SAMPLES = 256, FEW = 64, MAX_SCALE = 15 };
 
 static const double two_pi = 6.283185307179586476925;
 
 /* ---- writing ---- */
 
-/* args: two parameters, digits after the point, min, max. Bounds are also those of what 18 digits
- * can hold. */
+/* args: two parameters, digits after the point, min, max; where a truncated density is touched, or
+ * NaN (prepare_truncated). Bounds are also those of what 18 digits can hold. */
 static bool prepare(kn_op *op, size_t *length, kn_err *err) {
     int64_t scale = op->args[2].i;
     if (scale < 0 || scale > MAX_SCALE)
@@ -33,6 +36,7 @@ static bool prepare(kn_op *op, size_t *length, kn_err *err) {
     *max = *max < most ? *max : most;
     if (!(*min <= *max))
         return kn_fail(err, KN_EINVAL, "min %g is greater than max %g", *min, *max);
+    op[1].args[2].d = NAN;
     double largest = -*min > *max ? -*min : *max;
     *length = (size_t)scale + 3;
     for (; largest >= 1; largest /= 10)
@@ -58,15 +62,50 @@ static char *put_number(char *p, double v, unsigned scale) {
 
 typedef double draw_fn(kn_rng *rng, const kn_op *op);
 
-static inline char *run(const kn_cursor *c, const kn_op *op, char *p, draw_fn *next) {
+/* A distribution by one that kn_truncated_draw knows: the number for v there, and back. */
+typedef struct truncation {
+    kn_density density;
+    double (*inner)(const kn_op *op, double v);
+    double (*outer)(const kn_op *op, double x);
+} truncation;
+
+static double clamp(double v, double min, double max) {
+    return v < min ? min : v > max ? max : v;
+}
+
+static bool prepare_truncated(kn_op *op, size_t *length, draw_fn *next, const truncation *in,
+                              kn_err *err) {
+    if (!prepare(op, length, err))
+        return false;
+    double min = kn_op_more(op, 3).d, max = kn_op_more(op, 4).d;
+    kn_rng rng = kn_rng_at(0, 0);
+    int inside = 0;
+    for (int i = 0; i < SAMPLES; i++) {
+        double v = next(&rng, op);
+        inside += v >= min && v <= max;
+    }
+    double lo = in->inner(op, min), hi = in->inner(op, max);
+    if (inside < FEW && lo < INFINITY)
+        op[1].args[2].d = kn_truncated_touch(in->density, op->args[0].d, lo, hi);
+    return true;
+}
+
+static inline char *run(const kn_cursor *c, const kn_op *op, char *p, draw_fn *next,
+                        const truncation *in) {
     kn_rng rng = kn_rng_at(c->record_key, op->key);
     double min = kn_op_more(op, 3).d, max = kn_op_more(op, 4).d, v = 0;
+    double touch = kn_op_more(op, 5).d;
+    if (in && !isnan(touch)) {
+        double x = kn_truncated_draw(&rng, in->density, op->args[0].d, in->inner(op, min),
+                                     in->inner(op, max), touch);
+        return put_number(p, clamp(in->outer(op, x), min, max), (unsigned)op->args[2].i);
+    }
     for (int i = 0; i < TRIES; i++) {
         v = next(&rng, op);
         if (v >= min && v <= max)
-            return put_number(p, v, (unsigned)op->args[2].i);
+            break;
     }
-    return put_number(p, v > max ? max : min, (unsigned)op->args[2].i);
+    return put_number(p, clamp(v, min, max), (unsigned)op->args[2].i);
 }
 
 /* ---- distributions ---- */
@@ -86,9 +125,30 @@ static double draw_normal(kn_rng *rng, const kn_op *op) {
     return op->args[0].d + op->args[1].d * draw_standard(rng);
 }
 
+static double inner_normal(const kn_op *op, double v) {
+    return (v - op->args[0].d) / op->args[1].d;
+}
+
+static double outer_normal(const kn_op *op, double x) {
+    return op->args[0].d + op->args[1].d * x;
+}
+
 /* median, standard deviation of the logarithm */
 static double draw_lognormal(kn_rng *rng, const kn_op *op) {
     return op->args[0].d * exp(op->args[1].d * draw_standard(rng));
+}
+
+/* Of v, which may be 0 or less, in units of the first parameter. */
+static double log_of(const kn_op *op, double v) {
+    return v > 0 ? log(v / op->args[0].d) : -INFINITY;
+}
+
+static double inner_lognormal(const kn_op *op, double v) {
+    return log_of(op, v) / op->args[1].d;
+}
+
+static double outer_lognormal(const kn_op *op, double x) {
+    return op->args[0].d * exp(op->args[1].d * x);
 }
 
 /* mean */
@@ -96,14 +156,38 @@ static double draw_exponential(kn_rng *rng, const kn_op *op) {
     return -op->args[0].d * log(positive_unit(rng));
 }
 
+static double inner_exponential(const kn_op *op, double v) {
+    return fmax(0, v / op->args[0].d);
+}
+
+static double outer_exponential(const kn_op *op, double x) {
+    return op->args[0].d * x;
+}
+
 /* least value, exponent */
 static double draw_pareto(kn_rng *rng, const kn_op *op) {
     return op->args[0].d * pow(positive_unit(rng), -1 / op->args[1].d);
 }
 
+static double inner_pareto(const kn_op *op, double v) {
+    return fmax(0, log_of(op, v) * op->args[1].d);
+}
+
+static double outer_pareto(const kn_op *op, double x) {
+    return op->args[0].d * exp(x / op->args[1].d);
+}
+
 /* scale, shape */
 static double draw_weibull(kn_rng *rng, const kn_op *op) {
     return op->args[0].d * pow(-log(positive_unit(rng)), 1 / op->args[1].d);
+}
+
+static double inner_weibull(const kn_op *op, double v) {
+    return pow(fmax(0, v / op->args[0].d), op->args[1].d);
+}
+
+static double outer_weibull(const kn_op *op, double x) {
+    return op->args[0].d * pow(x, 1 / op->args[1].d);
 }
 
 /* The rejection accepts more than 95 of 100. */
@@ -129,6 +213,14 @@ static double draw_gamma(kn_rng *rng, const kn_op *op) {
     return op->args[1].d * draw_gamma_of(rng, op->args[0].d);
 }
 
+static double inner_gamma(const kn_op *op, double v) {
+    return v > 0 ? log(v / op->args[1].d) : -INFINITY;
+}
+
+static double outer_gamma(const kn_op *op, double x) {
+    return op->args[1].d * exp(x);
+}
+
 static double draw_beta(kn_rng *rng, const kn_op *op) {
     double x = draw_gamma_of(rng, op->args[0].d), y = draw_gamma_of(rng, op->args[1].d);
     return x + y > 0 ? x / (x + y) : op->args[0].d > op->args[1].d; /* both may be too small */
@@ -150,17 +242,26 @@ static double draw_geometric(kn_rng *rng, const kn_op *op) {
 
 #define RUN(name)                                                                                  \
     static char *run_##name(kn_cursor *c, const kn_op *op, char *p) {                              \
-        return run(c, op, p, draw_##name);                                                         \
+        return run(c, op, p, draw_##name, NULL);                                                   \
     }
-RUN(normal)
-RUN(lognormal)
-RUN(exponential)
-RUN(pareto)
-RUN(weibull)
-RUN(gamma)
 RUN(beta)
 RUN(triangular)
 RUN(geometric)
+
+#define RUN_TRUNCATED(name, density)                                                               \
+    static const truncation in_##name = {density, inner_##name, outer_##name};                     \
+    static bool prepare_##name(kn_op *op, size_t *length, kn_err *err) {                           \
+        return prepare_truncated(op, length, draw_##name, &in_##name, err);                        \
+    }                                                                                              \
+    static char *run_##name(kn_cursor *c, const kn_op *op, char *p) {                              \
+        return run(c, op, p, draw_##name, &in_##name);                                             \
+    }
+RUN_TRUNCATED(normal, KN_DENSITY_NORMAL)
+RUN_TRUNCATED(lognormal, KN_DENSITY_NORMAL)
+RUN_TRUNCATED(exponential, KN_DENSITY_FALLING)
+RUN_TRUNCATED(pareto, KN_DENSITY_FALLING)
+RUN_TRUNCATED(weibull, KN_DENSITY_FALLING)
+RUN_TRUNCATED(gamma, KN_DENSITY_GAMMA)
 
 /* args: n, exponent */
 static bool prepare_zipf(kn_op *op, size_t *length, kn_err *err) {
@@ -243,18 +344,18 @@ static char *run_walk(kn_cursor *c, const kn_op *op, char *p) {
 
 /* clang-format off */
 const kn_op_type kn_ops_random[] = {
-    /* name         arguments                      takes length prepare       run */
-    {"normal",      ARGUMENTS,                     0,    0,     prepare,      run_normal},
-    {"lognormal",   ARGUMENTS,                     0,    0,     prepare,      run_lognormal},
-    {"exponential", ARGUMENTS,                     0,    0,     prepare,      run_exponential},
-    {"pareto",      ARGUMENTS,                     0,    0,     prepare,      run_pareto},
-    {"weibull",     ARGUMENTS,                     0,    0,     prepare,      run_weibull},
-    {"gamma",       ARGUMENTS,                     0,    0,     prepare,      run_gamma},
-    {"beta",        ARGUMENTS,                     0,    0,     prepare,      run_beta},
-    {"triangular",  ARGUMENTS,                     0,    0,     prepare,      run_triangular},
-    {"geometric",   ARGUMENTS,                     0,    0,     prepare,      run_geometric},
-    {"walk",        ARGUMENTS,                     0,    0,     prepare,      run_walk},
-    {"zipf",        {INT("n"), DOUBLE("skew")},    0,    0,     prepare_zipf, run_zipf},
-    {NULL,          {{0}},                         0,    0,     NULL,         NULL},
+    /* name         arguments                   takes length prepare              run */
+    {"normal",      ARGUMENTS,                  0,    0,     prepare_normal,      run_normal},
+    {"lognormal",   ARGUMENTS,                  0,    0,     prepare_lognormal,   run_lognormal},
+    {"exponential", ARGUMENTS,                  0,    0,     prepare_exponential, run_exponential},
+    {"pareto",      ARGUMENTS,                  0,    0,     prepare_pareto,      run_pareto},
+    {"weibull",     ARGUMENTS,                  0,    0,     prepare_weibull,     run_weibull},
+    {"gamma",       ARGUMENTS,                  0,    0,     prepare_gamma,       run_gamma},
+    {"beta",        ARGUMENTS,                  0,    0,     prepare,             run_beta},
+    {"triangular",  ARGUMENTS,                  0,    0,     prepare,             run_triangular},
+    {"geometric",   ARGUMENTS,                  0,    0,     prepare,             run_geometric},
+    {"walk",        ARGUMENTS,                  0,    0,     prepare,             run_walk},
+    {"zipf",        {INT("n"), DOUBLE("skew")}, 0,    0,     prepare_zipf,        run_zipf},
+    {NULL,          {{0}},                      0,    0,     NULL,                NULL},
 };
 /* clang-format on */

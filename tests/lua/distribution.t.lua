@@ -87,6 +87,72 @@ ks("gamma, shape 3", fake.gamma(3, 2, 6), function(x)
   return 1 - math.exp(-t) * (1 + t + t * t / 2)
 end)
 ks("gamma, shape 0.5", fake.gamma(0.5, 1, 9), function(x) return 2 * normal_cdf(math.sqrt(2 * x)) - 1 end)
+
+-- ---- bounds that leave little: what is left keeps its distribution ----
+
+-- The normal distribution beyond x > 0 in units of its density there (Mills' ratio, by a continued fraction).
+local function mills(x)
+  local r = x
+  for k = 200, 1, -1 do r = x + k / r end
+  return 1 / r
+end
+
+-- P(X > x) / P(X > a) of the standard normal distribution, x >= a > 0.
+local function normal_beyond(x, a)
+  return math.exp((a - x) * (a + x) / 2) * mills(x) / mills(a)
+end
+
+-- From a to b, by what is beyond.
+local function between(beyond, a, b)
+  local rest = b and beyond(b, a) or 0
+  return function(x) return (1 - beyond(x, a)) / (1 - rest) end
+end
+
+local function mirrored(cdf) return function(x) return 1 - cdf(-x) end end
+
+ks("normal from 3", fake.normal(0, 1, 9, 3), between(normal_beyond, 3))
+ks("normal from 40", fake.normal(0, 1, 9, 40), between(normal_beyond, 40))
+ks("normal from 2 to 2.1", fake.normal(0, 1, 9, 2, 2.1), between(normal_beyond, 2, 2.1))
+ks("normal to -5", fake.normal(0, 1, 9, nil, -5), mirrored(between(normal_beyond, 5)))
+ks("normal, its mean far outside", fake.normal(5000, 10, 9, 0, 100), function(x)
+  return 1 - between(normal_beyond, 490, 500)((5000 - x) / 10)
+end)
+ks("normal, a slice with the mean", fake.normal(0, 1, 9, -0.1, 0.2), function(x)
+  return (normal_cdf(x) - normal_cdf(-0.1)) / (normal_cdf(0.2) - normal_cdf(-0.1))
+end)
+ks("normal, bounds that leave a fifth", fake.normal(0, 1, 9, 0.84), between(normal_beyond, 0.84))
+ks("lognormal from 1e5", fake.lognormal(100, 0.5, 9, 1e5), function(x)
+  return between(normal_beyond, math.log(1000) / 0.5)(math.log(x / 100) / 0.5)
+end)
+ks("exponential from 1000 to 1001", fake.exponential(1, 9, 1000, 1001), function(x)
+  return (1 - math.exp(1000 - x)) / (1 - math.exp(-1))
+end)
+ks("exponential to 0.1", fake.exponential(1, 9, nil, 0.1), function(x)
+  return (1 - math.exp(-x)) / (1 - math.exp(-0.1))
+end)
+ks("pareto from 1000", fake.pareto(2, 3, 9, 1000), function(x) return 1 - (1000 / x) ^ 3 end)
+ks("pareto to 2.1", fake.pareto(2, 3, 9, nil, 2.1), function(x) return (1 - (2 / x) ^ 3) / (1 - (2 / 2.1) ^ 3) end)
+ks("weibull from 100", fake.weibull(10, 1.5, 9, 100), function(x) return 1 - math.exp(10 ^ 1.5 - (x / 10) ^ 1.5) end)
+local function gamma3(x, a) return math.exp(a - x) * (1 + x + x * x / 2) / (1 + a + a * a / 2) end
+ks("gamma from 50", fake.gamma(3, 1, 9, 50), between(gamma3, 50))
+ks("gamma from 4 to 4.2", fake.gamma(3, 1, 9, 4, 4.2), between(gamma3, 4, 4.2))
+ks("gamma from 1.9 to 2.2", fake.gamma(3, 1, 9, 1.9, 2.2), between(gamma3, 1.9, 2.2))
+ks("gamma to 0.01", fake.gamma(3, 1, 12, nil, 0.01), function(x)
+  return between(gamma3, 0, 0.01)(x)
+end)
+ks("gamma, shape 0.5, from 20", fake.gamma(0.5, 1, 9, 20), function(x)
+  return between(normal_beyond, math.sqrt(40))(math.sqrt(2 * x))
+end)
+ks("gamma, shape 0.5, to 0.001", fake.gamma(0.5, 1, 15, nil, 0.001), function(x)
+  return (2 * normal_cdf(math.sqrt(2 * x)) - 1) / (2 * normal_cdf(math.sqrt(0.002)) - 1)
+end)
+local narrow = draw(fake.gamma(2, 1, 3, 7, 7), 50)
+local others = 0
+for _, v in ipairs(narrow) do others = others + (v == 7 and 0 or 1) end
+tap.is(others, 0, "bounds that leave one number")
+
+-- ---- others ----
+
 ks("beta", fake.beta(2, 3, 9), function(x) return x * x * (6 - 8 * x + 3 * x * x) end)
 ks("beta, 0.5", fake.beta(0.5, 0.5, 12), function(x) return 2 / math.pi * math.asin(math.sqrt(x)) end)
 ks("triangular", fake.triangular(0, 2, 10, 6), function(x)
@@ -216,6 +282,14 @@ refused(fake.weibull(1e18, 1, 0), "lambda must be -8e+17 to 8e+17, not 1e+18")
 refused(fake.gamma(1e9, 1e9), "shape * theta must be -8e+15 to 8e+15, not 1e+18")
 refused(fake.walk(801, 1, 15), "start must be -800 to 800, not 801")
 tap.ok(kinessis.schema("t", { { "v", fake.normal(1000, 500, 15, 0, 700) } }), "a mean beyond a bound that is in reach")
+refused(fake.normal(5, 0, 2, 6), "min 6 is above all numbers of this distribution: they end with 5")
+refused(fake.normal(5, 0, 2, nil, 4), "max 4 is below all numbers of this distribution: they begin with 5")
+refused(fake.lognormal(5, 1, 2, nil, -1), "max -1 is below all numbers of this distribution: they begin with 0")
+refused(fake.lognormal(5, 0, 2, 6), "min 6 is above all numbers of this distribution: they end with 5")
+refused(fake.exponential(5, 2, -4, -2), "max -2 is below all numbers of this distribution: they begin with 0")
+refused(fake.pareto(5, 2, 2, 1, 4), "max 4 is below all numbers of this distribution: they begin with 5")
+refused(fake.weibull(5, 2, 2, nil, -1), "max -1 is below all numbers of this distribution: they begin with 0")
+refused(fake.gamma(5, 2, 2, nil, -1), "max -1 is below all numbers of this distribution: they begin with 0")
 refused(fake.exponential(0), "mean must be at least 1e-09, not 0")
 refused(fake.triangular(0, 5, 1), "min 0, mode 5 and max 1 are not in order")
 refused(fake.zipf(0), "n must be 1 to 4503599627370496, not 0")

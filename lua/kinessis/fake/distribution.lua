@@ -23,8 +23,8 @@ local function check_size(name, v, digits)
 end
 
 -- A continuous distribution as an operation of the plan. `sizes` are arguments that say where its numbers are:
--- { name, value }, which must be in reach unless a bound is on their side.
-local function number(op, a, b, digits, low, high, sizes)
+-- { name, value }, which must be in reach unless a bound is on their side. least, most: between which it has numbers.
+local function number(op, a, b, digits, low, high, sizes, least, most)
   check_size("min", low or 0, digits)
   check_size("max", high or 0, digits)
   for _, size in ipairs(sizes or {}) do
@@ -34,6 +34,12 @@ local function number(op, a, b, digits, low, high, sizes)
   end
   low, high = low or -unbounded, high or unbounded
   if low > high then provider.refuse("min %s is greater than max %s", low, high) end
+  if least and high < least then
+    provider.refuse("max %s is below all numbers of this distribution: they begin with %s", high, least)
+  end
+  if most and low > most then
+    provider.refuse("min %s is above all numbers of this distribution: they end with %s", low, most)
+  end
   return { op = op, a = a, b = b, scale = digits, min = low, max = high, type = digits == 0 and "bigint" or "double" }
 end
 
@@ -43,7 +49,8 @@ distribution.normal = {
   type = "double, bigint",
   example = "fake.normal(20, 5, 1, 0)", shows = "^%d+%.%d$",
   make = function(mean, sd, digits, low, high)
-    return number("normal", mean, sd, digits, low, high, { { "mean", mean }, { "sd", sd } })
+    local only = sd == 0 and mean or nil
+    return number("normal", mean, sd, digits, low, high, { { "mean", mean }, { "sd", sd } }, only, only)
   end,
 }
 
@@ -54,7 +61,8 @@ distribution.lognormal = {
   type = "double, bigint",
   example = "fake.lognormal(100, 0.5)", shows = "^%d+%.%d%d$",
   make = function(median, sigma, digits, low, high)
-    return number("lognormal", median, sigma, digits, low, high, { { "median", median } })
+    local only = sigma == 0 and median or nil
+    return number("lognormal", median, sigma, digits, low, high, { { "median", median } }, only or 0, only)
   end,
 }
 
@@ -64,7 +72,7 @@ distribution.exponential = {
   type = "double, bigint",
   example = "fake.exponential(30, 1)", shows = "^%d+%.%d$",
   make = function(mean, digits, low, high)
-    return number("exponential", mean, 0, digits, low, high, { { "mean", mean } })
+    return number("exponential", mean, 0, digits, low, high, { { "mean", mean } }, 0)
   end,
 }
 
@@ -74,7 +82,7 @@ distribution.pareto = {
   type = "double, bigint",
   example = "fake.pareto(10, 2)", shows = "^%d+%.%d%d$",
   make = function(least, alpha, digits, low, high)
-    return number("pareto", least, alpha, digits, low, high, { { "least", least } })
+    return number("pareto", least, alpha, digits, low, high, { { "least", least } }, least)
   end,
 }
 
@@ -84,7 +92,7 @@ distribution.weibull = {
   type = "double, bigint",
   example = "fake.weibull(1000, 1.5, 0)", shows = "^%d+$",
   make = function(lambda, shape, digits, low, high)
-    return number("weibull", lambda, shape, digits, low, high, { { "lambda", lambda } })
+    return number("weibull", lambda, shape, digits, low, high, { { "lambda", lambda } }, 0)
   end,
 }
 
@@ -94,7 +102,7 @@ distribution.gamma = {
   type = "double, bigint",
   example = "fake.gamma(2, 10, 1)", shows = "^%d+%.%d$",
   make = function(shape, theta, digits, low, high)
-    return number("gamma", shape, theta, digits, low, high, { { "shape * theta", shape * theta } })
+    return number("gamma", shape, theta, digits, low, high, { { "shape * theta", shape * theta } }, 0)
   end,
 }
 
