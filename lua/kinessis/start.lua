@@ -11,8 +11,8 @@
 --- be a text, as on the command line, or a Lua value; of threshold a list; progress may be a function of the status.
 --- The summary is as status(), and has seed, first, amount, error, thresholds, dead_letters, outcome and exit_code.
 ---
---- The workers are threads; the pace is kept, the state file written, progress told by whoever waits: the REPL while it
---- waits for a key, wait() elsewhere. The pace is asked a second ahead, so that short work between does not disturb it.
+--- The workers are threads; progress is told, and a pace that bends kept, by whoever waits: the REPL while it waits for
+--- a key, wait() elsewhere. Such a pace is asked a second ahead, so that short work between does not disturb it.
 local check = require "kinessis.check"
 local delivery = require "kinessis.delivery"
 local metrics = require "kinessis.metrics"
@@ -242,6 +242,7 @@ local function go(job)
   config.ahead = ahead
   local core, err = require("kinessis.core.run").start(config)
   if not core then return nil, err end
+  core:step(0) -- asks the pace: nobody may come again
   return setmetatable({ core = core, job = job, config = config, context = context, shown = shown }, Run)
 end
 

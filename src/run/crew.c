@@ -201,7 +201,7 @@ void *kn_worker_main(void *argument) {
     pthread_mutex_lock(&crew->mutex);
     crew->finished_count++;
     w->finished = true;
-    pthread_cond_signal(&crew->done);
+    pthread_cond_broadcast(&crew->done);
     pthread_mutex_unlock(&crew->mutex);
     return NULL;
 }

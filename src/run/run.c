@@ -1,4 +1,5 @@
-/* See run.h: the calling thread's part, and opening and closing. The workers' is crew.c. */
+/* See run.h: the calling thread's part, the keeper's, and opening and closing. The workers' is
+ * crew.c. */
 #include "run/run.h"
 
 #include "base/time.h"
@@ -6,6 +7,7 @@
 #include "run/trail.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@ enum {
 
 static const double STRIDE = 0.01; /* seconds between two questions to a pace that may bend */
 static const double GRAIN = 1e-4;  /* at least so much, where it says that it bends */
+static const double FAR = 3600;    /* so far, where it is straight and nobody may come to ask */
 static const double EDGE = 1e-6;   /* a jump is asked for so much before it, and at it */
 
 struct kn_run {
@@ -27,6 +30,8 @@ struct kn_run {
     kn_crew crew;
     kn_worker *workers;
     unsigned worker_count;
+    pthread_t keeper; /* calls look */
+    bool kept;        /* it was started */
     uint64_t started_ns, progress_ns;
     bool paced, over;
     kn_schedule_point base; /* where the present pace began */
@@ -164,6 +169,14 @@ static bool ask(kn_run *run, double seconds, kn_err *err) {
     return true;
 }
 
+/* Up to where it is asked at once, of a piece that is straight for longer than needed. */
+static double straight_to(const kn_run *run, double end) {
+    double far = end + FAR;
+    if (!run->config.ahead_ms)
+        return end;
+    return run->until - EDGE < far ? fmax(run->until - EDGE, end) : far;
+}
+
 /* Asks the pace up to a little ahead of its clock. */
 static bool draw(kn_run *run, kn_err *err) {
     int64_t ahead_ms = run->config.ahead_ms ? run->config.ahead_ms : AHEAD_MS;
@@ -172,15 +185,17 @@ static bool draw(kn_run *run, kn_err *err) {
     if (run->drawn < run->base.seconds && !ask(run, run->base.seconds, err))
         return false;
     while (!run->over && run->drawn < end) {
-        double from = run->drawn, next = from + STRIDE;
-        if (run->until > from + GRAIN && run->until <= end) {
+        double from = run->drawn, next = from + STRIDE, most = end;
+        if (run->until > end) {
+            next = most = straight_to(run, end);
+        } else if (run->until > from + GRAIN) {
             next = run->until;
             if (!ask(run, next - EDGE, err))
                 return false;
         } else if (run->until > from) {
-            next = run->until > end ? end : from + GRAIN;
+            next = from + GRAIN;
         }
-        if (!run->over && !ask(run, next < end ? next : end, err))
+        if (!run->over && !ask(run, next < most ? next : most, err))
             return false;
     }
     if (run->over && !was_over)
@@ -223,8 +238,6 @@ static bool tick(kn_run *run, kn_err *err) {
         kn_crew_stop(crew);
     if (requests > 1 || (crew->deadline_ns && kn_time_monotonic_ns() > crew->deadline_ns))
         abandon(run);
-    if (c->look)
-        c->look(c->context, run);
     if (c->control && !c->control(c->context, run, err))
         return false;
     if (run->paced && !crew->deadline_ns && !draw(run, err))
@@ -255,6 +268,15 @@ bool kn_run_step(kn_run *run, int64_t timeout_ms) {
                          timeout_ms < tick_ms ? timeout_ms : tick_ms);
 }
 
+/* Whatever the calling thread is busy with. */
+static void *keeper_main(void *argument) {
+    kn_run *run = argument;
+    int64_t tick_ms = run->config.due ? TICK_PACED_MS : TICK_MS;
+    while (!kn_crew_wait(&run->crew, run->worker_count, tick_ms))
+        run->config.look(run->config.context, run);
+    return NULL;
+}
+
 /* Workers take no signals: those are for the calling thread. */
 static bool start_workers(kn_run *run, kn_err *err) {
     sigset_t all, before;
@@ -266,6 +288,10 @@ static bool start_workers(kn_run *run, kn_err *err) {
         kn_worker *w = &run->workers[i];
         failure = pthread_create(&w->thread, NULL, kn_worker_main, w);
         w->started = !failure;
+    }
+    if (!failure && run->config.look) {
+        failure = pthread_create(&run->keeper, NULL, keeper_main, run);
+        run->kept = !failure;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     errno = failure;
@@ -279,6 +305,9 @@ static void join_workers(kn_run *run) {
             pthread_join(w->thread, NULL);
         w->started = false;
     }
+    if (run->kept)
+        pthread_join(run->keeper, NULL);
+    run->kept = false;
 }
 
 bool kn_run_start(kn_run *run, kn_err *err) {

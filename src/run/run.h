@@ -91,7 +91,8 @@ typedef struct kn_run_config {
     /* Called before each look at the pace: what the user wants changed, through the functions
      * below. NULL: nothing. */
     bool (*control)(void *context, kn_run *run, kn_err *err);
-    /* Called at each look, first before anything is claimed: keeps the state file. NULL: not. */
+    /* Keeps the state file: called every 10 to 50 ms while the workers work, by a thread of its
+     * own, so that nothing holds it up. NULL: not. */
     void (*look)(void *context, kn_run *run);
     /* How often a stop was asked for: 1 drains, 2 stops at once. Counted by a signal handler. */
     const _Atomic int *stop_requests;

@@ -1,6 +1,6 @@
 /* The state file of a run: what it was asked for, and which records it is done with, so that it can
  * be resumed however it ended. Written whole (a temporary file beside it, then rename) four times a
- * second and at the end, by the thread that looks after the run; without fsync, so that `kill -9`
+ * second and at the end, by a thread of its own; without fsync, so that `kill -9`
  * loses nothing and a power failure may.
  *
  *   {"format":1,"scenario":"people.lua","fingerprint":"5c7f...","seed":42,"first":0,

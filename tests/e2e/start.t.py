@@ -264,12 +264,17 @@ return kinessis.scenario {
     tap.ok("Nothing is left to do: the run that ended at" in log and "Going on" not in log and "delivered" not in log
            and found[0]["exit_code"] == 0, "a complete one has nothing left, as kinessis run says", log)
 
-    unpaced = START + f"""
-local run = assert(kinessis.start(people, {{ rate = "1G/s", amount = 20000, state = "{folder.name}/other.json" }}))
-require("kinessis.core.sys").sleep(0.5) -- the run goes on without being waited for
-told(run:wait())"""
-    found, log = run(unpaced)
-    tap.equal(found[0]["delivered"], 20000, "a script that does not wait holds nothing up for good")
+    for name, rate in (("however fast", "1000000"), ("at its rate", "3000")):
+        found, log = run(START + f"""
+local run = assert(kinessis.start(people, {{ rate = "{rate}", amount = 9000, state = "{folder.name}/{rate}.json" }}))
+local last, since = -1, os.time()
+repeat -- work that never waits: only records that go on arriving keep it at it
+  local now = run:status().sinks[2].delivered
+  if now > last then last, since = now, os.time() end
+until now == 9000 or os.time() > since + 20
+print(run:status().sinks[2].delivered)
+told(run:wait())""")
+        tap.equal((found[0], found[1]["exit_code"]), (9000, 0), f"a run with a state goes on {name}, not waited for")
 
 server.shutdown()
 folder.cleanup()
