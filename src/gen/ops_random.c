@@ -334,7 +334,8 @@ static char *run_walk(kn_cursor *c, const kn_op *op, char *p) {
         v = v < 0 ? v + 2 * range : v;
         v = min + (v > range ? 2 * range - v : v);
     }
-    return put_number(p, v < min ? min : v > max ? max : v, (unsigned)op->args[2].i);
+    /* Steps so large that their sum is no number any more end at min. */
+    return put_number(p, v >= min ? (v > max ? max : v) : min, (unsigned)op->args[2].i);
 }
 
 #define INT KN_ARG_INT

@@ -241,6 +241,12 @@ local square = 0
 for _, v in ipairs(far) do square = square + v * v end
 print(("# walk: deviation at a million steps %.3f of 1"):format(math.sqrt(square / #far)))
 tap.ok(square / #far > 0.55 and square / #far < 1.6, "walk: its spread grows as the root of the index")
+local vast = draw(fake.array_of(fake.walk(0, 1e308, 0, 0, 40), 200, 200), 50)
+local outside = 0
+for _, list in ipairs(vast) do
+  for _, v in ipairs(list) do outside = outside + (v >= 0 and v <= 40 and 0 or 1) end
+end
+tap.is(outside, 0, "walk: steps whose sum is no number stay within the bounds")
 local bounded = draw(fake.walk(20, 3, 2, 15, 25), 5000)
 local low, high = 25, 15
 for _, v in ipairs(bounded) do low, high = math.min(low, v), math.max(high, v) end
