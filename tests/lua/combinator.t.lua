@@ -78,6 +78,10 @@ tap.ok(all(items, function(r)
     return item.again == item.sku and item.order == r.id and item.email:find(item.who:lower(), 1, true) == 1
   end) and r.items[1].sku ~= r.items[2].sku
 end), "object: in an array, its fields agree with each other and see the fields around")
+tap.ok(all(records({
+  { "id", fake.integer(1, 1000000) },
+  { "o", fake.object { { "in", { { "twice", function(ctx) return ctx.record.id * 2 end } } } } },
+}), function(r) return r.o["in"].twice == 2 * r.id end), "object: a function in it sees the record")
 tap.is(type_of(fake.object { { "a", 1 }, { "b", { { "c", "x" } } } }), "struct<a:int,b:struct<c:string>>",
   "object: its type")
 
@@ -189,6 +193,8 @@ refused({ { "v", fake.cycle { "a", 1 } } }, "v: choice 2 is a number and choice 
 refused({ { "v", fake.one_of { fake.word(), fake.integer() } } },
   "v: choice 2 is of type int and choice 1 of type string")
 refused({ { "v", fake.object {} } }, "v: there are no fields")
+refused({ { "v", fake.array_of(fake.object { { "o", { { "u", fake.unique(fake.integer(1, 9)) } } } }, 2) } },
+  "v: unique values are one for each record, and an array has several")
 refused({ { "v", fake.object { { "a", fake.integer(2, 1) } } } }, "v.a: min 2 is greater than max 1")
 refused({ { "v", fake.object "x" } }, 'v: object must be given a list of { name, value }, not string "x"')
 refused({ { "uuid", 1 }, { "v", fake.ref("uuld") } }, 'v: ref: there is no field "uuld"; did you mean "uuid"?')

@@ -245,8 +245,16 @@ function provider.contains(value, op)
   for _, part in ipairs(value.parts or value.cases or { value.body }) do
     if provider.is(part) and provider.contains(part, op) then return true end
   end
-  for _, field in ipairs(value.fields or {}) do
-    if field.node and provider.contains(field.node, op) then return true end
+  return provider.fields_contain(value.fields or {}, op)
+end
+
+--- The same of checked fields (kinessis.schema.fields), of which a function is an operation "script".
+function provider.fields_contain(fields, op)
+  for _, field in ipairs(fields) do
+    if field.fn and op == "script" or field.fields and provider.fields_contain(field.fields, op)
+      or field.node and provider.contains(field.node, op) then
+      return true
+    end
   end
   return false
 end

@@ -166,11 +166,7 @@ end
 
 --- Some field has a function.
 function check.calls_scripts(fields)
-  for _, field in ipairs(fields) do
-    if field.fn or field.fields and check.calls_scripts(field.fields) then return true end
-    if field.node and provider.contains(field.node, "script") then return true end
-  end
-  return false
+  return provider.fields_contain(fields, "script")
 end
 
 --- Some field is asked for by another one.
