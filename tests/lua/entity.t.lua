@@ -58,6 +58,25 @@ tap.ok(cities, "objects and fields in them agree")
 tap.ok(names, "an email is made of the user's own name")
 tap.ok(sellers, "a second choice agrees with itself")
 tap.ok(apart > 1500, "and is independent of the first", apart)
+
+-- An attribute that refers within itself, beside references of the schema's own.
+local owners = kinessis.population("owners", 9, {
+  { "pair", fake.object { { "a", fake.integer(1, 9) }, { "b", fake.ref "a" } } },
+})
+local owned = {
+  { "x", fake.constant "of the record" },
+  { "pair", owners:attribute "pair" },
+  { "either", fake.one_of { owners:attribute "pair", owners:attribute "pair" } },
+  { "y", fake.ref "x" },
+}
+local apart_from_it = true
+for _, record in ipairs(sample(schema("owned", owned), 50)) do
+  apart_from_it = apart_from_it and record.x == "of the record" and record.y == record.x
+    and record.pair.a == record.pair.b and record.either.a == record.pair.a and record.either.b == record.pair.a
+end
+tap.ok(apart_from_it, "references in an attribute are its own")
+tap.like(schema("owned", owned):sample(1, { seed = seed, format = "csv" })[1], 'of the record,"{""a"":',
+  "and so are its columns")
 tap.is(cjson.encode(sample(order, 5, { from = 1000 })[3].email), cjson.encode(orders[1003].email), "--from seeks")
 local others, same = sample(order, 20, { seed = seed + 1 }), 0
 for i, record in ipairs(others) do same = same + (record.email == orders[i].email and 1 or 0) end
@@ -211,6 +230,8 @@ refused(function() population("p", 5, { { "a" } }) end, "schema p.a: there is no
 refused(function() population("p", 5, { { "a", function() end } }) end, "an attribute stands alone")
 refused(function() population("p", 5, { { "a", fake.integer(1, 5) }, { "b", fake.ref "a" } }) end,
   "an attribute stands alone")
+refused(function() population("p", 5, { { "a", fake.object { { "b", { { "c", function() end } } } } } }) end,
+  "an attribute stands alone", "a function within an object is no attribute")
 refused(function() population("p", 5, {{ "a", 1 }}, { evry = 1 }) end, 'no option string "evry"; did you mean "every"?')
 refused(function() population("p", 5, nil, { lives = 5 }) end, "lives needs every")
 refused(function() population("p", 5, nil, { every = 10, lives = 5 }) end, "leave times without anyone")

@@ -83,11 +83,30 @@ local function body_of(plan, node, body)
   return code
 end
 
+-- A copy of code that was compiled apart, whose captures have numbers of their own: here they get this plan's.
+local function adopt(plan, code, slots)
+  local copy = {}
+  for i, op in ipairs(code) do
+    if type(op) == "table" then
+      local own = {}
+      for key, value in pairs(op) do own[key] = value end
+      if op.slot then
+        slots[op.slot] = slots[op.slot] or plan:new_slot()
+        own.slot = slots[op.slot]
+      end
+      if op.body then own.body = adopt(plan, op.body, slots) end
+      op = own
+    end
+    copy[i] = op
+  end
+  return copy
+end
+
 -- Appends what the provider writes: where it is text, the content of a string.
 function emit_content(plan, code, node)
   if node.from then node.slot = plan.slot_of[node.from] end
   if node.code then
-    table.move(node.code, 1, #node.code, #code + 1, code)
+    table.move(adopt(plan, node.code, {}), 1, #node.code, #code + 1, code)
   elseif node.resolve then
     local place = { scope = node.place.scope, field = node.place.field, use = node.use }
     emit_content(plan, code, instantiate(agree.resolve(node.resolve, node.use), place))
