@@ -161,6 +161,8 @@ bool kn_host_call(lua_State *L, int nargs, int nresults, kn_err *err) {
 void kn_host_new_type(lua_State *L, const char *name, const luaL_Reg *methods,
                       lua_CFunction close) {
     luaL_newmetatable(L, name);
+    lua_pushboolean(L, false); /* what getmetatable gives: a script has no business with __gc */
+    lua_setfield(L, -2, "__metatable");
     if (close) {
         lua_pushcfunction(L, close);
         lua_setfield(L, -2, "__gc");

@@ -15,6 +15,8 @@
 
 #define BOX "kinessis.aggregate"
 
+enum { RECORD = 3 }; /* on the stack of write() */
+
 /* Holds what is allocated across calls that may raise. */
 typedef struct l_box {
     kn_deaggregator reader;
@@ -67,16 +69,15 @@ static int l_aggregate_read(lua_State *L) {
     return 2;
 }
 
-/* A field of the record at the top; its string stays in the record. */
+/* A field of the record at RECORD; its string stays on the stack. */
 static kn_slice field(lua_State *L, lua_Integer i, const char *name, bool needed) {
     kn_slice text = {NULL, 0};
-    int type = lua_getfield(L, -1, name);
+    int type = lua_getfield(L, RECORD, name);
     if (type == LUA_TSTRING)
         text.p = lua_tolstring(L, -1, &text.n);
     else if (needed || type != LUA_TNIL)
         luaL_error(L, "aggregate record %d: %s: expected a string, got %s", (int)i, name,
                    luaL_typename(L, -1));
-    lua_pop(L, 1);
     return text;
 }
 
@@ -84,6 +85,7 @@ static int l_aggregate_write(lua_State *L) {
     kn_err err;
     kn_user_record out;
     luaL_checktype(L, 1, LUA_TTABLE);
+    lua_settop(L, 1);
     l_box *box = new_box(L);
     if (!kn_aggregate_init(&box->writer, KN_AGGREGATE_MOST, &err))
         return luaL_error(L, "%s", err.message);
@@ -101,7 +103,7 @@ static int l_aggregate_write(lua_State *L) {
                               (int)i, (int)KN_AGGREGATE_MOST);
         if (answer == KN_AGGREGATE_REFUSED)
             return luaL_error(L, "aggregate record %d: %s", (int)i, err.message);
-        lua_pop(L, 1);
+        lua_settop(L, RECORD - 1);
     }
     if (!kn_aggregate_finish(&box->writer, &out, &err))
         return luaL_error(L, "%s", err.message);

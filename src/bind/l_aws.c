@@ -183,9 +183,9 @@ static size_t read_headers(lua_State *L, const char *lines[HEADERS_MAX]) {
         return 0;
     luaL_checktype(L, -1, LUA_TTABLE);
     lua_Integer n = luaL_len(L, -1);
-    luaL_checkstack(L, (int)(n < HEADERS_MAX ? n : HEADERS_MAX), NULL);
+    luaL_checkstack(L, HEADERS_MAX + LUA_MINSTACK, NULL);
     int list = lua_gettop(L);
-    if (n > HEADERS_MAX)
+    if (n < 0 || n > HEADERS_MAX)
         luaL_error(L, "headers: more than %d", HEADERS_MAX);
     for (lua_Integer i = 1; i <= n; i++) {
         lua_geti(L, list, i); /* stays on the stack */

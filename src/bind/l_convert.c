@@ -17,11 +17,9 @@ typedef struct convert_box {
     kn_convert *convert;
 } convert_box;
 
+/* The text stays on the stack. */
 static const char *text_field(lua_State *L, int index, const char *name) {
-    lua_getfield(L, index, name);
-    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-    lua_pop(L, 1); /* the table keeps it */
-    return text;
+    return lua_getfield(L, index, name) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
 }
 
 static bool flag(lua_State *L, int index, const char *name) {
@@ -47,11 +45,12 @@ static int l_convert_new(lua_State *L) {
     lua_Integer n = luaL_len(L, 1);
     for (lua_Integer i = 1; i <= n; i++) {
         luaL_argexpected(L, lua_geti(L, 1, i) == LUA_TTABLE, 1, "list of columns");
-        const char *name = text_field(L, -1, "name"), *type = text_field(L, -1, "type");
+        int column = lua_gettop(L);
+        const char *name = text_field(L, column, "name"), *type = text_field(L, column, "type");
         luaL_argcheck(L, name && type, 1, "a column needs a name and a type");
-        if (!kn_type_add(&box->row, name, text_field(L, -1, "key"), type, &err))
+        if (!kn_type_add(&box->row, name, text_field(L, column, "key"), type, &err))
             return kn_host_error(L, &err);
-        lua_pop(L, 1);
+        lua_settop(L, column - 1);
     }
     kn_convert_rules rules = {flag(L, 2, "hive"), flag(L, 2, "case_sensitive"),
                               flag(L, 2, "dots_to_underscores")};

@@ -25,6 +25,7 @@
 #define CURSOR_TYPE "kinessis.cursor"
 
 enum { SCRIPTS = 1, MAKE_CONTEXT }; /* user values of a plan */
+enum { MOST_ITEMS = KN_PLAN_MAX };
 
 typedef struct plan_box {
     kn_plan *plan;
@@ -74,18 +75,26 @@ static kn_slice read_word(lua_State *L, bool raw, kn_buf *text) {
     return (kn_slice){(const char *)(uintptr_t)(start + quote), text->len - start - 2 * quote};
 }
 
+/* Room for n items, as a userdata on the stack. n is what a script's __len may have said. */
+static void *new_array(lua_State *L, lua_Integer n, size_t item) {
+    if (n < 0 || n > MOST_ITEMS)
+        luaL_error(L, "a list of %I items is not 0 to %d", (LUAI_UACINT)n, MOST_ITEMS);
+    return lua_newuserdatauv(L, ((size_t)n + 1) * item, 0);
+}
+
 /* The words (and weights) of the operation on top of the stack. */
 static uint32_t read_words(lua_State *L, builder_box *box, kn_err *err) {
     int top = lua_gettop(L);
     luaL_argexpected(L, lua_getfield(L, top, "words") == LUA_TTABLE, -1, "table");
-    size_t n = (size_t)luaL_len(L, -1);
+    lua_Integer length = luaL_len(L, -1);
     bool weighted = lua_getfield(L, top, "weights") == LUA_TTABLE;
     lua_getfield(L, top, "raw");
     bool raw = lua_toboolean(L, -1);
-    kn_slice *words = lua_newuserdatauv(L, (n + 1) * sizeof *words, 0);
-    double *weights = lua_newuserdatauv(L, (n + 1) * sizeof *weights, 0);
+    kn_slice *words = new_array(L, length, sizeof *words);
+    double *weights = new_array(L, length, sizeof *weights);
+    size_t n = (size_t)length;
     kn_buf_clear(&box->text);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && kn_buf_ok(&box->text); i++) {
         lua_geti(L, top + 1, (lua_Integer)i + 1);
         words[i] = read_word(L, raw, &box->text);
         lua_pop(L, 1);
@@ -159,8 +168,6 @@ static void read_op(lua_State *L, builder_box *box) {
         stream.p = lua_tolstring(L, -1, &stream.n);
         request.stream = kn_rng_hash(stream);
     }
-    if (lua_getfield(L, top, "place") == LUA_TSTRING)
-        request.place.p = lua_tolstring(L, -1, &request.place.n); /* the operation keeps it */
     lua_settop(L, top);
     if (lua_getfield(L, top, "fn") == LUA_TFUNCTION) {
         lua_settop(L, top);
@@ -171,8 +178,11 @@ static void read_op(lua_State *L, builder_box *box) {
     }
     if (request.type->takes & KN_OP_WORDS)
         request.words = read_words(L, box, &err);
+    if (lua_getfield(L, top, "place") == LUA_TSTRING)
+        request.place.p = lua_tolstring(L, -1, &request.place.n);
     if (!kn_plan_op(box->builder, &request, &err))
         raise(L, &err);
+    lua_settop(L, top);
     if (request.type->takes & KN_OP_BODY) {
         lua_getfield(L, top, "body");
         read_code(L, box);
@@ -219,8 +229,9 @@ static void read_columns(lua_State *L, int index, builder_box *box) {
     if (lua_isnil(L, index))
         return;
     luaL_checktype(L, index, LUA_TTABLE);
-    size_t n = (size_t)luaL_len(L, index);
-    uint32_t *slots = lua_newuserdatauv(L, (n + 1) * sizeof *slots, 0);
+    lua_Integer length = luaL_len(L, index);
+    uint32_t *slots = new_array(L, length, sizeof *slots);
+    size_t n = (size_t)length;
     for (size_t i = 0; i < n; i++) {
         lua_geti(L, index, (lua_Integer)i + 1);
         slots[i] = (uint32_t)luaL_checkinteger(L, -1);
@@ -464,6 +475,7 @@ static int l_cursor_record(lua_State *L) {
 
 /* plan.escape(text) -> the text as a JSON string, with its quotes */
 static int l_plan_escape(lua_State *L) {
+    kn_err err;
     kn_slice s;
     s.p = luaL_checklstring(L, 1, &s.n);
     luaL_argcheck(L, s.n < KN_PLAN_MAX, 1, "too long");
@@ -472,6 +484,8 @@ static int l_plan_escape(lua_State *L) {
     kn_buf_init(&box->record, (size_t)KN_PLAN_MAX * 6 + 2);
     luaL_setmetatable(L, CURSOR_TYPE);
     kn_json_escape(&box->record, s);
+    if (!kn_buf_check(&box->record, "the text", &err))
+        return raise(L, &err);
     lua_pushlstring(L, box->record.p, box->record.len);
     kn_buf_free(&box->record);
     return 1;

@@ -211,7 +211,7 @@ static int l_sys_real_path(lua_State *L) {
         return luaL_argerror(L, 1, "too long a path");
     while (!realpath(*there ? there : ".", real)) {
         char *slash = strrchr(there, '/');
-        if (errno != ENOENT || slash == there)
+        if (errno != ENOENT || slash == there || !*there) /* !*there: we stand in a removed one */
             return lua_pushvalue(L, 1), 1;
         *(slash ? slash : there) = '\0';
     }

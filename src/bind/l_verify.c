@@ -99,7 +99,7 @@ static int l_row(lua_State *L) {
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 3);
     lua_Integer n = luaL_len(L, 1);
-    luaL_argcheck(L, n <= KN_ROW_FIELDS, 1, "too many fields");
+    luaL_argcheck(L, n >= 0 && n <= KN_ROW_FIELDS, 1, "too many fields");
     luaL_checkstack(L, (int)n + 20, "too many fields");
     kn_row_field *fields = lua_newuserdatauv(L, ((size_t)n + 1) * sizeof *fields, 0);
     for (lua_Integer i = 0; i < n; i++) {
@@ -236,17 +236,28 @@ static int l_digest_add(lua_State *L) {
     return 1;
 }
 
-static int l_digest_text(lua_State *L) {
-    l_digest *d = check_digest(L, 1);
-    lua_Integer place = luaL_checkinteger(L, 2);
+/* What add_found kept at the place. Any other place is not trusted: it came from a script. */
+static bool find_text(const l_digest *d, lua_Integer place, kn_slice *key, kn_slice *record) {
     uint32_t lengths[2];
-    luaL_argcheck(L, place >= 0 && (size_t)place + sizeof lengths <= d->texts.len, 2,
+    kn_slice rest = kn_buf_view(&d->texts);
+    if (place < 0 || (size_t)place > rest.n || rest.n - (size_t)place < sizeof lengths)
+        return false;
+    memcpy(lengths, rest.p + place, sizeof lengths);
+    rest.p += (size_t)place + sizeof lengths;
+    rest.n -= (size_t)place + sizeof lengths;
+    if (lengths[0] > rest.n || lengths[1] > rest.n - lengths[0])
+        return false;
+    *key = (kn_slice){rest.p, lengths[0]};
+    *record = (kn_slice){rest.p + lengths[0], lengths[1]};
+    return true;
+}
+
+static int l_digest_text(lua_State *L) {
+    kn_slice key = {"", 0}, record = key;
+    luaL_argcheck(L, find_text(check_digest(L, 1), luaL_checkinteger(L, 2), &key, &record), 2,
                   "no record is there");
-    const char *p = d->texts.p + place;
-    memcpy(lengths, p, sizeof lengths);
-    p += sizeof lengths;
-    lua_pushlstring(L, p, lengths[0]);
-    lua_pushlstring(L, p + lengths[0], lengths[1]);
+    lua_pushlstring(L, key.p, key.n);
+    lua_pushlstring(L, record.p, record.n);
     return 2;
 }
 

@@ -223,6 +223,8 @@ static char *call(void *context, uint32_t function, uint64_t index, char *p, kn_
     script *s = context;
     lua_State *L = s->L;
     int answer = FIRST + (int)s->field_count;
+    if (function >= s->field_count)
+        luaL_error(L, "the plan has no function %d", (int)function);
     s->function = function;
     s->index = index;
     s->moment = -1;
@@ -327,7 +329,7 @@ void kn_script_open(lua_State *L, int functions_index, int context_index,
     int top = lua_gettop(L);
     int list = lua_absindex(L, functions_index);
     context_index = lua_absindex(L, context_index);
-    lua_Integer n = luaL_len(L, list);
+    lua_Integer n = (lua_Integer)lua_rawlen(L, list);
     script *s = lua_newuserdatauv(L, sizeof *s + (size_t)n * sizeof *s->fields, USER_VALUES);
     int self = top + 1;
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
@@ -345,6 +347,7 @@ void kn_script_open(lua_State *L, int functions_index, int context_index,
     lua_pushvalue(L, self);
     luaL_setfuncs(L, core, 1);
     lua_call(L, 1, 1);
+    luaL_checktype(L, -1, LUA_TTABLE);
     lua_setiuservalue(L, self, CONTEXT);
     s->field_count = (size_t)n;
     lua_rawsetp(L, LUA_REGISTRYINDEX, s);

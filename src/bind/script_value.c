@@ -21,7 +21,7 @@ static kn_slice to_slice(lua_State *L, int index) {
 static const char *write_array(lua_State *L, int index, kn_buf *out, int depth) {
     lua_Integer n = luaL_len(L, index);
     kn_buf_char(out, '[');
-    for (lua_Integer i = 1; i <= n; i++) {
+    for (lua_Integer i = 1; i <= n && kn_buf_ok(out); i++) { /* n may be anything: __len */
         if (i > 1)
             kn_buf_char(out, ',');
         lua_geti(L, index, i);

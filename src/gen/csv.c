@@ -79,10 +79,16 @@ bool kn_csv_write(const kn_cursor *c, kn_buf *record, kn_buf *out, kn_err *err) 
         return kn_fail(err, KN_ELIMIT, "the record is too large to be a row of CSV");
     }
     char *p = out->p + out->len;
+    size_t left = record->len; /* no two columns are of the same text */
     for (size_t i = 0; i < plan->column_count; i++) {
         kn_span span = kn_ops_span(c, plan->columns[i]);
         char *field = record->p + span.start;
         size_t n = span.end - span.start;
+        if (n > left) {
+            out->p[out->len] = '\0';
+            return kn_fail(err, KN_EINVAL, "the columns of the row overlap");
+        }
+        left -= n;
         if (i > 0)
             *p++ = ',';
         p = span.text ? put_text(p, field, n) : put_value(p, field, n);

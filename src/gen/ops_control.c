@@ -208,7 +208,12 @@ static char *run_unique(kn_cursor *c, const kn_op *op, char *p) {
     return p;
 }
 
-/* args: divisor */
+/* args: divisor, 1 or more */
+static bool prepare_unique_pick(kn_op *op, size_t *length, kn_err *err) {
+    *length = op->words->longest;
+    return op->args[0].i >= 1 || kn_fail(err, KN_EINVAL, "a divisor is 1 or more");
+}
+
 static char *run_unique_pick(kn_cursor *c, const kn_op *op, char *p) {
     return put_word(p, op->words, c->unique / (uint64_t)op->args[0].i % op->words->count);
 }
@@ -243,7 +248,7 @@ const kn_op_type kn_ops_control[] = {
     {"cycle",         {{0}},                                      KN_OP_WORDS,               0,  prepare_words,          run_cycle},
     {"sample",        {INT("min"), INT("max"), INT("text")},      KN_OP_WORDS,               0,  prepare_sample,         run_sample},
     {"unique",        {INT("n")},                                 KN_OP_BODY,                0,  NULL,                   run_unique},
-    {"unique_pick",   {INT("divisor")},                           KN_OP_WORDS,               0,  prepare_words,          run_unique_pick},
+    {"unique_pick",   {INT("divisor")},                           KN_OP_WORDS,               0,  prepare_unique_pick,    run_unique_pick},
     {"unique_integer",{INT("divisor"), INT("min"), INT("max")},   0,                         0,  prepare_unique_integer, run_unique_integer},
     {NULL,            {{0}},                                      0,                         0,  NULL,                   NULL},
 };

@@ -200,9 +200,14 @@ static void put_check(char *start, char *end, int64_t scheme) {
  * fourth) */
 static bool prepare_pattern(kn_op *op, size_t *length, kn_err *err) {
     *length = op->words->longest;
-    for (uint64_t i = 0; i < op->words->count; i++)
-        if (op->args[0].i != CHECK_NONE && op->words->items[i].length < 5)
+    for (uint64_t i = 0; i < op->words->count; i++) {
+        const kn_word *word = &op->words->items[i];
+        if (op->args[0].i != CHECK_NONE && word->length < 5)
             return kn_fail(err, KN_EINVAL, "a pattern is too short for a check digit");
+        for (uint32_t k = 0; k < word->length; k++)
+            if ((unsigned char)op->words->text[word->offset + k] > CLASS_CHECK)
+                return kn_fail(err, KN_EINVAL, "a pattern holds a byte that stands for nothing");
+    }
     return true;
 }
 

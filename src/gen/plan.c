@@ -28,6 +28,9 @@ struct kn_plan_builder {
 
 enum { MAX_OPS = 1 << 20, MAX_TABLES = 1 << 20, MAX_SLOTS = 1 << 16 };
 
+/* Lengths of captures that are no length yet. */
+static const size_t not_made = SIZE_MAX, in_making = SIZE_MAX - 1;
+
 bool kn_plan_builder_new(kn_plan_builder **out, kn_err *err) {
     kn_plan_builder *b = calloc(1, sizeof *b);
     if (!b)
@@ -138,19 +141,23 @@ static bool use_slot(kn_plan_builder *b, const kn_op_type *type, int64_t slot, s
     if (slot < 0 || slot >= MAX_SLOTS)
         return kn_fail(err, KN_EINVAL, "capture %lld is not 0 to %d", (long long)slot,
                        MAX_SLOTS - 1);
-    if (is(type, "capture") || is(type, "field")) {
-        while (b->slots <= (uint32_t)slot) {
-            kn_buf_append(&b->lengths, &(size_t){0}, sizeof(size_t));
-            kn_buf_append(&b->fields, &(kn_field){0}, sizeof(kn_field));
-            b->slots++;
-        }
-        return kn_buf_check(&b->lengths, "the captures", err);
+    bool makes = is(type, "capture") || is(type, "field");
+    for (; makes && b->slots <= (uint32_t)slot; b->slots++) {
+        kn_buf_append(&b->lengths, &not_made, sizeof not_made);
+        kn_buf_append(&b->fields, &(kn_field){0}, sizeof(kn_field));
     }
-    if ((uint32_t)slot >= b->slots)
+    if (!kn_buf_check(&b->lengths, "the captures", err))
+        return false;
+    size_t *of_slot = slot < b->slots ? (size_t *)(void *)b->lengths.p + slot : NULL;
+    if (makes && *of_slot != not_made)
+        return kn_fail(err, KN_EINVAL, "capture %lld is made twice", (long long)slot);
+    if (!makes && (!of_slot || *of_slot >= in_making))
         return kn_fail(err, KN_EINVAL, "capture %lld is not made before it is used",
                        (long long)slot);
+    if (makes)
+        *of_slot = in_making;
     if (is(type, "copy"))
-        *length = ((size_t *)(void *)b->lengths.p)[slot];
+        *length = *of_slot;
     return true;
 }
 
@@ -287,6 +294,24 @@ static bool check_slots(const kn_plan_builder *b, kn_err *err) {
     return true;
 }
 
+/* Operations that run one of several in their body find one there, whichever they draw. */
+static bool check_branches(const kn_plan *plan, kn_err *err) {
+    for (size_t i = 0; i < plan->op_count; i++) {
+        const kn_op *op = &plan->ops[i], *end = op + op->span;
+        const char *name = op->run ? kn_op_name(op) : "";
+        bool choose = strcmp(name, "choose") == 0, split = strcmp(name, "split") == 0;
+        if (!choose && !split && strcmp(name, "switch") != 0)
+            continue;
+        uint64_t found = 0, wanted = split ? 2 : choose ? op->words->count : op->words->count + 1;
+        for (const kn_op *branch = op + 1; branch < end; branch += branch->span)
+            found++;
+        if (found < wanted)
+            return kn_fail(err, KN_EINVAL, "%s has %llu branches, and not %llu", name,
+                           (unsigned long long)found, (unsigned long long)wanted);
+    }
+    return true;
+}
+
 static void resolve(kn_plan *plan) {
     for (size_t i = 0; i < plan->op_count; i++) {
         kn_op *op = &plan->ops[i];
@@ -324,7 +349,7 @@ bool kn_plan_finish(kn_plan_builder *b, kn_plan **out, kn_err *err) {
                       .csv = b->csv,
                       .marks = b->marks,
                       .scripts = b->scripts,
-                      .forgets = b->scripts && b->forgets};
+                      .forgets = b->forgets};
     memcpy(plan->kept, b->kept, sizeof plan->kept);
     plan->ops = (kn_op *)(void *)kn_buf_take(&b->ops, NULL);
     plan->literals = kn_buf_take(&b->literals, NULL);
@@ -339,6 +364,10 @@ bool kn_plan_finish(kn_plan_builder *b, kn_plan **out, kn_err *err) {
         return kn_fail(err, KN_ENOMEM, "out of memory");
     }
     resolve(plan);
+    if (!check_branches(plan, err)) {
+        kn_plan_destroy(plan);
+        return false;
+    }
     *out = plan;
     return true;
 }
