@@ -16,6 +16,7 @@ end
 
 check.show = show
 
+--- A value of the Lua type of that name.
 function check.type_of(name)
   return function(value)
     if type(value) ~= name then return ("a %s is expected, not %s"):format(name, show(value)) end
@@ -28,6 +29,7 @@ function check.anything() end
 check.string = check.type_of "string"
 check.boolean = check.type_of "boolean"
 
+--- A whole number from `least` to `most`; math.maxinteger is no bound.
 function check.integer(least, most)
   return function(value)
     if math.type(value) ~= "integer" and not (type(value) == "number" and math.tointeger(value))
@@ -35,6 +37,18 @@ function check.integer(least, most)
       return ("a whole number from %d%s is expected, not %s"):format(least,
         most == math.maxinteger and " up" or (" to %d"):format(most), show(value))
     end
+  end
+end
+
+--- One of the words.
+function check.choice(...)
+  local known, words = {}, { ... }
+  for i, word in ipairs(words) do
+    known[word], words[i] = true, show(word)
+  end
+  local expected = table.concat(words, " or ")
+  return function(value)
+    if not known[value] then return ("%s is expected, not %s"):format(expected, show(value)) end
   end
 end
 

@@ -8,15 +8,9 @@
 --- the run.
 local check = require "kinessis.check"
 
-local function is_format(value)
-  if value ~= "json" and value ~= "csv" then
-    return ("'json' or 'csv' is expected, not %s"):format(check.show(value))
-  end
-end
-
 local rules = {
   path = { check.text("^[^\0]+$", 4000, "a path"), required = "where to write" },
-  format = { is_format },
+  format = { check.choice("json", "csv") },
   gzip = { check.boolean },
   pace = { check.anything }, -- the scenario refuses it: it knows which destination this is
 }

@@ -2,14 +2,8 @@
 --- all destinations of the scenario must share). Closing it (| head) ends the run well.
 local check = require "kinessis.check"
 
-local function is_format(value)
-  if value ~= "json" and value ~= "csv" then
-    return ("'json' or 'csv' is expected, not %s"):format(check.show(value))
-  end
-end
-
 local rules = {
-  format = { is_format },
+  format = { check.choice("json", "csv") },
   pace = { check.anything }, -- the scenario refuses it: it knows which destination this is
 }
 
