@@ -111,9 +111,12 @@ function options.time(text)
   return seconds
 end
 
-local units = { ms = 0.001, s = 1, m = 60, h = 3600, d = 86400 }
+--- Units of bytes: a MB is a million, a MiB 2^20.
+options.bytes = { B = 1, kB = 1e3, KB = 1e3, MB = 1e6, GB = 1e9, KiB = 1 << 10, MiB = 1 << 20, GiB = 1 << 30 }
 
---- "500ms", "10s", "5m", "1h", "2d", or seconds without a unit -> seconds.
+local units = { ms = 0.001, s = 1, m = 60, h = 3600, d = 86400, w = 604800 }
+
+--- "500ms", "10s", "5m", "1h", "2d", "1w", or seconds without a unit -> seconds.
 function options.duration(text)
   local digits, unit = text:match("^([%d.]+)(%a*)$")
   local value = tonumber(digits)

@@ -10,15 +10,15 @@
 --- and a slash unless it is given; !{timestamp:...} in it is the time of the object's first record (the
 --- simulated clock's, else the wall clock's).
 local check = require "kinessis.check"
+local options = require "kinessis.options"
 
-local units = { B = 1, KB = 1000, MB = 1000000, KiB = 1 << 10, MiB = 1 << 20 }
 local least, most = 64 << 10, 256 << 20 -- KN_S3_SIZE_LEAST, _MOST
 
 local function read_size(value)
   if type(value) == "string" then
     local digits, unit = value:match "^([%d.]+) ?(%a+)$"
     local number = tonumber(digits)
-    value = number and units[unit] and (number * units[unit] + 0.5) // 1
+    value = number and options.bytes[unit] and (number * options.bytes[unit] + 0.5) // 1
   end
   return type(value) == "number" and value >= least and value <= most and math.tointeger(value) or nil
 end

@@ -1,5 +1,6 @@
 --- Times: now, in a range, around now, in series, at business hours; in any format and fixed time zone.
 local blame = require "kinessis.blame"
+local options = require "kinessis.options"
 local provider = require "kinessis.fake.provider"
 local sys = require "kinessis.core.sys"
 
@@ -107,17 +108,10 @@ local function read_moment(name, v, at_end)
   return math.min(math.floor(seconds * 1000 + 0.5), last)
 end
 
-local units = { ms = 1, s = 1000, m = 60000, h = 3600000, d = 86400000, w = 604800000 }
-
 -- "90s", "1.5h", "30d" or seconds, as milliseconds.
 local function read_span(name, v)
-  local ms
-  if type(v) == "number" then
-    ms = v * 1000
-  else
-    local count, unit = tostring(v):match "^(%d+%.?%d*)(%a+)$"
-    ms = count and units[unit] and tonumber(count) * units[unit]
-  end
+  local seconds = type(v) == "string" and options.duration(v) or v
+  local ms = type(seconds) == "number" and seconds * 1000
   if not ms or ms ~= ms or ms < 0 or ms > last then
     provider.refuse('%s must be a duration like "30d", "12h", "90m", "45s", "500ms" or seconds, not %s', name,
       blame.show(v))

@@ -10,7 +10,6 @@ local sys = require "kinessis.core.sys"
 local unit = {}
 
 local records = { [""] = 1, k = 1e3, M = 1e6, G = 1e9, record = 1, records = 1 }
-local bytes = { B = 1, kB = 1e3, KB = 1e3, MB = 1e6, GB = 1e9, KiB = 1 << 10, MiB = 1 << 20, GiB = 1 << 30 }
 local spans = { s = 1, sec = 1, second = 1, min = 60, minute = 60, h = 3600, hour = 3600, d = 86400, day = 86400 }
 
 unit.expected = "records per second such as 500, '2k/s' or '90/min', bytes such as '5 MB/s', or a share of what the "
@@ -29,7 +28,9 @@ function unit.read(value)
   local seconds = spans[slash == "" and span == "" and "s" or span]
   if not amount or not seconds or amount == math.huge then return nil end
   if records[word] then return { amount = amount * records[word] / seconds, per = "records" } end
-  if bytes[word] and slash == "/" then return { amount = amount * bytes[word] / seconds, per = "bytes" } end
+  if options.bytes[word] and slash == "/" then
+    return { amount = amount * options.bytes[word] / seconds, per = "bytes" }
+  end
   return nil
 end
 
@@ -55,11 +56,12 @@ function unit.resolve(rate, context)
   return rate.amount * context.capacity()
 end
 
+--- A rate of unit.read, for people.
 function unit.show(rate)
   if rate.per == "share" then return ("%g%%"):format(rate.amount * 100) end
   if rate.per == "records" then return ("%g records/s"):format(rate.amount) end
   local scale, name = 1, "B"
-  for _, row in ipairs { { 1e9, "GB" }, { 1e6, "MB" }, { 1e3, "KB" } } do
+  for _, row in ipairs { { 1e9, "GB" }, { 1e6, "MB" }, { 1e3, "kB" } } do
     if rate.amount >= row[1] then
       scale, name = row[1], row[2]
       break
@@ -76,6 +78,7 @@ function unit.duration(value)
   return seconds
 end
 
+--- For kinessis.check: see unit.duration.
 function unit.is_duration(value)
   if not unit.duration(value) then
     return "a duration is expected, such as '500ms', '10s', '5m', '1h' or seconds, not " .. check.show(value)
