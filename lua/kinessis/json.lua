@@ -8,8 +8,6 @@
 --- Read values are { kind = "object", names = {...}, values = {...} }, { kind = "array", values = {...} },
 --- { kind = "string", text = }, { kind = "number", text = "1.50" }, { kind = "boolean", value = } and
 --- { kind = "null" }. RFC 8259, strictly; nesting up to 128. Not for the hot path: about 5 MB/s.
-local report = require "kinessis.report"
-
 local json = {}
 
 local MAX_DEPTH = 128
@@ -155,6 +153,13 @@ function json.list(values) return setmetatable(values, List) end
 --- JSON as it shall stand: a number's digits, null.
 function json.bare(text) return setmetatable({ text = text }, Bare) end
 
+local escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
+
+--- A text as JSON, with its quotes.
+function json.string(text)
+  return '"' .. text:gsub('[%c"\\\x7f]', function(c) return escapes[c] or ("\\u%04x"):format(c:byte()) end) .. '"'
+end
+
 -- As few as give the number back.
 local function digits(value)
   local whole = math.tointeger(value)
@@ -171,7 +176,7 @@ local function is_short(text) return #text <= 100 and not text:find "\n" end
 local function write(value, indent)
   local kind = math.type(value) or type(value)
   if getmetatable(value) == Bare then return value.text end
-  if kind == "string" then return report.json_string(value) end
+  if kind == "string" then return json.string(value) end
   if kind == "boolean" then return tostring(value) end
   if kind == "integer" or kind == "float" then return digits(value) end
   assert(kind == "table", kind)
@@ -180,7 +185,7 @@ local function write(value, indent)
   if #value == 0 then return open .. close end
   local inner, parts, short = indent .. "  ", {}, is_list
   for i, item in ipairs(value) do
-    parts[i] = is_list and write(item, inner) or report.json_string(item[1]) .. ": " .. write(item[2], inner)
+    parts[i] = is_list and write(item, inner) or json.string(item[1]) .. ": " .. write(item[2], inner)
     short = short and (type(item) ~= "table" or getmetatable(item) == Bare)
   end
   local line = open .. table.concat(parts, ", ") .. close
@@ -218,7 +223,7 @@ local function write_line(value, depth)
   local kind = type(value)
   if kind == "nil" then return "null" end
   if kind == "boolean" then return tostring(value) end
-  if kind == "string" then return report.json_string(value) end
+  if kind == "string" then return json.string(value) end
   if kind == "number" then
     if value ~= value or value - value ~= 0 then error(("%s is no number of JSON"):format(value), 0) end
     return digits(value)
@@ -227,7 +232,7 @@ local function write_line(value, depth)
   if depth == MAX_DEPTH then error("nested too deep", 0) end
   local parts, names, length = {}, shape(value)
   for i = 1, length or #names do
-    parts[i] = names and report.json_string(names[i]) .. ":" .. write_line(value[names[i]], depth + 1)
+    parts[i] = names and json.string(names[i]) .. ":" .. write_line(value[names[i]], depth + 1)
       or write_line(value[i], depth + 1)
   end
   return (names and "{%s}" or "[%s]"):format(table.concat(parts, ","))

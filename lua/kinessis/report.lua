@@ -5,6 +5,7 @@
 --- A cell that is nil is NULL. Columns are as wide as their widest cell; numbers stand to the right.
 --- Widths follow Unicode (East Asian wide, combining marks, emoji), near enough for data: joined emoji
 --- sequences are not measured. Control characters are shown as escapes, so data cannot draw.
+local json = require "kinessis.json"
 local sys = require "kinessis.core.sys"
 
 local report = {}
@@ -182,16 +183,6 @@ function report.csv(names, rows)
   return table.concat(out)
 end
 
---- The text as a JSON string.
-local function json_string(text)
-  return '"' .. text:gsub('[%c"\\\x7f]', function(c)
-    local short = { ['"'] = '\\"', ["\\"] = "\\\\", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
-    return short[c] or ("\\u%04x"):format(c:byte())
-  end) .. '"'
-end
-
-report.json_string = json_string
-
 -- Athena's types whose text is JSON as it stands.
 local bare = { tinyint = true, smallint = true, integer = true, bigint = true, boolean = true }
 local inexact = { double = true, float = true, real = true, decimal = true } -- NaN and Infinity have no JSON
@@ -203,7 +194,7 @@ local function json_value(value, kind)
   if bare[kind] then return text end
   if inexact[kind] and text:find "^%-?%d[%d.]*[eE]?[+-]?%d*$" then return text end
   if kind == "json" then return text end
-  return json_string(text)
+  return json.string(text)
 end
 
 --- One JSON object per row, with the columns in order.
@@ -213,7 +204,7 @@ function report.json_lines(names, rows, types)
   for r, row in ipairs(rows) do
     local members = {}
     for i, name in ipairs(names) do
-      members[i] = json_string(name) .. ":" .. json_value(row[i], types and types[i])
+      members[i] = json.string(name) .. ":" .. json_value(row[i], types and types[i])
     end
     lines[r] = "{" .. table.concat(members, ",") .. "}"
   end

@@ -11,7 +11,6 @@ local cjson = require "cjson.safe"
 local core = require "kinessis.core.aws"
 local json = require "kinessis.json"
 local records = require "kinessis.core.records"
-local report = require "kinessis.report"
 local sys = require "kinessis.core.sys"
 
 local tail = {}
@@ -128,7 +127,7 @@ function follower:read(shard)
     if not opened then return self:bear(shard, err) end
   end
   shard.due = sys.monotonic() + (self.eager and 0 or EVERY)
-  local body = ('{"ShardIterator":%s}'):format(report.json_string(shard.iterator))
+  local body = ('{"ShardIterator":%s}'):format(json.string(shard.iterator))
   local reply, err = self.client:call { operation = "GetRecords", body = body }
   if not reply then return self:bear(shard, err) end
   local count, rest = self.page:read(reply.body, self.deaggregate)

@@ -1,6 +1,6 @@
 --- kinessis schema ACTION FILE: what follows from the one schema.
+local json = require "kinessis.json"
 local options = require "kinessis.options"
-local report = require "kinessis.report"
 local target = require "kinessis.target"
 
 -- The actions on a scenario: each returns the text to print, or nil and an error.
@@ -18,8 +18,8 @@ end
 function actions.tfvars(scenario)
   local lines = {}
   for i, column in ipairs(scenario.records:columns()) do
-    lines[i] = ("    { \"name\": %s, \"type\": %s }"):format(report.json_string(column.name:lower()),
-      report.json_string(column.type))
+    lines[i] = ("    { \"name\": %s, \"type\": %s }"):format(json.string(column.name:lower()),
+      json.string(column.type))
   end
   return '{\n  "columns": [\n' .. table.concat(lines, ",\n") .. "\n  ]\n}\n"
 end
