@@ -12,6 +12,7 @@ function entity.fail(what, ...)
   error(("%s%s%s: %s"):format(where, where ~= "" and ": " or "", what, (...):format(select(2, ...))), 0)
 end
 
+--- Refuses what is no name of a population or of sessions.
 function entity.check_name(kind, name)
   if type(name) ~= "string" or name == "" or not utf8.len(name) then
     entity.fail(kind, "the name must be a string, not %s", name == "" and "empty" or blame.show(name))

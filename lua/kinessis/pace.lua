@@ -51,6 +51,7 @@ local function shape(name, start)
   end)
 end
 
+--- @return whether the value is a pace
 function pace.is(value)
   return getmetatable(value) == Pace
 end

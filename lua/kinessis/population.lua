@@ -135,8 +135,10 @@ function Population:pick(options)
   return new_pick(self, kind, tostring(name), exponent)
 end
 
+--- The id of the entity that a record is about, chosen anew for each: see population:pick for other choices.
 function Population:id() return self.default:id() end
 
+--- The attribute of that name, or path ("address.city"), of the same entity.
 function Population:attribute(path) return self.default:attribute(path) end
 
 --- The population as records: record i is entity i. With the fields that are declared, and "id" before

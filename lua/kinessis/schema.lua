@@ -218,6 +218,7 @@ function schema.attributes(name, fields, options)
   return attributes
 end
 
+--- The schema of that name (see above). A mistake raises, with the line of the user's file and the field.
 function schema.new(name, fields, options)
   local where = blame.where()
   if type(name) ~= "string" or name == "" or not utf8.len(name) then

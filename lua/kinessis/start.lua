@@ -45,13 +45,16 @@ function Run:rate(value)
   core:change((given.start(self.context)))
 end
 
+--- Stops the pace's clock: nothing is due until resume().
 function Run:pause() need(self):pause(true) end
 
+--- The pace goes on where it was.
 function Run:resume() need(self):pause(false) end
 
+--- No record is begun any more; what was made is delivered. wait() tells when that is done.
 function Run:stop() need(self):stop() end
 
---- @return the summary once it is over
+--- How it fares now: generated, sinks[i].delivered, ...; once it is over, the summary.
 function Run:status()
   return self.summary or need(self):status()
 end

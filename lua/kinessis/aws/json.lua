@@ -113,6 +113,8 @@ function json.decode(api, text)
   return restore(value, nil, blobs[api.name])
 end
 
+--- Sends one operation. A mistake in the input raises, at the caller's caller.
+--- @return the reply as a table; or nil and an error
 function json.call(client, api, operation, input)
   local ok, body = pcall(json.encode, api, operation, input)
   if not ok then error(body, 2) end

@@ -22,6 +22,8 @@ local function to_table(element)
   return t
 end
 
+--- Sends one operation.
+--- @return the reply as a table; or nil and an error
 function query.call(client, api, operation, input)
   local form = { "Action=" .. operation, "Version=" .. api.target }
   flatten(form, "", input)

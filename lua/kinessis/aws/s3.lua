@@ -264,6 +264,8 @@ function s3.presign(client, api, input)
   return client:presign(call)
 end
 
+--- Sends one operation. A mistake in the input raises.
+--- @return the reply as a table; or nil and an error
 function s3.call(client, _, operation, input)
   local shape = shapes[operation]
   local ok, call = pcall(arrange, operation, shape, input)

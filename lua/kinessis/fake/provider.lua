@@ -46,10 +46,12 @@ function provider.refuse(...)
   error(setmetatable({ text = select("#", ...) > 1 and string.format(...) or (...) }, Problem), 0)
 end
 
+--- @return whether the value is a provider
 function provider.is(value)
   return getmetatable(value) == Provider
 end
 
+--- A provider of its description (the forms are at the top).
 function provider.new(description)
   return setmetatable(description, Provider)
 end

@@ -17,6 +17,7 @@ local function nearer(a, b, seconds)
   return bend and bend - seconds <= curve.stride and bend or nil
 end
 
+--- So many records per second.
 function curve.constant(rate)
   return function(seconds) return rate * seconds, math.huge, false, rate end
 end
@@ -95,6 +96,7 @@ function curve.sequence(legs, times)
   end
 end
 
+--- The records of both; over when both are.
 function curve.sum(a, b)
   return function(seconds)
     local records, bend, over, slope = a(seconds)
@@ -103,6 +105,7 @@ function curve.sum(a, b)
   end
 end
 
+--- So many times the records.
 function curve.scaled(due, factor)
   return function(seconds)
     local records, bend, over, slope = due(seconds)

@@ -23,6 +23,7 @@ local MOST_NUMBERS = 4000 -- in a sample
 local MOST_SHAPES = 20
 local LONGEST = 200       -- bytes of a value that is kept
 
+--- What is known of a field before its first value.
 function profile.new()
   return { seen = 0, null = 0, kinds = {}, first = {}, counts = {}, order = {} }
 end
@@ -196,6 +197,7 @@ local adders = {
   array = add_array,
 }
 
+--- Adds a value of kinessis.json to what is known; `where` says where it stands, for mistakes.
 function profile.add(p, value, where)
   p.seen = p.seen + 1
   local kind = value.kind
