@@ -60,7 +60,8 @@ for _, case in ipairs {
   { "number", "2.5", 2.5 }, { "number", "-1e3", -1000 }, { "number", "inf" }, { "number", "-" },
   { "port", "65535", 65535 }, { "port", "65536" }, { "port", "http" },
   { "time", "1970-01-01T00:01:00Z", 60 }, { "time", "1970-01-02", 86400 }, { "time", "yesterday" },
-  { "duration", "500ms", 0.5 }, { "duration", "2m", 120 }, { "duration", "3", 3 }, { "duration", "1y" },
+  { "duration", "500ms", 0.5 }, { "duration", "2m", 120 }, { "duration", "3", 3 }, { "duration", "1w", 604800 },
+  { "duration", "1y" },
   { "duration", "" }, { "text", "x", "x" }, { "text", "" },
 } do
   local parser, text, expected = table.unpack(case)

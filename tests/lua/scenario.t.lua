@@ -198,8 +198,8 @@ os.remove(folder)
 
 local s3 = require "kinessis.s3"
 for size, bytes in pairs {
-  ["64KiB"] = 65536, ["66 KB"] = 66000, ["1.5MiB"] = 1572864, ["256MiB"] = 268435456, ["268.4MB"] = 268400000,
-  [65536] = 65536, [268435456] = 268435456,
+  ["64KiB"] = 65536, ["66 KB"] = 66000, ["66kB"] = 66000, ["1.5MiB"] = 1572864, ["256MiB"] = 268435456,
+  ["268.4MB"] = 268400000, [65536] = 65536, [268435456] = 268435456,
 } do
   tap.is(s3 { bucket = "people", size = size }.size, bytes, ("a size of %s"):format(size))
 end
