@@ -22,6 +22,7 @@ static const luaL_Reg libraries[] = {
     {"kinessis.core.aggregate", kn_open_aggregate},
     {"kinessis.core.aws", kn_open_aws},
     {"kinessis.core.convert", kn_open_convert},
+    {"kinessis.core.encoding", kn_open_encoding},
     {"kinessis.core.lake", kn_open_lake},
     {"kinessis.core.page", kn_open_page},
     {"kinessis.core.plan", kn_open_plan},

@@ -10,29 +10,18 @@
  *         or nil and an error
  *     client:describe() -> { url =, region =, region_from =, credentials = where they were found,
  *         access_key = its ends, expires = seconds, or nil }
- *     client:close()
- *
- *     core.base64(bytes), core.unbase64(text)
- *     core.uri_encode(text [, keep_slash]), core.uri_decode(text)
- *     core.token() -> 32 random hexadecimal digits
- *     core.xml(text) -> { name =, text =, child, child, ... }; or nil and an error */
+ *     client:close() */
 #include "aws/call.h"
-#include "base/base64.h"
 #include "bind/aws.h"
 #include "bind/host.h"
 #include "bind/libraries.h"
-#include "net/uri.h"
-#include "net/xml.h"
 
 #include <openssl/crypto.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/random.h>
 
 #define CLIENT "kinessis.aws.client"
-#define BOX "kinessis.aws.box"
 
-enum { HEADERS_MAX = 40, REPLY_HEADERS_MAX = 64 << 10, REPLY_MAX = 64 << 20, TEXT_MAX = 256 << 20 };
+enum { HEADERS_MAX = 40, REPLY_HEADERS_MAX = 64 << 10, REPLY_MAX = 64 << 20 };
 
 /* Everything that a call allocates is held here, so that an error raised on the way leaks nothing.
  */
@@ -40,12 +29,6 @@ typedef struct l_client {
     kn_aws_client *client; /* NULL: closed */
     kn_buf headers, body;
 } l_client;
-
-/* Holds one of these across calls that may raise. */
-typedef struct l_box {
-    kn_buf text;
-    kn_xml *xml;
-} l_box;
 
 /* ---- configuration ---- */
 
@@ -294,7 +277,7 @@ static int l_client_presign(lua_State *L) {
                   "expires: expected 1 to 604800 seconds (7 days)");
     kn_err err;
     kn_buf_clear(&self->body);
-    self->body.max = TEXT_MAX;
+    self->body.max = REPLY_MAX;
     if (!kn_aws_presign(self->client, &request, (int)expires, &self->body, &err))
         return kn_host_error(L, &err);
     lua_pushlstring(L, kn_buf_view(&self->body).p, self->body.len);
@@ -379,118 +362,11 @@ static int l_aws_apis(lua_State *L) {
     return 1;
 }
 
-/* ---- text ---- */
-
-static int l_box_free(lua_State *L) {
-    l_box *box = luaL_checkudata(L, 1, BOX);
-    kn_buf_free(&box->text);
-    kn_xml_destroy(box->xml);
-    box->xml = NULL;
-    return 0;
-}
-
-static l_box *new_box(lua_State *L) {
-    l_box *box = lua_newuserdatauv(L, sizeof *box, 0);
-    *box = (l_box){.xml = NULL};
-    kn_buf_init(&box->text, TEXT_MAX);
-    luaL_setmetatable(L, BOX);
-    return box;
-}
-
-static kn_slice check_text(lua_State *L, int index) {
-    size_t n;
-    const char *p = luaL_checklstring(L, index, &n);
-    return (kn_slice){p, n};
-}
-
-static int push_box_text(lua_State *L, l_box *box) {
-    kn_err err;
-    if (!kn_buf_check(&box->text, "the text", &err))
-        return luaL_error(L, "%s", err.message);
-    lua_pushlstring(L, kn_buf_view(&box->text).p, box->text.len);
-    kn_buf_free(&box->text);
-    return 1;
-}
-
-static int l_aws_base64(lua_State *L) {
-    kn_slice bytes = check_text(L, 1);
-    l_box *box = new_box(L);
-    kn_base64_encode(&box->text, bytes);
-    return push_box_text(L, box);
-}
-
-/* core.unbase64(text) -> bytes, or nil when it is not base64 */
-static int l_aws_unbase64(lua_State *L) {
-    kn_slice text = check_text(L, 1);
-    l_box *box = new_box(L);
-    if (!kn_base64_decode(&box->text, text))
-        return luaL_pushfail(L), 1;
-    return push_box_text(L, box);
-}
-
-static int l_aws_uri_encode(lua_State *L) {
-    kn_slice text = check_text(L, 1);
-    bool keep_slash = lua_toboolean(L, 2);
-    l_box *box = new_box(L);
-    kn_uri_encode(&box->text, text, keep_slash);
-    return push_box_text(L, box);
-}
-
-static int l_aws_uri_decode(lua_State *L) {
-    kn_slice text = check_text(L, 1);
-    l_box *box = new_box(L);
-    kn_uri_decode(&box->text, text);
-    return push_box_text(L, box);
-}
-
-static int l_aws_token(lua_State *L) {
-    unsigned char bytes[16];
-    char text[33];
-    if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
-        return luaL_error(L, "the system has no random bytes");
-    for (int i = 0; i < 16; i++)
-        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-    lua_pushstring(L, text);
-    return 1;
-}
-
-static void push_element(lua_State *L, const kn_xml_element *element) {
-    luaL_checkstack(L, 4, NULL);
-    lua_newtable(L);
-    lua_pushstring(L, element->name);
-    lua_setfield(L, -2, "name");
-    lua_pushlstring(L, element->text.p, element->text.n);
-    lua_setfield(L, -2, "text");
-    lua_Integer n = 0;
-    for (const kn_xml_element *c = element->children; c; c = c->next) {
-        push_element(L, c); /* as deep as the reader allows */
-        lua_rawseti(L, -2, ++n);
-    }
-}
-
-static int l_aws_xml(lua_State *L) {
-    kn_slice text = check_text(L, 1);
-    l_box *box = new_box(L);
-    kn_err err;
-    if (!kn_xml_parse(text, &box->xml, &err))
-        return kn_host_error(L, &err);
-    push_element(L, kn_xml_root(box->xml));
-    kn_xml_destroy(box->xml);
-    box->xml = NULL;
-    return 1;
-}
-
 int kn_open_aws(lua_State *L) {
     static const luaL_Reg functions[] = {
         {"apis", l_aws_apis},
         {"open", l_aws_open},
         {"credentials", l_aws_credentials},
-        {"base64", l_aws_base64},
-        {"unbase64", l_aws_unbase64},
-        {"uri_encode", l_aws_uri_encode},
-        {"uri_decode", l_aws_uri_decode},
-        {"token", l_aws_token},
-        {"xml", l_aws_xml},
         {NULL, NULL},
     };
     static const luaL_Reg methods[] = {
@@ -501,7 +377,6 @@ int kn_open_aws(lua_State *L) {
         {NULL, NULL},
     };
     kn_host_new_type(L, CLIENT, methods, l_client_close);
-    kn_host_new_type(L, BOX, NULL, l_box_free);
     luaL_newlib(L, functions);
     return 1;
 }

@@ -8,6 +8,7 @@
 int kn_open_aggregate(lua_State *L); /* aggregated records */
 int kn_open_aws(lua_State *L);       /* API clients */
 int kn_open_convert(lua_State *L);   /* Firehose's conversion of records */
+int kn_open_encoding(lua_State *L);  /* base64, URIs, XML */
 int kn_open_lake(lua_State *L);      /* the lake inside this process */
 int kn_open_page(lua_State *L);      /* a text for whoever asks over HTTP */
 int kn_open_plan(lua_State *L);      /* schemas, compiled; cursors on them */

@@ -4,10 +4,10 @@
 --     kinessis lua aggregate.lua write <records >aggregates     data, key and hash key a line
 --     kinessis lua aggregate.lua read  <aggregates >records
 local aws = require("kinessis").aws
-local core = require "kinessis.core.aws"
+local encoding = require "kinessis.core.encoding"
 
-local function encode(text) return text and core.base64(text) or "-" end
-local function decode(text) return text ~= "-" and core.unbase64(text) or nil end
+local function encode(text) return text and encoding.base64(text) or "-" end
+local function decode(text) return text ~= "-" and encoding.unbase64(text) or nil end
 local names = { "data", "partition_key", "explicit_hash_key" }
 
 local function print_record(record)

@@ -1,7 +1,7 @@
 -- The bindings of AWS clients, without a server: names, members, encodings, what raises.
 local tap = dofile "tests/lua/tap.lua"
 local aws = require("kinessis").aws
-local core = require "kinessis.core.aws"
+local encoding = require "kinessis.core.encoding"
 local json = require "kinessis.aws.json"
 local cjson = require "cjson"
 
@@ -108,11 +108,11 @@ tap.is(math.type(reply.E), "float", "what no integer holds stays")
 tap.ok(json.decode({ name = "kinesis" }, "<html>") == nil, "what is not JSON is said")
 
 -- XML
-local root = assert(core.xml '<a:R xmlns:a="u"><K>&lt;k&gt;</K><L/><L>2</L></a:R>')
+local root = assert(encoding.xml '<a:R xmlns:a="u"><K>&lt;k&gt;</K><L/><L>2</L></a:R>')
 tap.is(root.name, "R", "the root, without prefix")
 tap.is(root[1].text, "<k>", "text")
 tap.is(#root, 3, "children in order")
-nothing, err = core.xml '<!DOCTYPE x [<!ENTITY e "v">]><x>&e;</x>'
+nothing, err = encoding.xml '<!DOCTYPE x [<!ENTITY e "v">]><x>&e;</x>'
 tap.ok(nothing == nil and err.code == "malformed", "no document types")
 
 -- what is shown
@@ -120,9 +120,9 @@ local pretty = require "kinessis.pretty"
 tap.is(pretty(aws.kinesis(keys)), "client of kinesis", "a client is shown without its keys")
 
 -- text
-tap.is(core.unbase64(core.base64 "\0\255"), "\0\255", "base64 both ways")
-tap.ok(core.unbase64 "?" == nil, "not base64")
-tap.is(core.uri_encode("a/b c~", true), "a/b%20c~", "URI encoding")
-tap.ok(core.token() ~= core.token() and #core.token() == 32, "tokens")
+tap.is(encoding.unbase64(encoding.base64 "\0\255"), "\0\255", "base64 both ways")
+tap.ok(encoding.unbase64 "?" == nil, "not base64")
+tap.is(encoding.uri_encode("a/b c~", true), "a/b%20c~", "URI encoding")
+tap.ok(encoding.token() ~= encoding.token() and #encoding.token() == 32, "tokens")
 
 tap.done()

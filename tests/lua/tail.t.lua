@@ -1,6 +1,6 @@
 -- Filters of `kinessis tail`, and the page that they are asked about.
 local tap = dofile "tests/lua/tap.lua"
-local core = require "kinessis.core.aws"
+local encoding = require "kinessis.core.encoding"
 local records = require "kinessis.core.records"
 local tail = require "kinessis.tail"
 
@@ -8,7 +8,7 @@ local function reply(texts)
   local parts = {}
   for i, text in ipairs(texts) do
     parts[i] = ('{"Data":"%s","PartitionKey":"k%d","SequenceNumber":"%d","ApproximateArrivalTimestamp":1.7E9}')
-      :format(core.base64(text), i, i)
+      :format(encoding.base64(text), i, i)
   end
   return ('{"Records":[%s],"NextShardIterator":"AAA","MillisBehindLatest":3}'):format(table.concat(parts, ","))
 end

@@ -4,7 +4,7 @@
 --- json.array, is written []; any other empty table {}. Whole numbers of a reply become integers
 --- (exact up to 2^53: AWS sends larger ones as strings); a null member is absent.
 local cjson = require "cjson"
-local core = require "kinessis.core.aws"
+local encoding = require "kinessis.core.encoding"
 local sys = require "kinessis.core.sys"
 
 local json = {}
@@ -33,7 +33,7 @@ local blobs = { kinesis = "Data", firehose = "Data" }
 
 --- What the service wants filled when the caller does not care.
 local defaults = {
-  StartQueryExecution = { ClientRequestToken = core.token },
+  StartQueryExecution = { ClientRequestToken = encoding.token },
 }
 
 local encode
@@ -62,7 +62,7 @@ function encode(value, name, blob, path)
   local kind = math.type(value) or type(value)
   if kind == "table" then return encode_table(value, name, blob, path) end
   if kind == "string" then
-    return cjson.encode(name ~= nil and name == blob and core.base64(value) or value)
+    return cjson.encode(name ~= nil and name == blob and encoding.base64(value) or value)
   end
   if kind == "integer" then return ("%d"):format(value) end
   if kind == "float" and value == value and value - value == 0 then
@@ -84,7 +84,7 @@ local function restore(value, name, blob)
     return value
   end
   if type(value) == "number" and math.abs(value) <= 0x1p53 then return math.tointeger(value) or value end
-  if type(value) == "string" and name == blob then return core.unbase64(value) or value end
+  if type(value) == "string" and name == blob then return encoding.unbase64(value) or value end
   return value
 end
 

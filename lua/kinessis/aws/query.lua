@@ -1,12 +1,12 @@
 --- The query protocol: a form out, XML back. STS.
-local core = require "kinessis.core.aws"
+local encoding = require "kinessis.core.encoding"
 local sys = require "kinessis.core.sys"
 
 local query = {}
 
 local function flatten(out, prefix, value)
   if type(value) ~= "table" then
-    out[#out + 1] = core.uri_encode(prefix) .. "=" .. core.uri_encode(tostring(value))
+    out[#out + 1] = encoding.uri_encode(prefix) .. "=" .. encoding.uri_encode(tostring(value))
   elseif value[1] ~= nil then
     for i, item in ipairs(value) do flatten(out, ("%s.member.%d"):format(prefix, i), item) end
   else
@@ -30,7 +30,7 @@ function query.call(client, api, operation, input)
   local reply, err = client:call { operation = operation, body = table.concat(form, "&") }
   if not reply then return nil, err end
   local root
-  root, err = core.xml(reply.body)
+  root, err = encoding.xml(reply.body)
   if not root then
     return nil, sys.error("malformed", ("%s %s: the reply is %s"):format(api.name, operation, err))
   end

@@ -14,7 +14,7 @@
 ---
 --- A Body is held in memory whole, up to 1 GiB; a File is not, and its checksum is compared by S3 (up to
 --- 5 GiB). Multipart uploads are not here.
-local core = require "kinessis.core.aws"
+local encoding = require "kinessis.core.encoding"
 local options = require "kinessis.options"
 local sys = require "kinessis.core.sys"
 
@@ -104,7 +104,7 @@ end
 local function to_table(element, url)
   if #element == 0 then
     local text = element.text
-    if url and encoded[element.name] then text = core.uri_decode((text:gsub("+", " "))) end
+    if url and encoded[element.name] then text = encoding.uri_decode((text:gsub("+", " "))) end
     return from_text(element.name, text)
   end
   local t = {}
@@ -124,7 +124,7 @@ local function to_table(element, url)
 end
 
 local function from_xml(operation, text)
-  local root, err = core.xml(text)
+  local root, err = encoding.xml(text)
   if not root then return nil, sys.error("malformed", ("s3 %s: the reply is %s"):format(operation, err)) end
   local url = false
   for _, child in ipairs(root) do
@@ -176,7 +176,7 @@ local function arrange(operation, shape, input)
     elseif header then
       table.insert(call.headers, header .. ": " .. text_of(operation, name, value))
     elseif parameter then
-      table.insert(query, parameter .. "=" .. core.uri_encode(text_of(operation, name, value)))
+      table.insert(query, parameter .. "=" .. encoding.uri_encode(text_of(operation, name, value)))
     else
       complain(operation, "%s is not a member%s", tostring(name),
         options.did_you_mean(tostring(name), known_members(shape)))
@@ -252,7 +252,7 @@ local function arrange_presign(api, input)
     bucket = input.bucket,
     key = input.key,
     expires = expires,
-    query = table.concat(join_pairs("query", input.query, "=", core.uri_encode), "&"),
+    query = table.concat(join_pairs("query", input.query, "=", encoding.uri_encode), "&"),
     headers = join_pairs("headers", input.headers, ": ", function(text) return text end),
   }
 end

@@ -24,7 +24,7 @@ local function read_letter(line)
   if not labels[letter.service] or type(letter.name) ~= "string" then return nil end
   local data = letter.data
   if type(letter.data_base64) == "string" then
-    data = require("kinessis.core.aws").unbase64(letter.data_base64)
+    data = require("kinessis.core.encoding").unbase64(letter.data_base64)
   end
   if type(data) ~= "string" then return nil end
   letter.data = data
