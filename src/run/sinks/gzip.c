@@ -38,8 +38,10 @@ bool kn_gzip_member(kn_gzip *g, kn_slice bytes, kn_buf *out, kn_err *err) {
     if (bytes.n == 0)
         return true;
     size_t bound = deflateBound(z, bytes.n);
-    if (bytes.n > UINT_MAX / 2 || !kn_buf_reserve(out, bound))
+    if (bytes.n > UINT_MAX / 2)
         return kn_fail(err, KN_ELIMIT, "%zu bytes are too many to compress at once", bytes.n);
+    if (!kn_buf_reserve(out, bound))
+        return kn_buf_check(out, "what is compressed", err);
     z->next_in = (Bytef *)(uintptr_t)bytes.p;
     z->avail_in = (uInt)bytes.n;
     z->next_out = (Bytef *)out->p + out->len;

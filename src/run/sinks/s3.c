@@ -258,6 +258,8 @@ static bool take_object(s3_sink *s, kn_err *err) {
 static bool add_lines(s3_sink *s, kn_slice bytes, size_t raw, uint64_t first, uint64_t n,
                       kn_err *err) {
     object *o = &s->s3->filling;
+    if (!kn_buf_reserve(&o->body, bytes.n))
+        return kn_buf_check(&o->body, "an object", err);
     if (o->span.records == 0) {
         o->first = first;
         o->begun_ms = kn_time_now_ms();
@@ -268,7 +270,7 @@ static bool add_lines(s3_sink *s, kn_slice bytes, size_t raw, uint64_t first, ui
     o->raw += raw;
     o->span.records += n;
     o->span.last_ns = s->span.last_ns;
-    return kn_buf_check(&o->body, "an object", err);
+    return true;
 }
 
 /* With the turn: where objects end within the lines, each part is compressed by itself. */
@@ -339,6 +341,9 @@ static bool s3_put(kn_sink *sink, const kn_record *record, kn_err *err) {
     if ((s->lines.len >= FLUSH_AT || gap) && !add_in_turn(s, err))
         return false;
     uint32_t length = (uint32_t)record->data.n + 1;
+    if (!kn_buf_reserve(&s->lines, length) || !kn_buf_reserve(&s->lengths, sizeof length))
+        return kn_buf_check(&s->lines, "a record", err) &&
+               kn_buf_check(&s->lengths, "a block", err);
     if (s->span.records == 0)
         s->first = record->index;
     s->next = record->index + 1;
@@ -346,7 +351,7 @@ static bool s3_put(kn_sink *sink, const kn_record *record, kn_err *err) {
     kn_buf_char(&s->lines, '\n');
     kn_buf_append(&s->lengths, &length, sizeof length);
     kn_due_span_add(&s->span, record->due_ns);
-    return kn_buf_check(&s->lines, "a record", err) && kn_buf_check(&s->lengths, "a block", err);
+    return true;
 }
 
 static bool s3_end_block(kn_sink *sink, bool broken, kn_err *err) {

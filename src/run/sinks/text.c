@@ -218,15 +218,15 @@ static bool text_put(kn_sink *sink, const kn_record *record, kn_err *err) {
     if (l->lines.len >= FLUSH_AT &&
         (!flush_kept(s, 0, err) || !pack(s, l, err) || !flush_in_turn(s, l, err)))
         return false;
-    if (kn_buf_reserve(&l->lines, record->data.n + 1)) {
-        kn_buf_slice(&l->lines, record->data);
-        kn_buf_char(&l->lines, '\n');
-    }
+    if (!kn_buf_reserve(&l->lines, record->data.n + 1))
+        return kn_buf_check(&l->lines, "a record", err);
+    kn_buf_slice(&l->lines, record->data);
+    kn_buf_char(&l->lines, '\n');
     if (l->span.records == 0)
         l->first = record->index;
     l->next = record->index + 1;
     kn_due_span_add(&l->span, record->due_ns);
-    return kn_buf_check(&l->lines, "a record", err);
+    return true;
 }
 
 static bool text_end_block(kn_sink *sink, bool broken, kn_err *err) {

@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 typedef struct fixture {
@@ -114,6 +115,25 @@ static void test_broken(void) {
     end(&f);
 }
 
+/* A record that no memory holds ends the block, and is not one of those that are delivered. */
+static void test_too_large(void) {
+    const size_t large = (size_t)600 << 20; /* never touched */
+    fixture f;
+    begin(&f, false);
+    kn_sink *s = f.sinks[0];
+    kn_record record = {
+        .index = 1,
+        .data = {mmap(NULL, large, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0),
+                 large}};
+    tap_ok(s->type->begin_block(s, 0, &f.err) && put(&f, 0, 0, 1), "a record");
+    tap_ok(!s->type->put(s, &record, &f.err), "one that is too large: %s", f.err.message);
+    tap_ok(s->type->end_block(s, true, &f.err) || f.err.code == KN_ECANCEL, "the block's end");
+    tap_is_str(written(&f), "0 ", "what was made of it is written");
+    tap_is_int(kn_counted(&f.stats[0].delivered), 1, "and that alone is delivered");
+    munmap((void *)(uintptr_t)record.data.p, large);
+    end(&f);
+}
+
 /* What waits is bounded: a worker that is far ahead waits, here until the run is abandoned. */
 static void test_ahead(void) {
     fixture f;
@@ -203,6 +223,7 @@ static void test_reader_left(void) {
 int main(void) {
     test_order();
     test_broken();
+    test_too_large();
     test_ahead();
     test_gzip();
     test_late_turn();
