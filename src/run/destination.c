@@ -8,7 +8,7 @@ bool kn_sink_give_up(kn_sink *sink, const kn_record *record, const kn_err *why, 
         stats->first_error = *why;
     kn_count(&stats->failed, 1);
     kn_count(&stats->uncertain, uncertain);
-    if (!to || !to->dead_letters)
+    if (!to || !to->dead_letters || !record->data.p)
         return false;
     kn_dead_letter letter = {
         .service = to->service,

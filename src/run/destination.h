@@ -15,7 +15,8 @@ struct kn_destination {
 };
 
 /* Counts the record as failed, keeps the first reason, and puts the record into the dead-letter
- * file. uncertain: it was on its way, and may have arrived. True when it is in the file: then it is
+ * file, unless its data.p is NULL: what memory was lost for is not in the file as if it were empty.
+ * uncertain: it was on its way, and may have arrived. True when it is in the file: then it is
  * settled. */
 bool kn_sink_give_up(kn_sink *sink, const kn_record *record, const kn_err *why, bool uncertain);
 

@@ -56,7 +56,7 @@ static void give_up_record(kn_sender *s, const kn_record *record, const kn_err *
         kn_pending_settle(&s->pending, record->index, 1);
 }
 
-/* What cannot be read back is counted all the same, and reported by its index alone. */
+/* What cannot be read back is counted all the same. */
 static void give_up_riders(kn_sender *s, const kn_piece *p, const kn_err *why, bool uncertain) {
     kn_err err;
     kn_user_record user;
@@ -87,9 +87,11 @@ void kn_sender_give_up(kn_sender *s, const kn_piece *p, const kn_err *why, bool 
 
 bool kn_sender_read_entry(kn_sender *s, const kn_batch *b, const kn_batch_entry *e,
                           kn_piece *piece) {
-    kn_batch_record content = {{"", 0}, {"", 0}, {"", 0}};
+    kn_batch_record content;
     kn_err err;
     bool ok = kn_batch_read(b, e, &s->scratch, &content, &err);
+    if (!ok)
+        content = (kn_batch_record){{NULL, 0}, {"", 0}, {"", 0}};
     *piece = (kn_piece){.data = content.data,
                         .key = content.key,
                         .hash = content.explicit_hash_key,

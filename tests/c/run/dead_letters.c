@@ -3,6 +3,7 @@
 #include "run/dead_letters.h"
 
 #include "base/file.h"
+#include "run/destination.h"
 #include "tap.h"
 
 #include <fcntl.h>
@@ -101,11 +102,31 @@ static void full_disk(void) {
     kn_dead_letters_destroy(d);
 }
 
+/* Memory for it was out: a letter without its data would be sent again as an empty record. */
+static void lost_data(void) {
+    char path[64];
+    kn_err why, err;
+    kn_dead_letters *d = NULL;
+    snprintf(path, sizeof path, "%s/lost.jsonl", folder);
+    kn_fail(&why, KN_ENET, "gone");
+    tap_ok(kn_dead_letters_new(path, &d, &err), "a file");
+    const kn_destination to = {.service = "kinesis", .name = "s", .target = "x", .dead_letters = d};
+    kn_stats stats = {0};
+    kn_sink sink = {.stats = &stats, .destination = &to};
+    kn_record empty = {.index = 1, .data = {"", 0}}, lost = {.index = 2};
+    tap_ok(kn_sink_give_up(&sink, &empty, &why, false), "an empty record is in it");
+    tap_ok(!kn_sink_give_up(&sink, &lost, &why, false), "one whose data is lost is not");
+    tap_is_int(kn_dead_letters_count(d, &err), 1, "one letter");
+    tap_is_int(kn_counted(&stats.failed), 2, "both have failed");
+    kn_dead_letters_destroy(d);
+}
+
 int main(void) {
     if (!mkdtemp(folder))
         return 1;
     lines();
     full_disk();
+    lost_data();
     kn_err err;
     tap_ok(kn_file_remove_tree(folder, &err), "clean");
     return tap_done();
