@@ -104,13 +104,15 @@ end
 
 --- @return true when it is to be tried again later; or nil and the error
 function follower:bear(shard, err)
-  if err.aws_code == "ExpiredIteratorException" then
+  local slow, expired = throttled[err.aws_code], err.aws_code == "ExpiredIteratorException"
+  if expired then
     forget_iterator(shard)
-    shard.due = 0
-    return true
+    if not shard.renewed then
+      shard.renewed, shard.due = true, 0
+      return true
+    end
   end
-  local slow = throttled[err.aws_code]
-  if not slow and not err.retryable then return nil, err end
+  if not slow and not expired and not err.retryable then return nil, err end
   shard.failures = shard.failures + 1
   if not slow and shard.failures >= FAILURES then return nil, err end
   local wait = math.min(WAIT_MOST, WAIT_FIRST * 2 ^ math.min(shard.failures - 1, 10))
@@ -132,7 +134,7 @@ function follower:read(shard)
   if not reply then return self:bear(shard, err) end
   local count, rest = self.page:read(reply.body, self.deaggregate)
   if not count then return nil, rest end
-  shard.failures = 0
+  shard.failures, shard.renewed = 0, false
   shard.iterator = rest.next
   shard.current = rest.behind == 0 and not rest.sequence
   if shard.current then shard.due = sys.monotonic() + IDLE end

@@ -222,6 +222,17 @@ def refusals(pond, kinesis):
     out, err = process.communicate(timeout=90)
     numbers.check(out.splitlines(), "expired iterators, throttling and failures: every record once, in order")
     tap.ok(Proxy.refused >= 5 and "as told; trying again." in err, "... which is said", (Proxy.refused, err))
+    kinesis.create_stream(StreamName="expired", ShardCount=1)
+    kinesis.put_record(StreamName="expired", Data=b"x", PartitionKey="k")
+    Proxy.script = [(400, "ExpiredIteratorException")] * 2
+    result = subprocess.run(
+        [lake.KINESSIS, "tail", "expired", "--target", f"http://127.0.0.1:{server.server_port}", "--region",
+         "us-east-1", "--from", "trim_horizon", "--no-follow"],
+        capture_output=True, text=True, timeout=90,
+        env={**os.environ, "AWS_ACCESS_KEY_ID": "lake", "AWS_SECRET_ACCESS_KEY": "lake"},
+    )
+    tap.ok(result.stdout == "x\n" and "ExpiredIteratorException: as told; trying again." in result.stderr,
+           "an iterator that is expired when it is new is a failure", result)
     server.shutdown()
     server.server_close()
 
