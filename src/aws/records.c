@@ -10,6 +10,8 @@
 
 enum { BODY_MAX = 256 << 20 };
 
+static const int64_t LATEST_MS = 253402300799999; /* the end of the year 9999 */
+
 bool kn_records_init(kn_records *r, kn_err *err) {
     *r = (kn_records){.count = 0};
     kn_buf_init(&r->bytes, 2 * (size_t)BODY_MAX + 1);
@@ -117,6 +119,8 @@ static bool take_member(kn_records *r, kn_slice name, const kn_token *value,
     if (kn_slice_eq_cstr(name, "ApproximateArrivalTimestamp")) {
         bool ok = take_number(value, &seconds);
         record->arrival_ms = whole(seconds * 1000);
+        if (record->arrival_ms > LATEST_MS)
+            record->arrival_ms = LATEST_MS;
         return ok;
     }
     return true;

@@ -45,6 +45,9 @@ static void replies(void) {
                r.count == 0 && !r.next.p && !r.sequence.p,
            "a shard that has ended, with null");
     tap_ok(read_text(" {\"Records\" : [ ] } ") && !r.next.p, "... or without");
+    tap_ok(read_text("{\"Records\":[" RECORD("eHl6", "k", "1", "1e300") "]}") &&
+               r.rows[0].arrival_ms == 253402300799999,
+           "an arrival beyond all years is in the last");
     static const char *const wrong[] = {
         "",
         "[]",
