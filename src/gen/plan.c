@@ -250,9 +250,11 @@ void kn_plan_end(kn_plan_builder *b) {
     bool literal = b->pending < b->literals.len && !b->begun;
     if (literal || (rewrite && b->after == count_ops(b))) /* it belongs to the body */
         append_text(b);
-    if (b->depth == 0 || !kn_buf_ok(&b->ops))
+    if (b->depth == 0)
         return;
     b->depth--;
+    if (!kn_buf_ok(&b->ops))
+        return;
     const kn_op_type *type = b->open[b->depth].type;
     size_t before = b->open[b->depth].length, body = b->max_length - before;
     if (type->takes == KN_OP_MARKS) {

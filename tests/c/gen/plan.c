@@ -160,6 +160,12 @@ static void test_limit(void) {
     tap_ok(!make_end(), "literals without end are refused");
     tap_is_int(make_err.code, KN_ELIMIT, "as over a limit");
     kn_buf_free(&huge);
+    make_begin();
+    bool ok = make_optional(0.5);
+    for (int i = 0; ok && i <= 1 << 20; i++)
+        ok = make_op("integer", 1, 2, 0);
+    tap_ok(ok && !make_end(), "so are operations without end, where one is open");
+    tap_is_int(make_err.code, KN_ELIMIT, "as over a limit, too");
 }
 
 int main(void) {
