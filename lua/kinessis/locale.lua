@@ -221,7 +221,7 @@ local rules = {
   first_name = check_gendered,
   last_name = check_list,
   prefix = check_gendered,
-  suffix = check_list,
+  suffix = check_maybe_gendered,
   gender = members { male = check_text, female = check_text },
   name_format = format("first_name", "last_name", "second_last_name"),
   ascii = check_map,

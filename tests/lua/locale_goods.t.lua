@@ -1,5 +1,5 @@
 --- What work and goods are called: every locale has its own jobs, departments, categories and products; a job's form
---- goes with the person's gender; a user's locale takes what it leaves out from its base.
+--- and what follows a name go with the person's gender; a user's locale takes what it leaves out from its base.
 local tap = dofile "tests/lua/tap.lua"
 local cjson = require "cjson"
 local kinessis = require "kinessis"
@@ -85,6 +85,22 @@ for _, name in ipairs(locale.names) do
       and is_formed(r.product, words.product_format, words)
   end, name .. ": work and goods are of the locale, a job's form of the gender")
 end
+
+-- ---- what follows a name ----
+
+for _, name in ipairs { "en_US", "fr_FR", "it_IT", "pt_BR" } do
+  local words, catalogue = locale.get(name), fake.locale(name)
+  local female, seen = set(words.suffix.female), {}
+  all(records({ { "gender", catalogue.gender() }, { "suffix", catalogue.suffix() } }, 600), function(r)
+    seen[r.suffix] = true
+    return r.gender == words.gender.male or female[r.suffix]
+  end, name .. ": no woman is called as men are")
+  local missing
+  for _, word in ipairs(words.suffix.male) do missing = missing or not seen[word] and word or nil end
+  tap.is(missing, nil, name .. ": men are")
+end
+all(records({ { "name", fake.first_name { gender = "female" } }, { "suffix", fake.suffix() } }),
+  function(r) return set(english.suffix.female)[r.suffix] end, "a suffix goes with the first name's gender")
 
 -- ---- agreement ----
 

@@ -116,9 +116,10 @@ function about.pick(list, stream)
   return provider.new { op = "pick", words = list, stream = stream, type = "string", text = true }
 end
 
---- A choice from one of the lists { male =, female = }, as the person's gender asks.
+--- A choice from one of the lists { male =, female = }, as the person's gender asks where they are two.
 function about.by_gender(record, lists, stream)
   local gender, words = record.option("given", "gender"), record.words
+  if lists.male == lists.female then return about.pick(lists.male, stream) end
   if gender then return about.pick(lists[gender], stream) end
   return provider.new {
     op = "split", stream = record.stream("given", "name"), count = #words.given.first.any, first = words.male,

@@ -76,10 +76,12 @@ person.prefix = about.declare {
 }
 
 person.suffix = about.declare {
-  "what follows a name: a degree, junior",
+  "what follows a name: a degree; for men of some locales, junior",
   attribute = "suffix", role = "given", type = "string",
   example = "fake.suffix()", shows = '^"[%a%.]+"$',
-  make = function(record, words) return about.pick(words.suffix, record.stream("given", "suffix", true)) end,
+  make = function(record, words)
+    return about.by_gender(record, words.suffix, record.stream("given", "suffix", true))
+  end,
 }
 
 -- james.smith42

@@ -46,7 +46,7 @@ Fletcher, Atkinson, Whittaker, Ashworth, Holloway, Pemberton]],
   name_format = "{first_name} {last_name}",
   street_name = [[
 High, Station, London, Church, Victoria, Green, Manor, Park, Queens, New, Grange, Kings, Kingsway, Windsor, Highfield,
-Mill, Alexander, York, St. John's, Main, Broadway, The Crescent, George, Springfield, Albert, Chester, Richmond,
+Mill, Alexander, York, St. John's, Main, Broadway, Crescent, George, Springfield, Albert, Chester, Richmond,
 Stanley, Oxford, Cambridge, Orchard, Meadow, Bridge, Castle, Abbey, Priory, Rectory, Elm, Oak, Hawthorn]],
   street_suffix = "Road, Street, Lane, Avenue, Close, Drive, Gardens, Grove, Way, Terrace",
   street_format = "{street_name} {street_suffix}",
@@ -94,6 +94,9 @@ Stanley, Oxford, Cambridge, Orchard, Meadow, Bridge, Castle, Abbey, Priory, Rect
   phone = { trunk = "0", landline = "{area}###", mobile = "07700 900###" },
   -- QQ is a prefix of examples only
   national_id = "QQ ## ## ## A, QQ ## ## ## B, QQ ## ## ## C, QQ ## ## ## D",
+  company_name = [[
+Alpine, Summit, River, Harbour, Granite, Cedar, Silver, Northern, Pacific, Atlantic, Blue Sky, Redwood, Golden Gate,
+Evergreen, Lakeside, Meadow, Stone, Pioneer, Beacon, Horizon]],
   company_suffix = "Ltd, PLC, LLP, Group, & Sons, & Co., Holdings, Partners",
   product_material = [[
 Wooden, Steel, Cotton, Leather, Glass, Ceramic, Bamboo, Granite, Linen, Wool, Rubber, Plastic, Copper, Marble,

@@ -44,7 +44,7 @@ Warren, Mills, Meyer, Rice, Schmidt, Garza, Daniels, Ferguson, Nichols, Stephens
 Payne, Grant, Dunn, Kelley, Spencer, Hawkins, Arnold, Pierce, Hansen, Peters, Santos, Hart, Bradley, Knight,
 O'Brien, O'Connor, Fitzgerald, Becker, Schultz, Schwartz, Novak, Larsen]],
   prefix = { male = "Mr., Mr., Mr., Dr.", female = "Ms., Ms., Mrs., Dr." },
-  suffix = "Jr., Sr., II, III, MD, PhD, DDS, Esq.",
+  suffix = { male = "Jr., Sr., II, III, MD, PhD, DDS, Esq.", female = "MD, PhD, DDS, Esq., RN" },
   gender = { male = "male", female = "female" },
   name_format = "{first_name} {last_name}",
   ascii = {},

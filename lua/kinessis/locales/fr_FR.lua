@@ -31,7 +31,7 @@ Renaud, Dumas, Lacroix, Olivier, Philippe, Bourgeois, Pierre, Benoît, Rey, Lecl
 Guillaume, Lecomte, Lopez, Jean, Dupuy, Guillot, Hubert, Berger, Carpentier, Sanchez, Dupuis, Moulin, Louis,
 Deschamps, Huet, Vasseur, Perez, Boucher, Fleury, Royer, Klein, Jacquet, Adam, Le Gall, L'Hermite]],
   prefix = { male = "M., M., M., Dr", female = "Mme, Mme, Mme, Dr" },
-  suffix = "PhD, MBA, père, fils",
+  suffix = { male = "PhD, MBA, père, fils", female = "PhD, MBA" },
   gender = { male = "masculin", female = "féminin" },
   name_format = "{first_name} {last_name}",
   domain = "example.com, example.net, example.org, courrier.example.com, mail.example.net, mail.example.org",
@@ -156,6 +156,6 @@ fenêtre, feu, feuille, fille, fils, fin, fleur, force, forêt, frère, froid, f
 histoire, hiver, homme, idée, jardin, jeune, jeu, jour, journal, lait, lettre, ligne, lit, livre, lumière, lune, main,
 maison, matin, mer, mère, midi, mois, monde, montagne, mort, mot, mur, neige, nom, nouveau, nuit, oiseau, ombre, page,
 pain, papier, parole, pays, père, petit, peuple, pied, pierre, place, pluie, pomme, pont, porte, printemps, regard,
-rivière, roi, route, rue, saison, sang, sel, semaine, silence, soeur, soir, soleil, son, table, temps, terre, tête,
+rivière, roi, route, rue, saison, sang, sel, semaine, silence, sœur, soir, soleil, son, table, temps, terre, tête,
 travail, vague, vent, verre, vert, vie, village, ville, visage, voix, voyage, vrai]],
 }

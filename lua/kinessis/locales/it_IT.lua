@@ -33,7 +33,7 @@ Sorrentino, D'Amico, Orlando, Damico, Negri, Mantovani, Fumagalli, Zanetti, Bert
     male = "Sig., Sig., Sig., Dott., Ing., Prof.",
     female = "Sig.ra, Sig.ra, Sig.ra, Dott.ssa, Ing., Prof.ssa",
   },
-  suffix = "Jr., PhD, MBA",
+  suffix = { male = "Jr., PhD, MBA", female = "PhD, MBA" },
   gender = { male = "maschio", female = "femmina" },
   name_format = "{first_name} {last_name}",
   domain = "example.com, example.net, example.org, posta.example.com, mail.example.net, mail.example.org",

@@ -29,7 +29,7 @@ Bezerra, Leite, Rezende, Aragão, Brito, Camargo, Viana, Assis, Figueiredo, Quei
 Pacheco, Moreno, Brandão, Bastos, Matos, Toledo, Barreto, Braga, Garcia, Neves, Pimentel, Porto, Sampaio, Franco,
 Mota, Vasconcelos, Lacerda, Prado, Torres, Vargas, Ventura, Cordeiro, da Luz, da Conceição]],
   prefix = { male = "Sr., Sr., Sr., Dr.", female = "Sra., Sra., Srta., Dra." },
-  suffix = "Filho, Neto, Júnior, Sobrinho",
+  suffix = { male = "Filho, Neto, Júnior, Sobrinho", female = "Filha, Neta, Sobrinha" },
   gender = { male = "masculino", female = "feminino" },
   name_format = "{first_name} {last_name}",
   domain = "example.com, example.net, example.org, correio.example.com, mail.example.net, mail.example.org",
