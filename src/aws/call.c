@@ -55,6 +55,7 @@ struct kn_aws_call {
     kn_upload *upload; /* in place of body */
     size_t max_reply;
     int max_attempts, max_unreached;
+    const char *busy;
     kn_aws_done *done;
     void *context;
     kn_envelope envelope;
@@ -297,12 +298,17 @@ static bool correct_clock(kn_aws_call *call, const kn_reply *reply, const kn_err
     return true;
 }
 
+/* Refused for its rate: the service has not acted. */
+static bool is_throttle(const kn_aws_call *call, const kn_err *err) {
+    return kn_aws_is_throttle(err->aws_code) || err->http_status == 429 ||
+           (call->busy && strcmp(err->aws_code, call->busy) == 0);
+}
+
 static bool may_repeat(kn_aws_call *call, bool sent, const kn_err *err) {
     bool unreached = call->max_unreached && !call->client->reached;
     if (!err->retryable || call->attempts >= (unreached ? call->max_unreached : call->max_attempts))
         return false;
-    if (!call->envelope.operation->repeatable && sent && err->http_status != 429 &&
-        !kn_aws_is_throttle(err->aws_code))
+    if (!call->envelope.operation->repeatable && sent && !is_throttle(call, err))
         return false;
     call->cost = call->patient ? 0 : kn_retry_take(&call->client->retry, err->code == KN_ETIMEOUT);
     return call->cost >= 0;
@@ -356,7 +362,7 @@ static void on_transfer(void *context, const kn_reply *reply, bool sent, const k
         const kn_err *why = call->upload ? kn_upload_failure(call->upload) : NULL;
         failure = why ? *why : *err;
     }
-    bool throttled = kn_aws_is_throttle(failure.aws_code) || failure.http_status == 429;
+    bool throttled = is_throttle(call, &failure);
     call->throttles += throttled;
     call->doubtful = !throttled && (reply ? reply->status >= 500 : sent);
     kn_retry_answered(retry, throttled, kn_time_monotonic_ns());
@@ -433,6 +439,7 @@ bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done 
     call->max_reply = request->max_reply;
     call->timeout_ms = request->timeout_ms;
     call->max_unreached = request->max_unreached;
+    call->busy = request->busy;
     call->patient = request->max_attempts > 0;
     call->max_attempts = call->patient               ? request->max_attempts
                          : c->retry.max_attempts > 0 ? c->retry.max_attempts

@@ -63,6 +63,8 @@ typedef struct kn_aws_request {
     size_t max_reply;  /* 0: 64 MiB */
     int max_attempts;  /* 0: the client's; else the caller's patience, without a quota */
     int max_unreached; /* the same while no server has answered; 0: no less */
+    const char *busy;  /* a code by which the service refuses a request for its rate, besides those
+                          of error.c; borrowed until done; NULL: none */
     int delay_ms;      /* before the first attempt */
     int timeout_ms; /* of an attempt, where the configuration says none; 0: 60 s. An object has the
                        time of a slow line besides, while it moves. */

@@ -77,6 +77,7 @@ static void send_parcel(kn_sender *s, kn_parcel *p, int delay_ms) {
         .wire = p->batch.wire,
         .max_attempts = s->max_attempts ? 0 : ATTEMPTS_REACHED,
         .max_unreached = s->max_attempts ? 0 : ATTEMPTS_UNREACHED,
+        .busy = s->rules->busy,
         .delay_ms = delay_ms,
         .timeout_ms = kn_sender_timeout_ms(s),
     };

@@ -24,9 +24,9 @@
  * 8 MiB wait to be sent again. So memory is requests_in_flight bodies, what waits, and 8 MiB
  * of open aggregates at most, per worker.
  *
- * A send that was followed by another though the server may have acted upon it (no answer, a 5xx)
- * is counted: stats->maybe_twice. A record over the service's limit, or with an impossible key,
- * fails alone. */
+ * A send that was followed by another though the server may have acted upon it (no answer, a 5xx
+ * that is none of the service's throttles) is counted: stats->maybe_twice. A record over the
+ * service's limit, or with an impossible key, fails alone. */
 #ifndef KN_RUN_STREAM_SINK_STREAM_H
 #define KN_RUN_STREAM_SINK_STREAM_H
 

@@ -17,6 +17,7 @@ typedef struct stream {
     const char *results, *count, *code;
     int throttle_requests; /* the first n requests are refused whole */
     const char *throttle;  /* ... with 503 and this code; NULL: 400, LimitExceededException */
+    const char *page;      /* ... with 503 and this, which has no code */
     int status;            /* all requests are refused with it */
     const char *refusal;
     int fail_each;    /* every n-th record of a first sending fails */
@@ -48,6 +49,8 @@ static size_t serve(void *context, int n, const char *request, const char *body,
                            "{\"__type\":\"AccessDeniedException\",\"message\":\"no\"}");
     if (s->status)
         return http_answer(out, room, s->status, "", s->refusal);
+    if (n < s->throttle_requests && s->page)
+        return http_answer(out, room, 503, "", s->page);
     if (n < s->throttle_requests && s->throttle) {
         char text[100];
         snprintf(text, sizeof text, "{\"__type\":\"%s\",\"message\":\"slow\"}", s->throttle);
@@ -270,6 +273,25 @@ static void outlasts_busy_firehose(void) {
     start(r, KN_STREAM_FIREHOSE, (kn_sink_stream_config){.requests_in_flight = 1});
     tap_ok(put_many(r, 500) && drain(r, 0), "a delivery stream that takes no more for now");
     tap_is_int(arrived_once(r, 500), 500, "each arrived once");
+    tap_ok(r->stats.maybe_twice == 0 && r->stats.throttled == 1500,
+           "as told: it has refused them, %llu times", (unsigned long long)r->stats.throttled);
+    end(r, 500);
+
+    r = calloc(1, sizeof *r);
+    r->stream.throttle_requests = 2;
+    r->stream.page = "<html>ServiceUnavailableException</html>";
+    start(r, KN_STREAM_FIREHOSE, (kn_sink_stream_config){.requests_in_flight = 1});
+    tap_ok(put_many(r, 500) && drain(r, 0), "a 503 of somebody between");
+    tap_ok(r->stats.maybe_twice == 1000 && r->stats.throttled == 0,
+           "says nothing of what was taken");
+    end(r, 500);
+
+    r = calloc(1, sizeof *r);
+    r->stream.throttle_requests = 2;
+    r->stream.throttle = "ServiceUnavailableException";
+    start(r, KN_STREAM_KINESIS, (kn_sink_stream_config){.requests_in_flight = 1});
+    tap_ok(put_many(r, 500) && drain(r, 0), "a 503 of Kinesis");
+    tap_ok(r->stats.maybe_twice == 1000 && r->stats.throttled == 0, "is no word of its rate");
     end(r, 500);
 }
 
