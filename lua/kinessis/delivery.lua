@@ -71,7 +71,10 @@ end
 --- What the run goes on from.
 --- @return the state, or nil; and an error
 local function last_state(path, values, list)
-  if not values.resume then return nil end
+  if not values.resume then
+    if values.changed then options.usage "--changed goes with --resume" end
+    return nil
+  end
   for _, name in ipairs { "seed", "amount", "start", "step" } do
     if values[name] then options.usage("--%s does not go with --resume: the run goes on as it began", name) end
   end

@@ -39,7 +39,7 @@ static bool read_text_sink(lua_State *L, int table, kn_sink_spec *spec, kn_err *
     }
     lua_getfield(L, table, "gzip");
     kn_text_config config = {.fd = fd,
-                             .name = path ? path : "stdout",
+                             .name = spec->to.name,
                              .header = position ? NULL : header,
                              .gzip = lua_toboolean(L, -1),
                              .position = position};
@@ -85,7 +85,7 @@ static bool read_sink(lua_State *L, int table, kn_run_binding *b, kn_sink_spec *
     spec->name = kn_field_text(L, table, spec->kind == KN_SINK_TEXT ? "path" : "name");
     const char *service = kn_field_text(L, table, "service");
     spec->to.service = service ? service : spec->kind_name;
-    spec->to.name = spec->name ? spec->name : "";
+    spec->to.name = spec->name ? spec->name : spec->kind == KN_SINK_TEXT ? "stdout" : "";
     spec->keys.partition_key = read_key(L, table, "partition_key");
     spec->keys.explicit_hash_key = read_key(L, table, "explicit_hash_key");
     if (spec->kind == KN_SINK_NULL)

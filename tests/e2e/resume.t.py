@@ -217,6 +217,31 @@ return kinessis.scenario { records = kinessis.schema("f", fields), amount = 10, 
     tap.ok(result.returncode == 1 and "the run's state cannot be kept" in result.stderr
            and "generated" not in result.stderr, "a state that was asked for and cannot be kept is an error", result.stderr)
 
+    result = run(path, "--changed")
+    tap.ok(result.returncode == 2 and "--changed goes with --resume" in result.stderr, "--changed alone says nothing",
+           result.stderr)
+
+    # ---- with the records on stdout, too ----
+
+    printed = os.path.join(pond.folder, "printed.lua")
+    with open(printed, "w") as file:
+        file.write("""
+local kinessis = require "kinessis"
+return kinessis.scenario { records = kinessis.schema("n", { { "n", kinessis.fake.sequence(0) } }), amount = 300,
+  print = true, to = kinessis.stream { name = "people", partition_key = kinessis.fake.uuid() } }
+""")
+    with subprocess.Popen(command(printed, "--rate", "100"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as first:
+        begun = first.stdout.readline()
+        first.send_signal(signal.SIGINT)
+        rest, error = first.communicate(timeout=120)
+    tap.ok(first.returncode == 0 and "Stopped before the end" in error, "a run that prints is stopped", error)
+    result = run(printed, "--resume", "--rate", "10000")
+    tap.ok(result.returncode == 0, "and goes on", result.stderr)
+    tap.equal(numbers_of_lines(begun + rest + result.stdout), list(range(300)), "where it was")
+    result = run(printed, "--resume")
+    tap.ok(result.returncode == 0 and "Nothing is left to do" in result.stderr, "until it is complete", result.stderr)
+
     # ---- at the same time ----
 
     slow = os.path.join(pond.folder, "slow.lua")
