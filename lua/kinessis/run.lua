@@ -38,7 +38,8 @@ run.options = {
   { "--step", "TIME", "of the simulated clock (default: the scenario's, else 1ms)", parse = options.duration },
   { "--part", "K/N", "only the K-th of N parts: after one another they are the whole", parse = part },
   { "--workers", "W", "threads (default: one per processor)", parse = options.integer(1, 64) },
-  { "--progress", "HOW", "panel, line, log (a line every 10s; log:1m), none (default: what fits the terminal)",
+  { "--progress", "HOW", "auto (what fits the terminal, the default), panel, line, log (a line every 10s; log:1m), "
+    .. "none",
     parse = progress.parse },
   { "--quiet", nil, "print only errors", short = "-q" },
 }

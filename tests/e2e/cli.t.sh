@@ -42,6 +42,7 @@ for command in run generate repl query schema lake lua; do
 done
 
 ok "query: no statement" run_is 2 err "SQL is missing" query
+ok "query: a file in place of a statement" run_is 2 err "kinessis query - < q.sql reads it" query q.sql
 ok "query: an empty statement" run_is 2 err "the statement is empty" query ' ; '
 ok "query: a wrong format" run_is 2 err "did you mean json?" query --format jsn "SELECT 1"
 ok "query: a wrong target" run_is 2 err "--target: 'lak' is not lake, aws or a URL" query --target lak "SELECT 1"
@@ -53,6 +54,8 @@ ok "lake: a folder that cannot be" run_is 1 err "kinessis: " lake --port 0 --dat
 ok "schema: a wrong action" run_is 2 err "did you mean tfvars?" schema tfvar x.lua
 ok "schema: no such file" run_is 1 err "kinessis: " schema tfvars "$cd_folder/none.lua"
 ok "run: a missing value" run_is 2 err "--amount needs a value" run x.lua --amount
+ok "generate: no header of JSON lines" run_is 2 err "--no-header goes with --format csv" \
+    generate --no-header -n 1 scripts/quickstart.lua
 ok "generate: a step of a clock that there is not" \
     run_is 2 err "give --start TIME too" generate --step 1s -n 1 scripts/quickstart.lua
 ok "generate: a clock that starts before 1970" \

@@ -226,7 +226,7 @@ with lake.Lake() as pond, tempfile.TemporaryDirectory(prefix="kinessis-test.") a
     tap.ok(away.returncode == 2 and "went elsewhere: give --target lake" in away.stderr, "a run that went elsewhere", away.stderr)
 
 for arguments, fragment in (
-    (["scripts/quickstart.lua"], "it left no state"),
+    (["scripts/quickstart.lua"], "it left no state that can be read: run the scenario, or give the --seed"),
     (["scripts/wave.lua", "--seed", "1"], "--amount is missing"),
     (["scripts/quickstart.lua", "--start", "2022-02-02"], "--start goes with --seed"),
     (["scripts/quickstart.lua", "--seed", "1", "--key", "status"], "are no key"),

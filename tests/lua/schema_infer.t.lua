@@ -270,7 +270,7 @@ refused("csv", "a,,b\n1,2,3\n", "csv:1: column 2 has no name", "a column without
 refused("csv", "a,a.b\n1,2\n", "cannot both be", "a value and an object of one name")
 refused("parquet", "PAR1 and nothing", "does not end in PAR1", "what is not Parquet")
 refused("parquet", "PAR1" .. ("\xFF"):rep(16) .. "\16\0\0\0PAR1", "its footer is damaged", "a damaged footer")
-refused("txt", "x", "the name should end in .jsonl, .csv, .tsv or .parquet", "another ending")
+refused("txt", "x", "the name should end in .jsonl, .ndjson, .csv, .tsv or .parquet", "another ending")
 local _, err = infer.run("/nowhere/x.jsonl", { samples = 10 })
 tap.like(err, "/nowhere/x.jsonl: No such file or directory", "a file that is not there")
 _, err = infer.run("nothing", { samples = 10 })

@@ -17,6 +17,7 @@ return {
     table.unpack(runner.options),
   },
   run = function(arguments, values)
+    if values.no_header and values.format ~= "csv" then options.usage "--no-header goes with --format csv" end
     local scenario, err = require("kinessis.scenario").load(arguments[1])
     if not scenario then return nil, err end
     local path = values.out ~= "-" and values.out or nil

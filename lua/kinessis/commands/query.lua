@@ -99,7 +99,10 @@ end
 
 function query.run(arguments, given)
   local statement = arguments[1]
-  if statement == "-" then statement = io.read "a" end
+  if statement == "-" then statement = io.read "a"
+  elseif statement:find "%.sql$" and not statement:find "%s" then
+    options.usage("SQL: '%s' is a file: kinessis query - < %s reads it", statement, statement)
+  end
   statement = statement:gsub("[%s;]+$", "")
   if statement == "" then options.usage "SQL: the statement is empty" end
   local where <close>, err = target.from(given)

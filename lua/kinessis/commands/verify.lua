@@ -180,7 +180,8 @@ local clock_slack = 300 -- seconds by which the stream's clock may be behind our
 local function last_run(scenario, values)
   local last, err = state.read(values.state or state.path(scenario.path, values))
   if not last then
-    return nil, ("%s: without --seed the last run is looked for, and it left no state"):format(tostring(err))
+    return nil, ("the last run is looked for, and it left no state that can be read: run the scenario, or give the "
+      .. "--seed of the run that is meant (%s)"):format(tostring(err):gsub(" %(a first run.*", ""))
   end
   if last.target ~= values.target then
     return nil, ("the last run of this scenario went elsewhere: give --target %s, or the --seed of the run that is "

@@ -234,7 +234,7 @@ function infer.run(source, options)
     count, err = n, problem
   elseif file then
     file:close()
-    return nil, sys.error("invalid", ("%s: the name should end in .jsonl, .csv, .tsv or .parquet"):format(source))
+    return nil, sys.error("invalid", source .. ": the name should end in .jsonl, .ndjson, .csv, .tsv or .parquet")
   else
     local database, name = source:match "^([%w_-]+)%.([%w_-]+)$"
     if not database then
