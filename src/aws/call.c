@@ -395,19 +395,17 @@ static bool open_file(kn_aws_call *call, const char *path, kn_err *err) {
     return kn_buf_check(&e->extra, "the request's headers", err);
 }
 
-static void hash_alone(kn_aws_call *call) {
-    kn_sigv4_hash(call->body, call->envelope.payload);
+static bool hash_alone(kn_aws_call *call, kn_err *err) {
+    return kn_sigv4_hash(call->body, call->envelope.payload, err);
 }
 
 /* Two bodies are hashed together in little more time than one (base/sha256_pair.h). Where large
  * ones come fast, every other waits for the next: not longer than PAIR_NS, and not when the caller
  * waits. */
-static void hash_body(kn_aws_client *c, kn_aws_call *call, uint64_t now) {
+static bool hash_body(kn_aws_client *c, kn_aws_call *call, uint64_t now, kn_err *err) {
     kn_aws_call *other = c->unpaired;
-    if (!c->pairs || call->body.n < PAIR_BYTES) {
-        hash_alone(call);
-        return;
-    }
+    if (!c->pairs || call->body.n < PAIR_BYTES)
+        return hash_alone(call, err);
     bool fast = now - c->large_ns < PAIR_NS;
     c->large_ns = now;
     c->unpaired = NULL;
@@ -417,16 +415,18 @@ static void hash_body(kn_aws_client *c, kn_aws_call *call, uint64_t now) {
     else if (fast)
         c->unpaired = call;
     else
-        hash_alone(call);
+        return hash_alone(call, err);
+    return true;
 }
 
-/* False: it may go on waiting. */
-static bool end_pairing(kn_aws_client *c, uint64_t now, bool patient) {
-    if (patient && now - c->large_ns < PAIR_NS)
-        return false;
-    hash_alone(c->unpaired);
-    c->unpaired = NULL;
-    return true;
+/* A call whose time has come. */
+static bool start_call(kn_aws_client *c, kn_aws_call *call, kn_err *err) {
+    if (call == c->unpaired) {
+        c->unpaired = NULL;
+        if (!hash_alone(call, err))
+            return false;
+    }
+    return start_attempt(call, err);
 }
 
 bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done *done,
@@ -451,7 +451,7 @@ bool kn_aws_submit(kn_aws_client *c, const kn_aws_request *request, kn_aws_done 
     if (ok && request->file)
         ok = open_file(call, request->file, err);
     else if (ok)
-        hash_body(c, call, now);
+        ok = hash_body(c, call, now, err);
     if (ok) {
         uint64_t wait = kn_retry_wait_ns(&c->retry, now);
         call->due_ns = now + (uint64_t)request->delay_ms * 1000000u + wait;
@@ -483,10 +483,10 @@ static int start_due(kn_aws_client *c, int timeout_ms) {
                 timeout_ms = (int)wait;
             continue;
         }
-        if (call == c->unpaired && !end_pairing(c, now, timeout_ms == 0))
+        if (call == c->unpaired && timeout_ms == 0 && now - c->large_ns < PAIR_NS)
             continue;
         kn_err err;
-        if (!start_attempt(call, &err)) {
+        if (!start_call(c, call, &err)) {
             finish(call, NULL, &err);
             next = c->calls; /* the callback may have changed the list */
         }

@@ -28,16 +28,17 @@ static void to_hex(const unsigned char bytes[32], char hex[65]) {
     hex[64] = '\0';
 }
 
-/* OpenSSL can refuse only when memory is out or its providers are missing: there is no going on. */
-static void must(bool ok) {
-    if (!ok)
-        abort();
+static bool check(bool ok, kn_err *err) {
+    return ok || kn_fail(err, KN_ENOMEM,
+                         "OpenSSL makes no SHA-256: memory is out, or its providers are missing");
 }
 
-void kn_sigv4_hash(kn_slice bytes, char hex[65]) {
+bool kn_sigv4_hash(kn_slice bytes, char hex[65], kn_err *err) {
     unsigned char digest[32];
-    must(EVP_Digest(bytes.p, bytes.n, digest, NULL, EVP_sha256(), NULL));
+    if (!check(EVP_Digest(bytes.p, bytes.n, digest, NULL, EVP_sha256(), NULL), err))
+        return false;
     to_hex(digest, hex);
+    return true;
 }
 
 void kn_sigv4_hash_pair(kn_slice first, char first_hex[65], kn_slice second, char second_hex[65]) {
@@ -47,8 +48,10 @@ void kn_sigv4_hash_pair(kn_slice first, char first_hex[65], kn_slice second, cha
     to_hex(digests[1], second_hex);
 }
 
-static void hmac(const void *key, size_t n, kn_slice text, unsigned char out[32]) {
-    must(HMAC(EVP_sha256(), key, (int)n, (const unsigned char *)text.p, text.n, out, NULL) != NULL);
+static bool hmac(const void *key, size_t n, kn_slice text, unsigned char out[32], kn_err *err) {
+    return check(
+        HMAC(EVP_sha256(), key, (int)n, (const unsigned char *)text.p, text.n, out, NULL) != NULL,
+        err);
 }
 
 /* ---- canonical path ---- */
@@ -284,13 +287,16 @@ static void write_scope(const kn_sigv4_scope *scope, kn_buf *out) {
     kn_buf_printf(out, "%.8s/%s/%s", time, scope->region, scope->service);
 }
 
-void kn_sigv4_string_to_sign(const kn_sigv4_scope *scope, kn_slice canonical_request, kn_buf *out) {
+bool kn_sigv4_string_to_sign(const kn_sigv4_scope *scope, kn_slice canonical_request, kn_buf *out,
+                             kn_err *err) {
     char time[17], hash[65];
     kn_time_amz(time, scope->time_ms);
-    kn_sigv4_hash(canonical_request, hash);
+    if (!kn_sigv4_hash(canonical_request, hash, err))
+        return false;
     kn_buf_printf(out, "AWS4-HMAC-SHA256\n%s\n", time);
     write_scope(scope, out);
     kn_buf_printf(out, "/aws4_request\n%s", hash);
+    return kn_buf_check(out, "the string to sign", err);
 }
 
 bool kn_sigv4_key_derive(kn_sigv4_key *key, const char *secret_key, const kn_sigv4_scope *scope,
@@ -304,11 +310,13 @@ bool kn_sigv4_key_derive(kn_sigv4_key *key, const char *secret_key, const kn_sig
     bool ok = kn_buf_check(&name, "region and service", err) &&
               kn_buf_check(&seed, "the secret key", err);
     if (ok && strcmp(key->scope, name.p) != 0) {
-        hmac(seed.p, seed.len, (kn_slice){name.p, 8}, key->bytes);
-        hmac(key->bytes, 32, kn_slice_cstr(scope->region), key->bytes);
-        hmac(key->bytes, 32, kn_slice_cstr(scope->service), key->bytes);
-        hmac(key->bytes, 32, KN_SLICE("aws4_request"), key->bytes);
-        memcpy(key->scope, name.p, name.len + 1);
+        key->scope[0] = '\0';
+        ok = hmac(seed.p, seed.len, (kn_slice){name.p, 8}, key->bytes, err) &&
+             hmac(key->bytes, 32, kn_slice_cstr(scope->region), key->bytes, err) &&
+             hmac(key->bytes, 32, kn_slice_cstr(scope->service), key->bytes, err) &&
+             hmac(key->bytes, 32, KN_SLICE("aws4_request"), key->bytes, err);
+        if (ok)
+            memcpy(key->scope, name.p, name.len + 1);
     }
     if (seed.p)
         OPENSSL_cleanse(seed.p, seed.cap);
@@ -321,15 +329,18 @@ void kn_sigv4_key_wipe(kn_sigv4_key *key) {
     OPENSSL_cleanse(key, sizeof *key);
 }
 
-void kn_sigv4_signature(const kn_sigv4_key *key, kn_slice string_to_sign, char hex[65]) {
+bool kn_sigv4_signature(const kn_sigv4_key *key, kn_slice string_to_sign, char hex[65],
+                        kn_err *err) {
     unsigned char digest[32];
-    hmac(key->bytes, 32, string_to_sign, digest);
+    if (!hmac(key->bytes, 32, string_to_sign, digest, err))
+        return false;
     to_hex(digest, hex);
+    return true;
 }
 
 /* what: "PAYLOAD" or "TRAILER"; hashes: the lines that end it. */
-static void sign_next(const kn_sigv4_key *key, const kn_sigv4_scope *scope, const char *what,
-                      const char *previous, const char *hashes, char hex[65]) {
+static bool sign_next(const kn_sigv4_key *key, const kn_sigv4_scope *scope, const char *what,
+                      const char *previous, const char *hashes, char hex[65], kn_err *err) {
     char time[17];
     kn_buf text;
     kn_buf_init(&text, 1024);
@@ -337,25 +348,26 @@ static void sign_next(const kn_sigv4_key *key, const kn_sigv4_scope *scope, cons
     kn_buf_printf(&text, "AWS4-HMAC-SHA256-%s\n%s\n", what, time);
     write_scope(scope, &text);
     kn_buf_printf(&text, "/aws4_request\n%s\n%s", previous, hashes);
-    kn_sigv4_signature(key, kn_buf_view(&text), hex);
+    bool ok = kn_buf_check(&text, "the string to sign", err) &&
+              kn_sigv4_signature(key, kn_buf_view(&text), hex, err);
     kn_buf_free(&text);
+    return ok;
 }
 
-void kn_sigv4_sign_chunk(const kn_sigv4_key *key, const kn_sigv4_scope *scope,
-                         const char previous[65], kn_slice data, char hex[65]) {
-    char hash[65], hashes[130];
-    kn_sigv4_hash((kn_slice){"", 0}, hash);
-    memcpy(hashes, hash, 64);
+bool kn_sigv4_sign_chunk(const kn_sigv4_key *key, const kn_sigv4_scope *scope,
+                         const char previous[65], kn_slice data, char hex[65], kn_err *err) {
+    char hashes[130];
+    if (!kn_sigv4_hash((kn_slice){"", 0}, hashes, err) || !kn_sigv4_hash(data, hashes + 65, err))
+        return false;
     hashes[64] = '\n';
-    kn_sigv4_hash(data, hashes + 65);
-    sign_next(key, scope, "PAYLOAD", previous, hashes, hex);
+    return sign_next(key, scope, "PAYLOAD", previous, hashes, hex, err);
 }
 
-void kn_sigv4_sign_trailer(const kn_sigv4_key *key, const kn_sigv4_scope *scope,
-                           const char previous[65], kn_slice trailers, char hex[65]) {
+bool kn_sigv4_sign_trailer(const kn_sigv4_key *key, const kn_sigv4_scope *scope,
+                           const char previous[65], kn_slice trailers, char hex[65], kn_err *err) {
     char hash[65];
-    kn_sigv4_hash(trailers, hash);
-    sign_next(key, scope, "TRAILER", previous, hash, hex);
+    return kn_sigv4_hash(trailers, hash, err) &&
+           sign_next(key, scope, "TRAILER", previous, hash, hex, err);
 }
 
 static void stages_init(kn_sigv4_stages *stages) {
@@ -371,16 +383,12 @@ static void stages_free(kn_sigv4_stages *stages) {
 static bool run_stages(kn_sigv4_key *key, const kn_sigv4_identity *identity,
                        const kn_sigv4_scope *scope, const kn_sigv4_request *request,
                        kn_buf *signed_headers, kn_sigv4_stages *stages, kn_err *err) {
-    if (!kn_sigv4_canonical_request(request, (kn_slice){0}, &stages->canonical_request,
-                                    signed_headers, err) ||
-        !kn_sigv4_key_derive(key, identity->secret_key, scope, err))
-        return false;
-    kn_sigv4_string_to_sign(scope, kn_buf_view(&stages->canonical_request),
-                            &stages->string_to_sign);
-    if (!kn_buf_check(&stages->string_to_sign, "the string to sign", err))
-        return false;
-    kn_sigv4_signature(key, kn_buf_view(&stages->string_to_sign), stages->signature);
-    return true;
+    return kn_sigv4_canonical_request(request, (kn_slice){0}, &stages->canonical_request,
+                                      signed_headers, err) &&
+           kn_sigv4_key_derive(key, identity->secret_key, scope, err) &&
+           kn_sigv4_string_to_sign(scope, kn_buf_view(&stages->canonical_request),
+                                   &stages->string_to_sign, err) &&
+           kn_sigv4_signature(key, kn_buf_view(&stages->string_to_sign), stages->signature, err);
 }
 
 bool kn_sigv4_sign(kn_sigv4_key *key, const kn_sigv4_identity *identity,

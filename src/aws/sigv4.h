@@ -63,8 +63,8 @@ typedef struct kn_sigv4_stages {
     char signature[65];
 } kn_sigv4_stages;
 
-/* Lower-case hex SHA-256. */
-void kn_sigv4_hash(kn_slice bytes, char hex[65]);
+/* Lower-case hex SHA-256. It fails, as all that follows may, where OpenSSL does: out of memory. */
+KN_MUST_CHECK bool kn_sigv4_hash(kn_slice bytes, char hex[65], kn_err *err);
 /* The same of two, faster; where kn_sha256_pair_works. */
 void kn_sigv4_hash_pair(kn_slice first, char first_hex[65], kn_slice second, char second_hex[65]);
 
@@ -74,7 +74,8 @@ void kn_sigv4_hash_pair(kn_slice first, char first_hex[65], kn_slice second, cha
 KN_MUST_CHECK bool kn_sigv4_canonical_request(const kn_sigv4_request *request, kn_slice only,
                                               kn_buf *out, kn_buf *signed_headers, kn_err *err);
 
-void kn_sigv4_string_to_sign(const kn_sigv4_scope *scope, kn_slice canonical_request, kn_buf *out);
+KN_MUST_CHECK bool kn_sigv4_string_to_sign(const kn_sigv4_scope *scope, kn_slice canonical_request,
+                                           kn_buf *out, kn_err *err);
 
 /* Does nothing when the key is already the one of this day, region and service. */
 KN_MUST_CHECK bool kn_sigv4_key_derive(kn_sigv4_key *key, const char *secret_key,
@@ -82,15 +83,18 @@ KN_MUST_CHECK bool kn_sigv4_key_derive(kn_sigv4_key *key, const char *secret_key
 void kn_sigv4_key_wipe(kn_sigv4_key *key);
 
 /* Lower-case hex. */
-void kn_sigv4_signature(const kn_sigv4_key *key, kn_slice string_to_sign, char hex[65]);
+KN_MUST_CHECK bool kn_sigv4_signature(const kn_sigv4_key *key, kn_slice string_to_sign,
+                                      char hex[65], kn_err *err);
 
 /* The signature of the next chunk of a body (empty for the last), and of the trailers behind it,
  * "name:value\n" each, in lower case and sorted. previous: the signature before, of the request at
  * first; it may be the same memory as hex. key: derived for the scope. */
-void kn_sigv4_sign_chunk(const kn_sigv4_key *key, const kn_sigv4_scope *scope,
-                         const char previous[65], kn_slice data, char hex[65]);
-void kn_sigv4_sign_trailer(const kn_sigv4_key *key, const kn_sigv4_scope *scope,
-                           const char previous[65], kn_slice trailers, char hex[65]);
+KN_MUST_CHECK bool kn_sigv4_sign_chunk(const kn_sigv4_key *key, const kn_sigv4_scope *scope,
+                                       const char previous[65], kn_slice data, char hex[65],
+                                       kn_err *err);
+KN_MUST_CHECK bool kn_sigv4_sign_trailer(const kn_sigv4_key *key, const kn_sigv4_scope *scope,
+                                         const char previous[65], kn_slice trailers, char hex[65],
+                                         kn_err *err);
 
 /* Appends the value of the Authorization header. stages may be NULL. */
 KN_MUST_CHECK bool kn_sigv4_sign(kn_sigv4_key *key, const kn_sigv4_identity *identity,

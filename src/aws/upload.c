@@ -61,7 +61,7 @@ static bool read_chunk(kn_upload *u, size_t n, kn_err *err) {
     return true;
 }
 
-static void append_trailer(kn_upload *u) {
+static bool append_trailer(kn_upload *u, kn_err *err) {
     unsigned char crc[4] = {(unsigned char)(u->crc >> 24), (unsigned char)(u->crc >> 16),
                             (unsigned char)(u->crc >> 8), (unsigned char)u->crc};
     kn_buf line;
@@ -70,9 +70,12 @@ static void append_trailer(kn_upload *u) {
     kn_base64_encode(&line, (kn_slice){(char *)crc, sizeof crc});
     kn_buf_slice(&u->out, kn_buf_view(&line));
     kn_buf_char(&line, '\n');
-    kn_sigv4_sign_trailer(&u->key, &u->scope, u->signature, kn_buf_view(&line), u->signature);
+    bool ok = kn_buf_check(&line, "a trailer", err) &&
+              kn_sigv4_sign_trailer(&u->key, &u->scope, u->signature, kn_buf_view(&line),
+                                    u->signature, err);
     kn_buf_printf(&u->out, "\r\nx-amz-trailer-signature:%s\r\n\r\n", u->signature);
     kn_buf_free(&line);
+    return ok;
 }
 
 /* The next chunk, framed, into out. */
@@ -84,15 +87,16 @@ static bool make_piece(kn_upload *u, kn_err *err) {
     kn_slice data = {u->chunk, n};
     u->crc = kn_crc32c(u->crc, u->chunk, n);
     u->done += n;
-    kn_sigv4_sign_chunk(&u->key, &u->scope, u->signature, data, u->signature);
+    if (!kn_sigv4_sign_chunk(&u->key, &u->scope, u->signature, data, u->signature, err))
+        return false;
     kn_buf_clear(&u->out);
     u->taken = 0;
     kn_buf_printf(&u->out, "%zx;chunk-signature=%s\r\n", n, u->signature);
     kn_buf_slice(&u->out, data);
     if (n)
         kn_buf_cstr(&u->out, "\r\n");
-    else
-        append_trailer(u);
+    else if (!append_trailer(u, err))
+        return false;
     u->ended = n == 0;
     return kn_buf_check(&u->out, "a chunk", err);
 }

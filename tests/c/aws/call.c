@@ -65,7 +65,8 @@ static bool verify(const char *head, const char *service, kn_slice body, bool s3
     char *query = strchr(target, '?');
     if (query)
         *query++ = '\0';
-    kn_sigv4_hash(body, hash);
+    kn_err err;
+    bool hashed = kn_sigv4_hash(body, hash, &err);
     kn_sigv4_request request = {.method = kn_slice_cstr(method),
                                 .path = kn_slice_cstr(target),
                                 .query = kn_slice_cstr(query),
@@ -76,19 +77,16 @@ static bool verify(const char *head, const char *service, kn_slice body, bool s3
     kn_sigv4_scope scope = {0, "eu-west-1", service};
     kn_sigv4_key key = {0};
     kn_buf canonical, text, list;
-    kn_err err;
     kn_buf_init(&canonical, 65536);
     kn_buf_init(&text, 65536);
     kn_buf_init(&list, 65536);
-    bool ok = strlen(date) == 16 && amz_time(date, &scope.time_ms) &&
+    bool ok = hashed && strlen(date) == 16 && amz_time(date, &scope.time_ms) &&
               kn_sigv4_canonical_request(&request, kn_slice_cstr(names), &canonical, &list, &err) &&
-              kn_sigv4_key_derive(&key, "secret", &scope, &err);
-    if (ok) {
-        kn_sigv4_string_to_sign(&scope, kn_buf_view(&canonical), &text);
-        kn_sigv4_signature(&key, kn_buf_view(&text), computed);
-        ok = strcmp(computed, signature) == 0 && strstr(names, "host") &&
-             strstr(names, "x-amz-date");
-    }
+              kn_sigv4_key_derive(&key, "secret", &scope, &err) &&
+              kn_sigv4_string_to_sign(&scope, kn_buf_view(&canonical), &text, &err) &&
+              kn_sigv4_signature(&key, kn_buf_view(&text), computed, &err);
+    ok = ok && strcmp(computed, signature) == 0 && strstr(names, "host") &&
+         strstr(names, "x-amz-date");
     kn_buf_free(&canonical);
     kn_buf_free(&text);
     kn_buf_free(&list);

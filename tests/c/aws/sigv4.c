@@ -7,6 +7,7 @@
 #include "tap.h"
 
 #include <jansson.h>
+#include <openssl/crypto.h>
 #include <strings.h>
 
 /* A request as the cases write it: request line, headers, an empty line, the body. */
@@ -94,14 +95,14 @@ static void run_case(const json_t *c) {
                 "%s: timestamp", name))
         return;
     char time[17], hash[65];
+    kn_err err;
     kn_time_amz(time, scope.time_ms);
     parsed p;
     parse_request(text_of(c, "request"), &p);
-    kn_sigv4_hash(sign_body ? p.body : (kn_slice){"", 0}, hash);
+    tap_ok(kn_sigv4_hash(sign_body ? p.body : (kn_slice){"", 0}, hash, &err), "hashed");
     p.request.payload_hash = kn_slice_cstr(hash);
     p.request.keep_path = !json_is_true(json_object_get(context, "normalize"));
 
-    kn_err err;
     kn_sigv4_key key = {0};
     kn_sigv4_stages stages;
     kn_buf out;
@@ -157,7 +158,8 @@ static void documented_s3(void) {
     kn_sigv4_scope scope = {0, "us-east-1", "s3"};
     tap_ok(kn_time_parse_iso(KN_SLICE("2013-05-24T00:00:00Z"), &scope.time_ms), "time");
     char empty[65];
-    kn_sigv4_hash((kn_slice){"", 0}, empty);
+    kn_err err;
+    tap_ok(kn_sigv4_hash((kn_slice){"", 0}, empty, &err), "hashed");
     const kn_sigv4_header headers[] = {
         {KN_SLICE("Host"), KN_SLICE("examplebucket.s3.amazonaws.com")},
         {KN_SLICE("Range"), KN_SLICE("bytes=0-9")},
@@ -172,7 +174,6 @@ static void documented_s3(void) {
                                 .payload_hash = kn_slice_cstr(empty),
                                 .s3 = true};
     kn_sigv4_key key = {0};
-    kn_err err;
     kn_buf out;
     kn_buf_init(&out, 65536);
     tap_ok(kn_sigv4_sign(&key, &identity, &scope, &request, &out, NULL, &err), "S3 GET signed");
@@ -248,13 +249,17 @@ static void documented_chunks(void) {
                cases[i].payload);
         tap_is_str(stages.signature, cases[i].seed, "... the request's signature");
         char hex[65];
-        kn_sigv4_sign_chunk(&key, &scope, stages.signature, (kn_slice){data, 65536}, hex);
+        tap_ok(
+            kn_sigv4_sign_chunk(&key, &scope, stages.signature, (kn_slice){data, 65536}, hex, &err),
+            "signed");
         tap_is_str(hex, cases[i].first, "... of 64 KiB");
-        kn_sigv4_sign_chunk(&key, &scope, hex, (kn_slice){data, 1024}, hex);
+        tap_ok(kn_sigv4_sign_chunk(&key, &scope, hex, (kn_slice){data, 1024}, hex, &err), "signed");
         tap_is_str(hex, cases[i].second, "... of 1 KiB");
-        kn_sigv4_sign_chunk(&key, &scope, hex, (kn_slice){"", 0}, hex);
+        tap_ok(kn_sigv4_sign_chunk(&key, &scope, hex, (kn_slice){"", 0}, hex, &err), "signed");
         tap_is_str(hex, cases[i].last, "... of the end");
-        kn_sigv4_sign_trailer(&key, &scope, hex, KN_SLICE("x-amz-checksum-crc32c:sOO8/Q==\n"), hex);
+        tap_ok(kn_sigv4_sign_trailer(&key, &scope, hex,
+                                     KN_SLICE("x-amz-checksum-crc32c:sOO8/Q==\n"), hex, &err),
+               "signed");
         if (i == 1)
             tap_is_str(hex, "d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435",
                        "... of the trailer");
@@ -302,7 +307,7 @@ static void cached_key(void) {
     tap_ok(kn_sigv4_key_derive(&key, "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", &scope, &err),
            "derived");
     char hex[65];
-    kn_sigv4_signature(&key, KN_SLICE("x"), hex);
+    tap_ok(kn_sigv4_signature(&key, KN_SLICE("x"), hex, &err), "signed");
     kn_sigv4_key again = key;
     tap_ok(kn_sigv4_key_derive(&again, "another", &scope, &err) &&
                memcmp(&key, &again, sizeof key) == 0,
@@ -321,8 +326,48 @@ static void cached_key(void) {
            "an endless secret is refused, and not shown");
 }
 
+/* OpenSSL's memory, which runs out. */
+static bool no_memory;
+
+static void *give(size_t n, const char *file, int line) {
+    (void)file, (void)line;
+    return no_memory ? NULL : malloc(n);
+}
+
+static void *give_again(void *p, size_t n, const char *file, int line) {
+    (void)file, (void)line;
+    return no_memory ? NULL : realloc(p, n);
+}
+
+static void take_back(void *p, const char *file, int line) {
+    (void)file, (void)line;
+    free(p);
+}
+
+static void out_of_memory(void) {
+    kn_sigv4_scope scope = {1440938160000, "us-east-1", "service"};
+    kn_sigv4_key key = {0};
+    char hex[65];
+    kn_err err;
+    tap_ok(kn_sigv4_hash(KN_SLICE("x"), hex, &err) &&
+               kn_sigv4_key_derive(&key, "secret", &scope, &err),
+           "OpenSSL has begun");
+    kn_sigv4_key_wipe(&key);
+    no_memory = true;
+    bool hashed = kn_sigv4_hash(KN_SLICE("x"), hex, &err);
+    bool derived = kn_sigv4_key_derive(&key, "secret", &scope, &err);
+    no_memory = false;
+    tap_ok(!hashed && !derived && err.code == KN_ENOMEM, "out of memory: %s", err.message);
+    tap_ok(kn_sigv4_key_derive(&key, "secret", &scope, &err) &&
+               kn_sigv4_signature(&key, KN_SLICE("x"), hex, &err),
+           "and then there is some again");
+}
+
 int main(void) {
+    if (!CRYPTO_set_mem_functions(give, give_again, take_back))
+        return 1;
     official_cases();
+    out_of_memory();
     documented_s3();
     documented_chunks();
     verifier();
