@@ -1,4 +1,4 @@
-/* See sink_s3.h. */
+/* See s3.h. */
 #include "run/sinks/s3.h"
 
 #include "aws/call.h"

@@ -1,4 +1,4 @@
-/* See sink_text.h. */
+/* See text.h. */
 #include "run/sinks/text.h"
 
 #include "base/align.h"
