@@ -4,6 +4,7 @@
 --- A shard takes 1,000 records and 1 MiB, partition keys included, per second, whichever comes first:
 --- https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 local sys = require "kinessis.core.sys"
+local count = require("kinessis.show").count
 
 local capacity = {}
 
@@ -50,8 +51,8 @@ function capacity.of(scenario, seed, where)
       measured()
       local shards = open_shards(stream, where)
       local records = math.min(stream.aggregate and math.huge or shard_records, shard_bytes / keyed)
-      sys.log("info", ("The stream's %d shards take %.0f records of %.0f bytes per second."):format(shards,
-        shards * records, keyed))
+      sys.log("info", ("The stream's %s take%s %s records of %.0f bytes per second."):format(
+        shards == 1 and "shard" or shards .. " shards", shards == 1 and "s" or "", count(shards * records // 1), keyed))
       return shards * records
     end
   end
