@@ -48,8 +48,8 @@ function cli.main(argv)
     complain(tostring(err), hint)
   end
   local flushed, reason, gone = sys.flush()
-  if not flushed then
-    if not gone then complain(tostring(reason)) end
+  if not flushed and not gone then -- a reader that leaves has what it wanted
+    complain(tostring(reason))
     return 1
   end
   return code or 0

@@ -114,6 +114,8 @@ full_before() { ! "$KINESSIS" lua "$cd_folder/many.lua" >/dev/full 2>"$cd_folder
 ok "also one that was full before the end" full_before
 gone() { { "$KINESSIS" lua "$cd_folder/many.lua" 2>"$cd_folder/err"; } | head -n 1 >/dev/null; [ ! -s "$cd_folder/err" ]; }
 ok "a reader that leaves early is not complained about" gone
+left() { { "$KINESSIS" lua "$cd_folder/many.lua"; echo $? >"$cd_folder/code"; } | head -n 1 >/dev/null; cat "$cd_folder/code"; }
+ok "nor is it a failure" same "$(left)" 0
 
 printf 'return 6 * 7\nx = {\n1 }\nx\n.sample\n' >"$cd_folder/input"
 repl() { "$KINESSIS" repl --data "$cd_folder/lake" <"$cd_folder/input" >"$cd_folder/out" 2>"$cd_folder/err"; }
