@@ -82,7 +82,8 @@ local function run_queries(demo)
   local sum = 0
   local counts = ask(demo, ("SELECT status, count(*) AS n FROM %s GROUP BY status ORDER BY status"):format(name))
   for _, row in ipairs(counts) do sum = sum + tonumber(row[2]) end
-  expect(sum == amount, "the counts add up to %d, not %d", sum, amount)
+  expect(sum == amount, "the counts add up to %d, not %d%s", sum, amount,
+    demo.used and (": the lake in %s was there before; give a new folder"):format(demo.folder) or "")
 
   local sent = {}
   for _, record in ipairs(demo.scenario.records:sample(amount, { seed = demo.seed })) do
@@ -101,6 +102,7 @@ local function go(folder)
   local scenario = assert(require("kinessis.scenario").load(file))
   local demo = {
     folder = folder,
+    used = io.open(folder .. "/lake.db") ~= nil,
     seed = math.random(0, 2 ^ 31) // 1,
     scenario = scenario,
     stack = stack.of(scenario),
