@@ -151,11 +151,11 @@ void kn_sender_tally(kn_sender *s, uint32_t shard, const kn_shard_answer *answer
     of->throttled += answer->throttled;
 }
 
-void kn_sender_tell_tally(kn_sender *s, uint64_t now) {
+void kn_sender_tell_tally(kn_sender *s, uint64_t since, uint64_t now) {
     kn_tally *t = &s->tally;
     for (uint32_t i = 0; i < t->count; i++) {
         kn_shard_answer *of = &t->list[t->touched[i]];
-        kn_shards_answered(s->shards, t->touched[i], of, now);
+        kn_shards_answered(s->shards, t->touched[i], of, since, now);
         *of = (kn_shard_answer){0};
     }
     t->count = 0;

@@ -1,9 +1,9 @@
 /* See sender.h: requests on their way, and entries that wait.
  *
  * Entries that the service refused for now leave their request, so that it is free for others, and
- * wait in the hold: with full jitter, for their shard's rate (run/stream/shards.h), and for the
- * retry budget: one retry for two records that were taken, and 500 a second. An empty budget makes
- * them wait; nothing is lost by it. */
+ * wait in the hold: with full jitter, for their shard's rate (run/stream/shards.h) or, where that
+ * has none, for the retry budget: one retry for two records that were taken, and 500 a second. An
+ * empty budget makes them wait; nothing is lost by it. */
 #include "run/stream/sender.h"
 
 #include "aws/error.h"
@@ -180,13 +180,9 @@ static void refill_retries(kn_sender *s, uint64_t now) {
     s->retries_ns = now;
 }
 
-/* May it go now, by its shard's rate? Then that, and the budget, are used. */
-static bool may_go(kn_sender *s, const kn_piece *p, uint64_t now) {
-    if (!kn_shards_take(s->shards, p->shard, cost_of(p), now))
-        return false;
-    if (p->sends)
-        s->retries--;
-    return true;
+/* Sent again, and nothing but the budget says how often. */
+static bool needs_budget(kn_sender *s, const kn_piece *p) {
+    return p->sends && !kn_shards_limited(s->shards, p->shard);
 }
 
 static bool is_refused(const uint32_t *shards, uint32_t n, uint32_t shard) {
@@ -215,9 +211,11 @@ void kn_sender_release(kn_sender *s) {
             held = before ? before->next : s->hold.first;
             continue;
         }
-        bool ready = held->ready_ns <= now && (p->sends == 0 || s->retries >= 1) &&
-                     !is_refused(refused, refused_count, p->shard);
-        if (ready && may_go(s, p, now)) {
+        bool ready = held->ready_ns <= now && !is_refused(refused, refused_count, p->shard);
+        bool paid = ready && needs_budget(s, p);
+        ready = ready && (!paid || s->retries >= 1);
+        if (ready && kn_shards_take(s->shards, p->shard, cost_of(p), now)) {
+            s->retries -= paid;
             held = kn_hold_take(&s->hold, before);
             if (!fill_in(s, p)) /* the last request was full */
                 kn_sender_hold(s, p, now);
@@ -378,7 +376,7 @@ static void on_answer(void *context, const kn_aws_result *result) {
         return;
     }
     kn_sender_count_delivery(s, &r.delivery);
-    kn_sender_tell_tally(s, now);
+    kn_sender_tell_tally(s, p->since_ns, now);
     kn_sender_recycle(s, p);
 }
 

@@ -150,7 +150,7 @@ bool kn_sender_read_entry(kn_sender *s, const kn_batch *b, const kn_batch_entry 
                           kn_piece *piece);
 /* What the answer said of an entry's records. */
 void kn_sender_tally(kn_sender *s, uint32_t shard, const kn_shard_answer *answer);
-void kn_sender_tell_tally(kn_sender *s, uint64_t now_ns);
+void kn_sender_tell_tally(kn_sender *s, uint64_t since_ns, uint64_t now_ns);
 uint32_t kn_sender_shard_number(kn_sender *s, kn_slice name);
 
 /* ---- gather.c ---- */

@@ -181,8 +181,17 @@ bool kn_shards_take(kn_shards *s, uint32_t number, double cost, uint64_t now) {
     return may;
 }
 
+bool kn_shards_limited(kn_shards *s, uint32_t number) {
+    if (!s->throttling)
+        return false;
+    pthread_mutex_lock(&s->mutex);
+    bool limited = s->list[number].rate.limited;
+    pthread_mutex_unlock(&s->mutex);
+    return limited;
+}
+
 void kn_shards_answered(kn_shards *s, uint32_t number, const kn_shard_answer *answer,
-                        uint64_t now) {
+                        uint64_t since, uint64_t now) {
     pthread_mutex_lock(&s->mutex);
     shard *of = &s->list[number];
     of->records += answer->records;
@@ -191,7 +200,7 @@ void kn_shards_answered(kn_shards *s, uint32_t number, const kn_shard_answer *an
     if (answer->records)
         kn_rate_accepted(&of->rate, answer->cost, now);
     if (answer->throttled) {
-        kn_rate_throttled(&of->rate, now);
+        kn_rate_throttled(&of->rate, since, now);
         s->throttling = true;
     }
     pthread_mutex_unlock(&s->mutex);

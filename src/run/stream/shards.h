@@ -45,6 +45,8 @@ uint32_t kn_shards_failures(kn_shards *shards, kn_err *why);
 /* A throttle has been seen: from now on kn_shards_take may refuse. Cheap. */
 bool kn_shards_throttling(const kn_shards *shards);
 bool kn_shards_take(kn_shards *shards, uint32_t shard, double cost, uint64_t now_ns);
+/* The shard has a rate, which kn_shards_take keeps. */
+bool kn_shards_limited(kn_shards *shards, uint32_t shard);
 
 /* What the answer to one request says of one shard. Throttled may be 0. */
 typedef struct kn_shard_answer {
@@ -52,8 +54,9 @@ typedef struct kn_shard_answer {
     double cost;             /* of what was taken */
     uint64_t throttled;      /* user records */
 } kn_shard_answer;
+/* since: when the request was begun. */
 void kn_shards_answered(kn_shards *shards, uint32_t shard, const kn_shard_answer *answer,
-                        uint64_t now_ns);
+                        uint64_t since_ns, uint64_t now_ns);
 
 /* ---- heat ---- */
 

@@ -154,8 +154,8 @@ static void rates(void) {
     tap_ok(a == 1 && b == 2 && kn_shards_number(s, KN_SLICE("a")) == a, "shards have numbers");
     tap_is_int(kn_shards_number(s, KN_SLICE("")), KN_SHARD_ANY, "no name, no number");
     tap_ok(!kn_shards_throttling(s) && kn_shards_take(s, a, 1000, 1), "no limits at first");
-    kn_shards_answered(s, a, &(kn_shard_answer){10, 1000, 0.01, 5}, second);
-    kn_shards_answered(s, b, &(kn_shard_answer){30, 3000, 0.03, 0}, second);
+    kn_shards_answered(s, a, &(kn_shard_answer){10, 1000, 0.01, 5}, second, second);
+    kn_shards_answered(s, b, &(kn_shard_answer){30, 3000, 0.03, 0}, second, second);
     tap_ok(kn_shards_throttling(s), "a throttle is noticed by all");
     bool refused = false;
     for (int i = 0; i < 100; i++)
@@ -188,7 +188,7 @@ static void *work(void *argument) {
         if (map)
             kn_shards_distrust(s, map->version);
         kn_shards_answered(s, kn_shards_number(s, KN_SLICE("x0")),
-                           &(kn_shard_answer){1, 1, 0.001, i % 7 == 0}, now);
+                           &(kn_shard_answer){1, 1, 0.001, i % 7 == 0}, now, now);
     }
     kn_shard_map_release(map);
     return NULL;
