@@ -48,18 +48,22 @@ local function plain(value)
   return value.text or value.value
 end
 
-local counts = { "format", "seed", "first", "claimed", "reserved" }
+local counts = { "first", "claimed", "reserved" }
+
+local function is_count(value) return math.type(value) == "integer" and value >= 0 end
 
 local function is_state(read)
   if type(read) ~= "table" or type(read.destinations) ~= "table" or read.format ~= 1 then return false end
   for _, name in ipairs(counts) do
-    if math.type(read[name]) ~= "integer" then return false end
+    if not is_count(read[name]) then return false end
   end
+  if math.type(read.seed) ~= "integer" or not is_count(read.amount or 0) then return false end
+  if not math.type(read.clock_start or 0) or not math.type(read.clock_step or 0) then return false end
   for _, to in ipairs(read.destinations) do
     if type(to) ~= "table" or type(to.settled) ~= "table" then return false end
     for _, range in ipairs(to.settled) do
       local pair = type(range) == "table" and range or {}
-      if math.type(pair[1]) ~= "integer" or math.type(pair[2]) ~= "integer" then return false end
+      if not is_count(pair[1]) or not is_count(pair[2]) or pair[1] > pair[2] then return false end
     end
   end
   return true

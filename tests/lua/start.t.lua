@@ -246,7 +246,12 @@ tap.ok(nothing == nil and tostring(err):find "cannot read the state", "no state"
 
 for _, text in ipairs { "", "[]", "{}", '{"format":1,"seed":1,"first":0,"destinations":[]}',
   '{"format":1,"seed":1,"first":0,"claimed":1,"reserved":1,"destinations":[{"service":"null","name":"null"}]}',
-  '{"format":1,"seed":1,"first":0,"claimed":1,"reserved":1,"destinations":[{"settled":[[0]]}]}' } do
+  '{"format":1,"seed":1,"first":0,"claimed":1,"reserved":1,"destinations":[{"settled":[[0]]}]}',
+  '{"format":1,"seed":1,"first":0,"claimed":1,"reserved":1,"destinations":[{"settled":[[5,1]]}]}',
+  '{"format":1,"seed":1,"first":0,"claimed":1,"reserved":1,"destinations":[{"settled":[[-5,1]]}]}',
+  '{"format":1,"seed":1,"first":-1,"claimed":1,"reserved":1,"destinations":[]}',
+  '{"format":1,"seed":1,"first":0,"amount":-1,"claimed":1,"reserved":1,"destinations":[]}',
+  '{"format":1,"seed":1,"first":0,"clock_start":"x","claimed":1,"reserved":1,"destinations":[]}' } do
   assert(sys.write_file(folder .. "/odd.json", text))
   nothing, err = kinessis.start(to_file(), { state = folder .. "/odd.json", resume = true })
   tap.ok(nothing == nil and tostring(err):find("odd.json: is not the state of a run", 1, true), "no state: " .. text,
