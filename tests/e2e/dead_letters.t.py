@@ -170,6 +170,12 @@ with open(dead) as file:
     tap.equal(file.read(), "not a letter\n", "and stays")
 result = run("redrive", dead)
 tap.ok(result.returncode == 1 and "none of its lines (1) is a record" in result.stderr, "alone it is an error", result.stderr)
+with open(dead, "w") as file:
+    for key in (None, 5):
+        file.write(json.dumps({"service": "kinesis", "name": "s", "partition_key": key, "data": "x"}) + "\n")
+result = run("redrive", dead)
+tap.ok(result.returncode == 1 and "none of its lines (2) is a record" in result.stderr, "nor are keys that are no text",
+       result.stderr)
 os.remove(dead)
 tap.equal(numbers(server), list(range(3000)), "each record arrived in the stream once")
 tap.equal(numbers(server, "straight"), list(range(3000)), "and in the delivery stream")

@@ -22,6 +22,9 @@ local function read_letter(line)
   local ok, letter = pcall(cjson.decode, line)
   if not ok or type(letter) ~= "table" then return nil end
   if not labels[letter.service] or type(letter.name) ~= "string" then return nil end
+  for _, key in ipairs { "partition_key", "explicit_hash_key" } do
+    if letter[key] ~= nil and type(letter[key]) ~= "string" then return nil end
+  end
   local data = letter.data
   if type(letter.data_base64) == "string" then
     data = require("kinessis.core.encoding").unbase64(letter.data_base64)
