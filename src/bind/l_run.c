@@ -125,24 +125,30 @@ static bool call_progress(void *context, const kn_run_status *status, kn_err *er
     return call_back(b, 3, 0, err);
 }
 
-/* Leaves the plan on the stack of the worker's state, where it lives as long. */
-static bool load_plan(kn_run_binding *b, lua_State *L, kn_err *err) {
+/* (binding) -> the plan, in a worker's state. All of it is protected: a worker has no other call
+ * around it that memory which is out could end. */
+static int load_plan(lua_State *L) {
+    const kn_run_binding *b = lua_touserdata(L, 1);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "kinessis.scenario");
-    if (!kn_host_call(L, 1, 1, err))
-        return false;
+    lua_call(L, 1, 1);
     lua_getfield(L, -1, "plan_of");
     lua_pushstring(L, b->path);
     lua_pushstring(L, b->format);
     lua_pushboolean(L, b->keyed);
-    return kn_host_call(L, 3, 1, err);
+    lua_call(L, 3, 1);
+    return 1;
 }
 
 static bool open_cursor(kn_run_binding *b, unsigned worker, kn_cursor **cursor, kn_err *err) {
     if (!kn_plan_calls_scripts(b->plan))
         return kn_cursor_new(b->plan, &b->cursor, cursor, err);
     lua_State *L = b->states[worker] = kn_host_new(err);
-    return L && load_plan(b, L, err) &&
+    if (!L)
+        return false;
+    lua_pushcfunction(L, load_plan);
+    lua_pushlightuserdata(L, b); /* the plan stays on the stack, and lives as long */
+    return kn_host_call(L, 1, 1, err) &&
            kn_open_cursor(L, -1, &b->cursor, cursor, &b->threads[worker], err);
 }
 
