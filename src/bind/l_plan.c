@@ -108,7 +108,7 @@ static uint32_t read_words(lua_State *L, builder_box *box, kn_err *err) {
     if (!kn_buf_check(&box->text, "a list of choices", err))
         raise(L, err);
     for (size_t i = 0; i < n; i++)
-        words[i].p = box->text.p + (uintptr_t)words[i].p;
+        words[i].p = kn_buf_view(&box->text).p + (uintptr_t)words[i].p;
     if (!kn_plan_words(box->builder, words, weighted ? weights : NULL, n, &table, err))
         raise(L, err);
     lua_settop(L, top);
