@@ -90,6 +90,9 @@ function Reader:class()
     first = false
     local char = self:next()
     if not char then self:refuse "has a [ without ]" end
+    if char == "[" and self:peek() == ":" then
+      self:refuse "has [:, a class by name, which is not supported; write its characters, as [a-z], or \\["
+    end
     local several, low
     if char == "\\" then several, low = self:escape() else low = utf8.codepoint(char) end
     if several then
