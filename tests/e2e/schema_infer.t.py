@@ -4,6 +4,7 @@ as an independent writer means them, and values of the same ranges."""
 import datetime
 import decimal
 import json
+import math
 import os
 import random
 import subprocess
@@ -51,6 +52,7 @@ COLUMNS = {
     "unsigned": (pa.uint32(), numbers(0, 4 * 10**9), "bigint"),
     "real": (pa.float32(), [chance.random() for _ in range(N)], "float"),
     "wide": (pa.float64(), [chance.gauss(0, 5) for _ in range(N)], "double"),
+    "no_json": (pa.float64(), [chance.choice([1.5, math.nan, math.inf, -math.inf]) for _ in range(N)], "double"),
     "price": (pa.decimal128(9, 2), [decimal.Decimal(chance.randint(0, 99999)) / 100 for _ in range(N)], "decimal(9,2)"),
     "sure": (pa.bool_(), [chance.random() < 0.3 for _ in range(N)], "boolean"),
     "text": (pa.string(), [chance.choice(["a", "b", None]) for _ in range(N)], "string"),
@@ -99,6 +101,8 @@ def check(script, name):
         tap.ok(far < 0.1, f"{name}: the mean of {column}", f"off by {far} of the range")
     nulls = sum(r["text"] is None for r in records) / N
     tap.ok(0.2 < nulls < 0.45, f"{name}: nulls", nulls)
+    nulls = sum(r["no_json"] is None for r in records) / N
+    tap.ok(0.55 < nulls < 0.95, f"{name}: numbers that JSON has not are null", nulls)
     tap.ok(all(set(r["map"]) <= {"k0", "k1", "k2"} and r["map"] for r in records), f"{name}: the keys of maps")
     tap.ok(all(r["at_us"].startswith("2022-01-") and r["at_us"].endswith("Z") for r in records), f"{name}: times")
     tap.ok("0 problems" in run("schema", "check", script), f"{name}: its records arrive where they are sent")

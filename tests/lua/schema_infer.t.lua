@@ -38,6 +38,50 @@ local function of_lines(lines, options)
   return text, load_text(text)
 end
 
+-- ---- days and times in other forms: from 1990-01-01T12:00:00Z on, of eight hours of each third day ----
+
+do
+  local forms = { eu = "%d.%m.%Y", uk = "%d/%m/%Y", us = "%m/%d/%Y", dashed = "%d-%m-%Y", slashed = "%Y/%m/%d",
+    clock = "%H:%M:%S", minutes = "%H:%M" }
+  local lines, no_days = {}, {}
+  for i = 0, 299 do
+    local fields = {}
+    local seconds = 631195200 + i * 3 * 86400 + i * 97 % 28800
+    for name, form in pairs(forms) do
+      fields[#fields + 1] = ('"%s":"%s"'):format(name, os.date("!" .. form, seconds))
+    end
+    lines[#lines + 1] = "{" .. table.concat(fields, ",") .. "}"
+    no_days[#no_days + 1] = ('{"code":"%02d.%02d.%04d","clock":"%02d:%02d:%02d"}'):format(i % 97, i % 53, 1000 + i,
+      i % 89, i % 83, i % 79)
+  end
+  local text, made = of_lines(lines)
+  for name, form in pairs(forms) do
+    tap.like(text, ('{ "%s", fake.between("'):format(name), "a field as " .. form)
+  end
+  local again = made.records:sample(500, { seed = seed })
+  local wrong
+  local function day(d, m, y) return ("%s-%s-%s"):format(y, m, d) end
+  for _, record in ipairs(again) do
+    local r = cjson.decode(record)
+    local a, b, c = r.us:match "^(%d%d)/(%d%d)/(%d%d%d%d)$"
+    for _, iso in ipairs {
+      day(r.eu:match "^(%d%d)%.(%d%d)%.(%d%d%d%d)$"), day(r.uk:match "^(%d%d)/(%d%d)/(%d%d%d%d)$"), day(b, a, c),
+      day(r.dashed:match "^(%d%d)%-(%d%d)%-(%d%d%d%d)$"), (r.slashed:gsub("/", "-")),
+    } do
+      local ok = iso >= "1990-01-01" and iso <= "1992-06-17" and kinessis.schema("t", { { "d", fake.date(iso, iso) } })
+      if not ok then wrong = record end
+    end
+    if not (r.clock >= "12:00:00" and r.clock < "20:00:00" and r.minutes >= "12:00" and r.minutes < "20:00") then
+      wrong = record
+    end
+  end
+  tap.is(wrong, nil, "days that there are, in the range that was seen")
+  tap.like(text, "days of 1990-01-01 to 1992-06-16, as %d.%m.%Y", "what was guessed")
+  local codes = of_lines(no_days)
+  tap.like(codes, '{ "code", fake.regex(', "what only looks like days")
+  tap.like(codes, '{ "clock", fake.regex(', "or times")
+end
+
 -- ---- before 1970 ----
 
 do

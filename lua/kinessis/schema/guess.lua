@@ -182,6 +182,8 @@ local function text(p, name, clock)
   for _, known in ipairs(addresses) do
     if s.is[known[1]] == s.n then return pooled(p, { text = ("fake.%s()"):format(known[1]), why = known[2] }) end
   end
+  local written = times.guess_written(p)
+  if written then return written end
   local named = from_name(s, name)
   if named then return named end
   found = shaped(s) or token(s)

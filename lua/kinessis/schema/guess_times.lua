@@ -2,6 +2,7 @@
 ---
 --- A scenario has one clock: the first field that rises sets it, and others take it when they begin and end as
 --- that does, within a twentieth of all the time.
+local profile = require "kinessis.schema.profile"
 local sys = require "kinessis.core.sys"
 
 local times = {}
@@ -73,6 +74,24 @@ function times.guess(p, name, clock)
   return { why = why, text = ('fake.derive(function(ctx) return os.date("!%s", ctx.random(%d, %d)) .. (".%%0%dd%s")'
     .. ":format(ctx.random(0, %d)) end, %q)"):format(before, t.least // 1, t.most // 1, t.fraction, after,
     10 ^ t.fraction - 1 | 0, form.kind) }
+end
+
+--- @param p a profile of texts
+--- @return as times.guess, or nil when they are no days or times of the day that have one of profile's formats
+function times.guess_written(p)
+  local format
+  for _, form in ipairs(profile.forms) do
+    format = format or form.iso and p.strings.is[form[1]] == p.strings.n and form[1]
+  end
+  if not format then return nil end
+  local range, of_day = p.written[format], not format:find "%%Y"
+  local unit = of_day and (format:find "%%S" and 1 or 60) or 86400
+  local least, most = sys.iso(range.least, false), sys.iso(range.most + unit - 1, false)
+  local from, to = 1, 10
+  if of_day then from, to = 12, 19 end
+  return { text = ('fake.between("%s", "%s", "%s")'):format(least, most, format),
+    why = ("%s of %s to %s, as %s, which is no type of a column, so it is text"):format(of_day and "times" or "days",
+      least:sub(from, to), most:sub(from, to), format) }
 end
 
 --- The forms, by name.

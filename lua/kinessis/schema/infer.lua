@@ -66,11 +66,14 @@ end
 
 local bare = { tinyint = true, smallint = true, int = true, bigint = true, float = true, double = true, decimal = true }
 
+local not_in_json = { NaN = true, Infinity = true, ["-Infinity"] = true }
+
 -- A cell of Athena's answer as json.read has it.
 local function cell_value(text, kind)
   if text == nil then return { kind = "null" } end
   if kind.items then return assert(json.read(text)) end
   if kind.kind == "boolean" then return { kind = "boolean", value = text == "true" } end
+  if not_in_json[text] and (kind.kind == "float" or kind.kind == "double") then return { kind = "null" } end
   if bare[kind.kind] and tonumber(text) then return { kind = "number", text = text } end
   -- Times as Firehose reads them.
   if kind.kind == "timestamp" then text = text:gsub(" ", "T", 1):gsub("%.000$", "") .. "Z" end

@@ -10,6 +10,7 @@
 ---               never_falls }
 ---   strings = { n, shortest, longest, words, is (form -> how many), shapes (or nil), lower, upper, digit,
 ---               past_f (a letter after f), others (characters, as a set) }
+---   written = format -> { least, most } (seconds), of days and times of the day in other forms than ISO 8601's
 ---   times   = { n, least, most (seconds), fraction (digits), gaps (the sum of their squares), behind
 ---               (how far one is behind the latest before it) }
 ---   trues; names and fields (of objects), objects, smallest, largest (names in one); items, fewest,
@@ -93,6 +94,14 @@ profile.forms = {
   { "date", "^%d%d%d%d%-%d%d%-%d%d$", time = true },
   { "local time", "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.?%d*$", time = true },
   { "offset time", "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.?%d*[+-]%d%d:?%d%d$", time = true },
+  -- Days and times of the day as they are written elsewhere, by their format; iso: of the pattern's captures.
+  { "%d.%m.%Y", "^(%d%d)%.(%d%d)%.(%d%d%d%d)$", iso = "%3-%2-%1" },
+  { "%d/%m/%Y", "^(%d%d)/(%d%d)/(%d%d%d%d)$", iso = "%3-%2-%1" },
+  { "%m/%d/%Y", "^(%d%d)/(%d%d)/(%d%d%d%d)$", iso = "%3-%1-%2" },
+  { "%d-%m-%Y", "^(%d%d)%-(%d%d)%-(%d%d%d%d)$", iso = "%3-%2-%1" },
+  { "%Y/%m/%d", "^(%d%d%d%d)/(%d%d)/(%d%d)$", iso = "%1-%2-%3" },
+  { "%H:%M:%S", "^(%d%d:%d%d:%d%d)$", iso = "1970-01-01T%1Z" },
+  { "%H:%M", "^(%d%d:%d%d)$", iso = "1970-01-01T%1:00Z" },
   { "capitalised", "^%u[%a\x80-\xff' .-]*$" },
 }
 
@@ -111,6 +120,17 @@ local function add_time(p, text)
   t.least, t.most, t.last = math.min(t.least, seconds), math.max(t.most, seconds), seconds
   t.behind = math.max(t.behind, t.most - seconds)
   t.fraction = math.max(t.fraction, #(text:match "%.(%d+)" or ""))
+  return true
+end
+
+-- As add_time, of a form that is written otherwise.
+local function add_written(p, text, form)
+  local seconds = sys.parse_iso((text:gsub(form[2], form.iso)))
+  if not seconds or seconds < FIRST then return false end
+  p.written = p.written or {}
+  local range = p.written[form[1]] or { least = seconds, most = seconds }
+  range.least, range.most = math.min(range.least, seconds), math.max(range.most, seconds)
+  p.written[form[1]] = range
   return true
 end
 
@@ -148,7 +168,8 @@ local function add_string(p, text)
   for other in text:gmatch "[^%w]" do s.others[other] = true end
   for _, form in ipairs(profile.forms) do
     local name = form[1]
-    if (s.is[name] or 0) == s.n - 1 and text:find(form[2]) and (not form.time or add_time(p, text)) then
+    if (s.is[name] or 0) == s.n - 1 and text:find(form[2]) and (not form.time or add_time(p, text))
+      and (not form.iso or add_written(p, text, form)) then
       s.is[name] = s.n
     end
   end
