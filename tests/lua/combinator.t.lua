@@ -1,42 +1,13 @@
---- Values made of other values: what they hold, that they agree, that they are pure, their mistakes.
+--- Values sampler of other values: what they hold, that they agree, that they are pure, their mistakes.
 local tap = dofile "tests/lua/tap.lua"
 local cjson = require "cjson"
 local kinessis = require "kinessis"
 local fake = kinessis.fake
 
 local seed = tap.seed()
-
-local function records(fields, n, options)
-  options = options or {}
-  options.seed = options.seed or seed
-  local s = kinessis.schema("t", fields)
-  local result, raw = {}, s:sample(n or 200, options)
-  for i, json in ipairs(raw) do result[i] = cjson.decode(json) end
-  return result, raw, s
-end
-
-local function values(value, n, options)
-  local made, raw, s = records({ { "v", value } }, n, options)
-  for i, record in ipairs(made) do made[i] = record.v end
-  return made, raw, s
-end
-
-local function all(list, check)
-  for _, v in ipairs(list) do
-    if not check(v) then return false end
-  end
-  return #list > 0
-end
-
-local function distinct(list)
-  local seen, n = {}, 0
-  for _, v in ipairs(list) do
-    if not seen[v] then seen[v], n = true, n + 1 end
-  end
-  return n, seen
-end
-
-local function type_of(value) return kinessis.schema("t", { { "v", value } }):columns()[1].type end
+local sampler = dofile "tests/lua/sampler.lua"(seed)
+local records, values, all = sampler.records, sampler.values, sampler.all
+local distinct, type_of = sampler.distinct, sampler.type_of
 
 -- ---- arrays, maps, objects ----
 

@@ -5,34 +5,8 @@ local kinessis = require "kinessis"
 local fake = kinessis.fake
 
 local seed = tap.seed()
-
--- n values of one provider, decoded; and the raw records.
-local function values(value, n, options)
-  options = options or {}
-  options.seed = options.seed or seed
-  local result, raw = {}, kinessis.schema("t", { { "v", value } }):sample(n or 200, options)
-  for i, record in ipairs(raw) do result[i] = cjson.decode(record).v end
-  return result, raw
-end
-
-local function type_of(value)
-  return kinessis.schema("t", { { "v", value } }):columns()[1].type
-end
-
-local function all(list, check)
-  for _, v in ipairs(list) do
-    if not check(v) then return false, v end
-  end
-  return #list > 0
-end
-
-local function count_distinct(list)
-  local seen, n = {}, 0
-  for _, v in ipairs(list) do
-    if not seen[v] then seen[v], n = true, n + 1 end
-  end
-  return n, seen
-end
+local sampler = dofile "tests/lua/sampler.lua"(seed)
+local values, all, distinct, type_of = sampler.values, sampler.all, sampler.distinct, sampler.type_of
 
 -- identity
 
@@ -40,7 +14,7 @@ local uuids = values(fake.uuid(), 1000)
 tap.ok(all(uuids, function(v)
   return v:match("^%x%x%x%x%x%x%x%x%-%x%x%x%x%-4%x%x%x%-[89ab]%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$") and v == v:lower()
 end), "uuid: version 4, variant 10, lower case")
-tap.is(count_distinct(uuids), 1000, "uuid: all differ")
+tap.is(distinct(uuids), 1000, "uuid: all differ")
 local ones = {}
 for _, v in ipairs(uuids) do
   local at = 0
@@ -59,7 +33,7 @@ tap.is(even, 122, "uuid: the 122 random bits are even")
 -- numbers
 
 tap.ok(all(values(fake.integer(-3, 3)), function(v) return v >= -3 and v <= 3 and v % 1 == 0 end), "integer: in range")
-tap.is(count_distinct(values(fake.integer(-3, 3))), 7, "integer: both ends are met")
+tap.is(distinct(values(fake.integer(-3, 3))), 7, "integer: both ends are met")
 local _, extreme = values(fake.integer(math.mininteger, math.maxinteger), 50)
 tap.ok(all(extreme, function(v) return v:match('^{"v":%-?%d+}$') end), "integer: all 64 bits")
 tap.is(values(fake.integer(7, 7), 1)[1], 7, "integer: one value")
@@ -83,7 +57,7 @@ tap.is(type_of(fake.boolean()), "boolean", "boolean: type")
 
 -- choices
 
-local n, seen = count_distinct(values(fake.one_of { "a", 'q"\\\n', "é" }))
+local n, seen = distinct(values(fake.one_of { "a", 'q"\\\n', "é" }))
 tap.ok(n == 3 and seen['q"\\\n'] and seen["é"], "one_of: every value, escaped")
 tap.is(type_of(fake.one_of { 1, 2.5 }), "double", "one_of: numbers of both kinds are doubles")
 tap.is(type_of(fake.one_of { 1, 2 ^ 40 // 1 | 0 }), "bigint", "one_of: large integers")
@@ -94,7 +68,7 @@ print(("# weighted: %d %d %d"):format(counts.a, counts.b, counts.c))
 -- six standard deviations
 tap.ok(math.abs(counts.a - 6000) < 294 and math.abs(counts.b - 3000) < 275 and math.abs(counts.c - 1000) < 180
   and counts.never == 0, "weighted: by weight")
-tap.is(count_distinct(values(fake.weighted { { 10, 1 }, { 20, 1 } })), 2, "weighted: pairs of any type")
+tap.is(distinct(values(fake.weighted { { 10, 1 }, { 20, 1 } })), 2, "weighted: pairs of any type")
 tap.is(values(fake.constant("x"), 1)[1], "x", "constant")
 local present = 0
 for _, v in ipairs(values(fake.optional(fake.word(), 0.25), 10000)) do
@@ -132,10 +106,10 @@ for _, record in ipairs(people:sample(300, { seed = seed })) do
 end
 tap.ok(agree, "email and username are made of the record's names, nearest object first")
 tap.ok(friends < 30, "a second first name is another")
-tap.is(count_distinct(values(fake.email())) > 150, true, "email: without names in the record")
+tap.is(distinct(values(fake.email())) > 150, true, "email: without names in the record")
 tap.ok(all(values(fake.name()), function(v) return v:match("^%u%a+ %u['%a]+$") end), "name")
-tap.ok(count_distinct(values(fake.city())) > 40
-  and count_distinct(values(fake.country { any = true })) > 50, "places")
+tap.ok(distinct(values(fake.city())) > 40
+  and distinct(values(fake.country { any = true })) > 50, "places")
 
 -- time
 

@@ -1,41 +1,12 @@
 --- Values with rules of their own: check digits, formats, order, agreement, uniqueness, files; and mistakes.
 local tap = dofile "tests/lua/tap.lua"
-local cjson = require "cjson"
 local kinessis = require "kinessis"
 local fake = kinessis.fake
 
 local seed = tap.seed()
-
-local function records(fields, n, options)
-  options = options or {}
-  options.seed = options.seed or seed
-  local list = kinessis.schema("t", fields):sample(n or 300, options)
-  for i, json in ipairs(list) do list[i] = cjson.decode(json) end
-  return list
-end
-
-local function values(value, n, options)
-  local list = records({ { "v", value } }, n, options)
-  for i, record in ipairs(list) do list[i] = record.v end
-  return list
-end
-
-local function all(list, check)
-  for _, v in ipairs(list) do
-    if not check(v) then return false, v end
-  end
-  return #list > 0
-end
-
-local function distinct(list)
-  local seen, n = {}, 0
-  for _, v in ipairs(list) do
-    if not seen[v] then seen[v], n = true, n + 1 end
-  end
-  return n
-end
-
-local function type_of(value) return kinessis.schema("t", { { "v", value } }):columns()[1].type end
+local sampler = dofile "tests/lua/sampler.lua"(seed)
+local records, values, all = sampler.records, sampler.values, sampler.all
+local distinct, type_of = sampler.distinct, sampler.type_of
 
 -- ---- check digits: each verified by the whole number, as a receiver does ----
 
@@ -264,7 +235,7 @@ end), "from_file: CSV, fields of one row")
 tap.ok(differ > 200, "from_file: another row by name", differ)
 tap.is(type_of(from "lat") .. type_of(from "population") .. type_of(from "zip"), "doubleintstring", "from_file: types")
 tap.is(type_of(from("population", { text = true })), "string", "from_file: numbers as text")
-tap.is(table.concat(values(fake.from_file("tests/data/rows.jsonl", "name", { order = "cycle" }), 4)), "abca",
+tap.is(table.concat((values(fake.from_file("tests/data/rows.jsonl", "name", { order = "cycle" }), 4))), "abca",
   "from_file: JSON lines, in turn")
 local heavy = 0
 for _, v in ipairs(values(from("city", { weight = "population" }), 1000)) do
