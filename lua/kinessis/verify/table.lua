@@ -24,7 +24,7 @@ function verify_table.new(target, stack, columns, key, since)
     row = table.concat(texts, " || chr(31) || "),
     key = key.sql,
     from = (" FROM %s.%s"):format(identifier(stack.database), identifier(stack.table)),
-    where = since and (" WHERE datehour >= '%s'"):format(os.date("!%Y/%m/%d/%H", since)) or "",
+    where = since and (" WHERE datehour >= '%s'"):format(os.date("!%Y/%m/%d/%H", math.floor(since))) or "",
   }
   return setmetatable(self, { __index = verify_table })
 end
