@@ -125,6 +125,14 @@ function options.duration(text)
   return value * factor
 end
 
+--- A time that is over, or how long ago ("10m") -> seconds since 1970.
+function options.past(text)
+  local seconds, ago = sys.parse_iso(text), options.duration(text)
+  if seconds and seconds <= sys.now() then return seconds end
+  if ago and not seconds then return sys.now() - ago end
+  return nil, "a past time such as 2022-02-02T15:17:07Z, or how long ago, such as 10m"
+end
+
 --- Any text but none.
 function options.text(text)
   if text == "" then return nil, "a text of at least one character" end

@@ -200,6 +200,9 @@ with lake.Lake() as pond, tempfile.TemporaryDirectory(prefix="kinessis-test.") a
            last.stderr, last.stdout)
     whole = subprocess.run([KINESSIS, "verify", path, "--data", pond.folder, "--seed", "5"], capture_output=True, text=True)
     tap.ok(whole.returncode == 1 and "2,800 lost" in whole.stdout, "--seed: the scenario's amount", whole.stdout)
+    for since in ("2022-02-02T15:17:07.5Z", "1h"):
+        found = subprocess.run([KINESSIS, "verify", path, "--data", pond.folder, "--since", since], capture_output=True, text=True)
+        tap.ok(found.returncode == 0 and "Expected: 200 records" in found.stdout, f"--since {since}", found.stderr)
     # A pace that is over before the amount is made.
     path = os.path.join(folder, "short.lua")
     with open(path, "w") as file:

@@ -9,10 +9,9 @@ local target = require "kinessis.target"
 --- "latest", "trim_horizon", a time, or how long ago -> what tail.follow takes
 local function parse_from(text)
   if text == "latest" or text == "trim_horizon" then return text end
-  local seconds, ago = sys.parse_iso(text), options.duration(text)
-  if seconds and seconds <= sys.now() then return seconds end
-  if ago and not seconds then return sys.now() - ago end
-  return nil, "latest, trim_horizon, a past time such as 2022-02-02T15:17:07Z, or how long ago, such as 10m"
+  local seconds, expected = options.past(text)
+  if seconds then return seconds end
+  return nil, "latest, trim_horizon, " .. expected
 end
 
 local function parse_filter(text)

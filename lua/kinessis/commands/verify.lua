@@ -249,7 +249,7 @@ left; for another give the seed, amount, clock and part that it had.
       parse = options.choice { "stream", "table" } },
     { "--key", "FIELD", "the field that tells records apart (default: the partition key, or the first field "
       .. "whose values all differ)", parse = options.text },
-    { "--since", "TIME", "only what arrived since then", parse = options.time },
+    { "--since", "TIME", "only what arrived since then: a time, or how long ago (10m)", parse = options.past },
     { "--state", "FILE", "the state of the run (default: .kinessis/runs/<scenario>.json)", parse = options.text },
     { "--limit", "N", "how many single records are shown", parse = options.count, default = 10 },
     { "--json", nil, "the result as JSON" },
