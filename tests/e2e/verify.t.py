@@ -232,7 +232,7 @@ for arguments, fragment in (
     (["scripts/quickstart.lua"], "it left no state that can be read: run the scenario, or give the --seed"),
     (["scripts/wave.lua", "--seed", "1"], "--amount is missing"),
     (["scripts/quickstart.lua", "--start", "2022-02-02"], "--start goes with --seed"),
-    (["scripts/quickstart.lua", "--seed", "1", "--key", "status"], "are no key"),
+    (["scripts/quickstart.lua", "--seed", "1", "--key", "status"], "are no key: they repeat, are times, or there is no such field; those of uuid"),
 ):
     with tempfile.TemporaryDirectory(prefix="kinessis-test.") as folder:
         result = subprocess.run([KINESSIS, "verify", *arguments, "--data", folder], capture_output=True, text=True)

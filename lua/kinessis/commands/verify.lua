@@ -276,7 +276,10 @@ left; for another give the seed, amount, clock and part that it had.
     local partition_key = to and type(to.partition_key) == "string" and to.partition_key or nil
     local key = fields.key(known, values.key, partition_key)
     if values.key and not key then
-      options.usage("--key: the values of %s are no key: they repeat, or follow the wall clock", values.key)
+      local names = {}
+      for i, path in ipairs(known.candidates) do names[i] = fields.show(path) end
+      options.usage("--key: the values of %s are no key: they repeat, are times, or there is no such field; %s",
+        values.key, #names > 0 and "those of " .. table.concat(names, ", ") .. " would do" or "nor are any others")
     end
     local kept = to and scenario.keys.of[to].partition_key
     return prove({ scenario = scenario, values = values, target = where, fields = known, key = key, kept = kept,
