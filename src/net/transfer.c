@@ -295,6 +295,7 @@ static void set_options(const kn_transfer *t, kn_exchange *x, const kn_transfer_
     curl_easy_setopt(e, CURLOPT_HTTPHEADER, x->headers);
     curl_easy_setopt(e, CURLOPT_USERAGENT, "kinessis/" KN_VERSION);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L); /* a name server that is silent holds up nobody */
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, connect < whole ? connect : whole);
     curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, whole);
     if (request->stall_ms) {

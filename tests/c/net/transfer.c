@@ -5,6 +5,9 @@
 #include "http_server.h"
 #include "tap.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
+
 typedef struct result {
     int calls, status;
     bool sent, failed;
@@ -208,8 +211,58 @@ static void failures(void) {
     http_stop(&server);
 }
 
+/* ---- a name server that is silent ---- */
+
+static _Atomic int asking;
+static _Atomic bool release;
+
+/* In place of the C library's, which libcurl calls on a thread of its own. */
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **out) {
+    typedef int lookup(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    if (!node || strcmp(node, "silent.test") != 0) {
+        lookup *real;
+        *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+        return real(node, service, hints, out);
+    }
+    asking++;
+    for (int i = 0; i < 3000 && !release; i++)
+        kn_sleep_ms(10);
+    asking--;
+    return EAI_AGAIN;
+}
+
+static void silent_names(void) {
+    kn_transfer *t;
+    kn_err err;
+    tap_ok(kn_transfer_new(&t, &err), "new");
+    kn_transfer_request patient = {.connect_timeout_ms = 50};
+    result r = send_one(t, "http://silent.test", "GET", "/", (kn_slice){0}, &patient);
+    tap_ok(r.failed && !r.sent && asking == 1, "the time to connect is kept: %s", r.err.message);
+
+    result cancelled = {0};
+    kn_transfer_request request = {
+        .method = "GET", .url = "http://silent.test/", .done = on_done, .context = &cancelled};
+    kn_exchange *x;
+    tap_ok(kn_transfer_submit(t, &request, &x, &err), "submitted");
+    while (asking < 2 && kn_transfer_poll(t, 10, &err))
+        continue;
+    kn_transfer_cancel(t, x);
+    tap_is_int(asking, 2, "what is cancelled is not waited for");
+    tap_ok(kn_transfer_submit(t, &request, NULL, &err), "another submitted");
+    while (asking < 3 && kn_transfer_poll(t, 10, &err))
+        continue;
+    kn_transfer_destroy(t);
+    tap_is_int(asking, 3, "nor when all ends");
+    release = true;
+    while (asking > 0)
+        kn_sleep_ms(10);
+    kn_sleep_ms(50); /* its threads free what is theirs */
+}
+
 int main(void) {
     exchanges();
     failures();
+    silent_names();
     return tap_done();
 }
