@@ -62,8 +62,10 @@ static bool add_to_timestamp(const value *in, value *out, kn_buf *text, kn_err *
 
 static bool add_to_date(const value *in, value *out, kn_buf *text, kn_err *err) {
     (void)text;
-    int64_t us = 0;
-    bool ok = kn_moment_add(in[0].s, in[1].i, in[2].i * 86400000000, &us, err);
+    int64_t day = 0, us = 0;
+    bool ok = (!__builtin_mul_overflow(in[2].i, INT64_C(86400000000), &day) ||
+               kn_fail(err, KN_EINVAL, "the date is out of range")) &&
+              kn_moment_add(in[0].s, in[1].i, day, &us, err);
     out->i = us / 86400000000 - (us % 86400000000 < 0);
     return ok;
 }

@@ -26,12 +26,14 @@ static moment split(int64_t us) {
     return m;
 }
 
-static int64_t join(const moment *m) {
+/* False when it is beyond what a timestamp holds. */
+static bool join(const moment *m, int64_t *us) {
     kn_civil c = m->c;
     c.millis = 0;
     if (m->twelve)
         c.hour = c.hour % 12 + (m->afternoon ? 12 : 0);
-    return kn_civil_to_ms(&c) * 1000 + m->micros;
+    return !__builtin_mul_overflow(kn_civil_to_ms(&c), 1000, us) &&
+           !__builtin_add_overflow(*us, m->micros, us);
 }
 
 static int day_of_year(const kn_civil *c) {
@@ -246,12 +248,11 @@ bool kn_moment_parse(kn_slice text, kn_slice pattern, int64_t *us, kn_err *err) 
         }
         i += letter != '\0';
     }
-    moment again = split(join(&m));
+    ok = ok && join(&m, us);
+    moment again = split(ok ? *us : 0);
     if (ok && rest.n == 0 && again.c.day == m.c.day && again.c.month == m.c.month &&
-        m.c.minute < 60 && m.c.second < 60 && m.c.hour < 24) {
-        *us = join(&m);
+        m.c.minute < 60 && m.c.second < 60 && m.c.hour < 24)
         return true;
-    }
     return kn_fail(err, KN_EINVAL, "Invalid format: \"%.*s\" does not match \"%.*s\"",
                    (int)(text.n > 100 ? 100 : text.n), text.p,
                    (int)(pattern.n > 100 ? 100 : pattern.n), pattern.p);
@@ -319,16 +320,15 @@ bool kn_moment_add(kn_slice unit, int64_t n, int64_t us, int64_t *out, kn_err *e
         if (n < -120000 || n > 120000)
             return kn_fail(err, KN_EINVAL, "the date is out of range");
         moment m = split(us);
-        int64_t total = m.c.year * INT64_C(12) + m.c.month - 1 + n * units[i].months;
-        kn_civil after = {
-            .year = (int)((total + 1) / 12), .month = (int)((total + 1) % 12) + 1, .day = 1};
+        int64_t next = m.c.year * INT64_C(12) + m.c.month + n * units[i].months;
+        int month = (int)((next % 12 + 12) % 12);
+        kn_civil after = {.year = (int)((next - month) / 12), .month = month + 1, .day = 1};
         kn_civil last = kn_civil_from_ms(kn_civil_to_ms(&after) - 1);
         m.c.year = last.year;
         m.c.month = last.month;
         if (m.c.day > last.day)
             m.c.day = last.day;
-        *out = join(&m);
-        return true;
+        return join(&m, out) || kn_fail(err, KN_EINVAL, "the date is out of range");
     }
     return kn_fail(err, KN_EINVAL, "'%.*s' is not a valid unit of time",
                    (int)(unit.n > 40 ? 40 : unit.n), unit.p);

@@ -245,6 +245,12 @@ static void render_nested(const kn_duckdb *api, const kn_sql_type *type, duckdb_
     }
 }
 
+/* Infinities stay beyond what is printed as a date. */
+static int64_t seconds_to_ms(int64_t s) {
+    int64_t ms;
+    return __builtin_mul_overflow(s, 1000, &ms) ? (s < 0 ? INT64_MIN : INT64_MAX) : ms;
+}
+
 static void render_time(const kn_sql_type *type, const int64_t *data, size_t row, kn_buf *out) {
     switch (type->id) {
     case DUCKDB_TYPE_TIMESTAMP:
@@ -254,7 +260,7 @@ static void render_time(const kn_sql_type *type, const int64_t *data, size_t row
         print_timestamp(out, floor_div(data[row], 1000), " UTC");
         return;
     case DUCKDB_TYPE_TIMESTAMP_S:
-        print_timestamp(out, data[row] * 1000, "");
+        print_timestamp(out, seconds_to_ms(data[row]), "");
         return;
     case DUCKDB_TYPE_TIMESTAMP_MS:
         print_timestamp(out, data[row], "");

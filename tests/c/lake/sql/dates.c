@@ -35,6 +35,13 @@ int main(void) {
          "1970-01-01 00:00:00.500"},
         {"kn_date_add('moon', 1, " T ")", "!'moon' is not a valid unit of time"},
         {"kn_date_add('year', 99999999, " T ")", "!the date is out of range"},
+        {"kn_date_add('year', 120000, timestamp '290000-01-01 00:00:00')",
+         "!the date is out of range"},
+        {"kn_date_add('day', 1, date '5881580-07-10')", "!the date is out of range"},
+        {"kn_date_add('month', -24229, date '2020-01-31')::VARCHAR", "0001-12-31 (BC)"},
+        {"kn_date_add('month', -24241, date '2020-02-15')::VARCHAR", "0001-01-15 (BC)"},
+        {"TIMESTAMP_S 'infinity'", "infinity"},
+        {"TIMESTAMP_S '-infinity'", "-infinity"},
     };
     kn_sql *sql = NULL;
     kn_sql_connection *connection = NULL;
