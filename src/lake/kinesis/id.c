@@ -98,7 +98,7 @@ bool kn_page_token_parse(kn_slice text, char kind, kn_page_token *token) {
              *end == '\0' &&
              sscanf(plain.p, "%c:%" SCNd64 ":%" SCNu32 ":%" SCNu64 ":%n", &token->kind,
                     &token->issued_ms, &token->shard, &token->index, &at) == 4 &&
-             at > 0 && token->kind == kind && plain.len - 9 > (size_t)at &&
+             at > 0 && token->kind == kind && token->issued_ms >= 0 && plain.len - 9 > (size_t)at &&
              plain.len - 9 - (size_t)at < sizeof token->stream;
         if (ok) {
             size_t n = plain.len - 9 - (size_t)at;

@@ -96,6 +96,11 @@ static void tokens(void) {
         text.p[i] = saved;
     }
     tap_is_int(accepted, 0, "a changed or cut token is refused");
+    token.issued_ms = INT64_MIN;
+    kn_buf_clear(&text);
+    kn_page_token_print(&token, &text);
+    tap_ok(!kn_page_token_parse(kn_buf_view(&text), 'i', &back),
+           "so is one that was issued before 1970, whatever its checksum");
     kn_buf_free(&text);
 }
 
