@@ -60,6 +60,8 @@ with lake.Lake() as pond:
     client.create_stream(StreamName="gone", ShardCount=1)
     client.put_record(StreamName="gone", Data=b"x", PartitionKey="p")
     client.delete_stream(StreamName="gone")
+    client.create_stream(StreamName=".deleted-not", ShardCount=1)
+    client.put_record(StreamName=".deleted-not", Data=b"x", PartitionKey="p")
     acknowledged = {}
     for round in range(3):
         parts = [{} for _ in range(3)]
@@ -89,6 +91,7 @@ with lake.Lake() as pond:
     tap.equal(everything(client, "kept"), acknowledged, "the same records with the same numbers")
     tap.equal(client.describe_stream(StreamName="kept")["StreamDescription"], before, "the same stream")
     tap.equal(client.list_tags_for_stream(StreamName="kept")["Tags"], [{"Key": "a", "Value": "b"}], "the same tags")
-    tap.equal(client.list_streams()["StreamNames"], ["kept"], "what was deleted stays so")
+    tap.equal(client.list_streams()["StreamNames"], [".deleted-not", "kept"], "what was deleted stays so")
+    tap.equal(len(everything(client, ".deleted-not")), 1, "a stream named as if it were deleted is not")
     tap.equal([n for n in os.listdir(os.path.join(pond.folder, "kinesis")) if "gone" in n], [], "its files too")
 tap.done()

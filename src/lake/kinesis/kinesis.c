@@ -20,7 +20,9 @@
 #include <sys/resource.h>
 
 #define KIND "kinesis.stream"
-#define DOOMED ".deleted-" /* what folders of deleted streams are called until they are gone */
+/* What folders of deleted streams are called until they are gone: a name that no stream can have.
+ */
+#define DOOMED "~deleted-"
 
 bool kn_fail_memory(kn_err *err) {
     return kn_fail(err, KN_ENOMEM, "kinesis: out of memory");
