@@ -199,6 +199,13 @@ def puts(world):
         Record={"Data": b"x"},
     )
     tap.equal(world.flush()["Records"], 0, "what was refused is not stored")
+    for last, taken in (194308, True), (194309, False):  # the last one's base64 is padded
+        records = [{"Data": b"x" * n} for n in (999999, 999999, 999999, 999999, last)]
+        try:
+            reply = batch(DeliveryStreamName="zeta", Records=records)
+            tap.equal((reply["FailedPutCount"], taken), (0, True), "a batch of 4 MiB, to the byte")
+        except firehose.exceptions.InvalidArgumentException as error:
+            tap.ok(not taken, f"records of {4 * 999999 + last} bytes: one byte more is refused", error)
 
 
 with lake.Lake() as pond:

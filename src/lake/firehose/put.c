@@ -40,7 +40,7 @@ static bool decode(const json_t *list, kn_journal_record *records, kn_buf *bytes
         kn_slice base64 = {json_string_value(data), json_string_length(data)};
         if (!kn_base64_decode(bytes, base64) && !bytes->failed)
             return kn_fail_aws(err, 400, "SerializationException", "Data is not base64");
-        if (bytes->failed)
+        if (bytes->failed || bytes->len > BATCH_MAX)
             return kn_fail_aws(err, 400, "InvalidArgumentException",
                                "Records size exceeds 4 MB limit");
         records[i].data.n = bytes->len - before;
@@ -61,7 +61,7 @@ static bool append(kn_op_call *call, const json_t *list, kn_journal_record *reco
     kn_buf bytes;
     if (!kn_delivery_hold(f, name, &d, err))
         return false;
-    kn_buf_init(&bytes, BATCH_MAX);
+    kn_buf_init(&bytes, BATCH_MAX + 2); /* the padding of the last record counts until decoded */
     memcpy(id, d->id, sizeof d->id);
     bool ok = d->journal ||
               kn_fail_aws(err, 400, "InvalidArgumentException",
