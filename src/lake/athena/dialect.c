@@ -84,6 +84,8 @@ static bool find_position(const char *message, int *line, int *column) {
     if (!mark)
         return false;
     *line = (int)strtol(mark + 7, &end, 10);
+    if (strncmp(end, ": ", 2) != 0) /* a long message is cut anywhere */
+        return false;
     const char *text = end + 2, *caret = strchr(mark, '^'), *start = strchr(text, '\n');
     if (strncmp(text, "...", 3) == 0 || !caret || !start || caret < start)
         return false;

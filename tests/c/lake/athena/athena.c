@@ -148,12 +148,24 @@ static void check_reasons(void) {
     }
 }
 
+/* A message that is cut within the place that it tells. */
+static void check_cut_reason(void) {
+    kn_err *err = calloc(1, sizeof *err); /* so that a sanitizer sees its end */
+    const char end[] = "\n\nLINE 1";
+    kn_fail(err, KN_EINVAL, "Binder Error: %*s", (int)sizeof err->message, "");
+    memcpy(err->message + sizeof err->message - sizeof end, end, sizeof end);
+    kn_athena_reason(err);
+    tap_ok(strncmp(err->message, "SYNTAX_ERROR: ", 14) == 0, "a reason that is cut");
+    free(err);
+}
+
 int main(void) {
     kn_sql *sql = NULL;
     kn_err err = {0};
     check_types();
     check_words();
     check_parameters();
+    check_cut_reason();
     bool ok = kn_sql_open(NULL, &sql, &err) && kn_sql_connect(sql, &connection, &err);
     if (tap_ok(ok, "a database opens%s%s", ok ? "" : ": ", err.message)) {
         check_tables();
