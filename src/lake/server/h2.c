@@ -192,7 +192,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_ENHANCE_YOUR_CALM);
     bool ended = frame->hd.flags & NGHTTP2_FLAG_END_STREAM &&
                  (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA);
-    return ended && stream->in->request.method ? answer(c, id, stream) : 0;
+    return ended && stream->in->request.method && !stream->in->failed ? answer(c, id, stream) : 0;
 }
 
 /* ---- the connection ---- */

@@ -100,8 +100,9 @@ bool kn_incoming_fields_done(kn_incoming *in) {
     uint64_t announced = length ? strtoull(length, NULL, 10) : 0;
     request->too_large = announced > in->limit;
     /* One allocation instead of many copies; its pages are touched only when the body comes. */
-    return request->too_large || announced > BODY_IN_MEMORY ||
-           kn_buf_reserve(&in->body, (size_t)announced);
+    in->failed = !request->too_large && announced <= BODY_IN_MEMORY &&
+                 !kn_buf_reserve(&in->body, (size_t)announced);
+    return !in->failed;
 }
 
 bool kn_incoming_refuse_now(const kn_incoming *in) {
@@ -138,7 +139,7 @@ static bool body_keep(kn_incoming *in, const char *bytes, size_t n) {
     return false;
 }
 
-bool kn_incoming_body(kn_incoming *in, const char *bytes, size_t n) {
+static bool take_body(kn_incoming *in, const char *bytes, size_t n) {
     in->received += n;
     uint64_t seconds = (kn_time_monotonic_ns() - in->started_ns) / 1000000000;
     if (seconds > BODY_SECONDS + in->received / SLOWEST)
@@ -148,6 +149,11 @@ bool kn_incoming_body(kn_incoming *in, const char *bytes, size_t n) {
     if (in->request.too_large)
         return in->received <= in->limit + DRAIN_MAX;
     return body_keep(in, bytes, n);
+}
+
+bool kn_incoming_body(kn_incoming *in, const char *bytes, size_t n) {
+    in->failed = in->failed || !take_body(in, bytes, n);
+    return !in->failed;
 }
 
 void kn_incoming_answer(kn_incoming *in, kn_http_response *response) {

@@ -39,7 +39,7 @@ typedef struct kn_incoming {
     uint64_t limit, received;
     uint64_t started_ns;
     bool answering; /* counted in shared->answering */
-    bool failed;    /* the fields or the body cannot be kept: the connection must end */
+    bool failed;    /* the fields or the body cannot be kept: it is not to be answered */
 } kn_incoming;
 
 kn_incoming *kn_incoming_new(kn_server_shared *shared);
