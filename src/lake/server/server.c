@@ -113,7 +113,9 @@ static void visit_waiting(kn_server *server, const struct pollfd *fds) {
         undecided *u = &server->waiting[i];
         if (fds[i].revents && decide(server, u->fd))
             continue;
-        if (now - u->since_ns > patience)
+        /* one that has ended in the middle of the preface would wake this thread for ever */
+        bool ended = fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR);
+        if (ended || now - u->since_ns > patience)
             drop(server, u->fd);
         else
             server->waiting[kept++] = *u;
@@ -128,7 +130,7 @@ static void *listen_loop(void *context) {
         make_room(server);
         size_t n = server->waiting_count;
         for (size_t i = 0; i < n; i++)
-            fds[i] = (struct pollfd){server->waiting[i].fd, POLLIN, 0};
+            fds[i] = (struct pollfd){server->waiting[i].fd, POLLIN | POLLRDHUP, 0};
         bool full = is_full(server);
         fds[n] = (struct pollfd){server->shared.closing_fd, POLLIN, 0};
         fds[n + 1] = (struct pollfd){server->listener, POLLIN, 0};
