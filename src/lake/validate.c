@@ -13,6 +13,7 @@
 #define COMPLAINTS_MAX 10
 #define PATTERNS_MAX 512
 #define VALUE_SHOWN 256
+#define DEPTH_MAX 512
 
 /* ---- patterns ---- */
 
@@ -198,6 +199,25 @@ static bool check_types(const kn_member *members, json_t *object, kn_err *err) {
     return true;
 }
 
+/* ---- depth ---- */
+
+/* What is kept is wrapped in documents, and those must not become too deep to be read again. */
+static bool is_deep(json_t *value, int left) {
+    const char *key;
+    json_t *below;
+    size_t i;
+    bool deep = left == 0 && (json_is_array(value) || json_is_object(value));
+    if (deep)
+        return true;
+    json_array_foreach(value, i, below) {
+        deep = deep || is_deep(below, left - 1);
+    }
+    json_object_foreach(value, key, below) {
+        deep = deep || is_deep(below, left - 1);
+    }
+    return deep;
+}
+
 /* ---- NUL ---- */
 
 static const kn_member *find_member(const kn_member *members, const char *name) {
@@ -369,6 +389,9 @@ static void check_members(checker *c, const kn_member *members, const json_t *ob
 
 bool kn_validate(kn_patterns *patterns, const kn_member *members, const char *code, json_t *input,
                  kn_err *err) {
+    if (is_deep(input, DEPTH_MAX))
+        return kn_fail_aws(err, 400, "SerializationException",
+                           "the body is nested deeper than %d levels", DEPTH_MAX);
     if (!check_nul(members, input, err))
         return false;
     if (!members)
