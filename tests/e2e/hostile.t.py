@@ -180,6 +180,54 @@ def types(pond):
     tap.equal(broken, [], f"{tried} requests with a member of another type: none is the lake's failure")
 
 
+def deep(pond):
+    """A document is kept within others: as deep as a body may be, it must not be too deep to be read again."""
+    start = b'{"QueryString":"SELECT 1","ResultConfiguration":{"OutputLocation":"s3://bucket/out/"},"ExecutionParameters":%s}'
+    for levels, code in (500, 200), (600, 400), (2046, 400):
+        status, reply = call(pond, "AmazonAthena.StartQueryExecution", start % (b"[" * levels + b"]" * levels))
+        tap.equal(status, code, f"{levels} levels in a list of parameters")
+    tap.equal(pond.stop(), 0, "the lake ends")
+    pond.start()
+    tap.ok(serves(pond), "and opens with what it holds")
+
+
+def statements(pond):
+    """Athena's statements about the catalog, cut and of other letters."""
+    out = {"OutputLocation": "s3://bucket/out/"}
+    for text, reason in {
+        "SHOW TABLES IN \u00e9": "Database \u00e9 not found.",
+        "SHOW TABLES IN d0 `": "the quote ` is not closed",
+        "SHOW TABLES IN d0 'x": "the quote ' is not closed",
+        "DROP TABLE ``.``": "Database  not found.",
+        "CREATE DATABASE ``": "mismatched input",
+        "SHOW TABLES IN " + "\u00e9" * 256: "too long",
+        "CREATE DATABASE " + "x" * 510 + "\u00e9": "too long",
+    }.items():
+        status, reply = call(pond, "AmazonAthena.StartQueryExecution", {"QueryString": text, "ResultConfiguration": out})
+        ended = {"State": "QUEUED"}
+        while status == 200 and ended["State"] in ("QUEUED", "RUNNING"):
+            time.sleep(0.02)
+            _, found = call(pond, "AmazonAthena.GetQueryExecution", reply)
+            ended = found["QueryExecution"]["Status"]
+        tap.ok(reason in ended.get("StateChangeReason", ""), text[:40], status, ended)
+    tap.ok(serves(pond), "the lake serves on")
+
+
+def names(pond):
+    """What stands between the parts of a key in the store is part of no name."""
+    glue = {"DatabaseName": "d0", "TableName": "k"}
+    key = [{"Name": "p", "Type": "string"}, {"Name": "q", "Type": "string"}]
+    call(pond, "AWSGlue.CreateTable", {"DatabaseName": "d0", "TableInput": {"Name": "k", "PartitionKeys": key}})
+    for target, body in {
+        "CreateDatabase": {"DatabaseInput": {"Name": "d0\x1fk"}},
+        "CreateTable": {"DatabaseName": "d0", "TableInput": {"Name": "a\x1fb"}},
+        "CreatePartition": {**glue, "PartitionInput": {"Values": ["a\x1fb", "c"]}},
+        "GetTables": {"DatabaseName": "d0\x1fk"},
+    }.items():
+        status, reply = call(pond, "AWSGlue." + target, body)
+        tap.equal((status, reply.get("__type")), (400, "InvalidInputException"), f"{target}: a control character in a name")
+
+
 def lists(pond):
     paths = ("/bucket?list-type=2&delimiter=%2F&prefix=", "/bucket?list-type=2&delimiter=", "/bucket?marker=",
              "/bucket?list-type=2&start-after=", "/bucket?list-type=2&continuation-token=", "/bucket/a/b?uploadId=")
@@ -248,6 +296,24 @@ def frame(kind, flags, stream, payload=b""):
     return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
 
 
+def half_prefaces(pond):
+    """Of HTTP/2 and ended: closed at once, rather than looked at again and again until the timeout."""
+    for n in range(1, len(PREFACE)):
+        sock = connect(pond)
+        sock.settimeout(40)
+        sock.sendall(PREFACE[:n])
+        sock.shutdown(socket.SHUT_WR)
+        try:
+            closed = sock.recv(1) == b""
+        except OSError as error:
+            closed = not isinstance(error, TimeoutError)
+        sock.close()
+        if not closed:
+            tap.ok(False, f"{n} bytes of the preface: closed")
+            break
+    tap.ok(serves(pond), "prefaces of HTTP/2 that end")
+
+
 def http2(pond):
     hello = PREFACE + frame(SETTINGS, 0, 0)
     window = frame(WINDOW_UPDATE, 0, 0, b"\x7f\xff\xff\xff")
@@ -314,12 +380,16 @@ with lake.Lake() as pond:
     integers(pond)
     types(pond)
     lists(pond)
+    names(pond)
+    statements(pond)
     http1(pond)
+    half_prefaces(pond)
     http2(pond)
     deadline = time.monotonic() + 10
     while descriptors(pond) > before + 8 and time.monotonic() < deadline:
         time.sleep(0.05)
     tap.ok(descriptors(pond) <= before + 8, "no descriptor is left open", before, descriptors(pond))
     print(f"# {resident(pond)} MiB resident")
+    deep(pond)
     tap.equal(pond.stop(), 0, "and the lake ends as it should")
 tap.done()

@@ -26,10 +26,18 @@ typedef struct statement {
 
 /* --- words --- */
 
+/* Bytes up to the closing quote; without one, those of a word: letters beyond ASCII are letters. */
+static size_t word_length(const char *p, char quote) {
+    size_t n = 0;
+    while (p[n] && (quote ? p[n] != quote
+                          : isalnum((unsigned char)p[n]) || (unsigned char)p[n] >= 0x80 ||
+                                strchr("_-$@", p[n])))
+        n++;
+    return n || quote ? n : 1;
+}
+
 static bool split(statement *s, const char *p, kn_err *err) {
     while (*p) {
-        char *word = s->words[s->count];
-        size_t n = 0;
         if (isspace((unsigned char)*p) || *p == ';') {
             p++;
             continue;
@@ -38,18 +46,15 @@ static bool split(statement *s, const char *p, kn_err *err) {
             p += strcspn(p, "\n");
             continue;
         }
-        if (s->count == WORDS_MAX)
-            return kn_fail(err, KN_EINVAL, "SYNTAX_ERROR: the statement is too long");
         char quote = *p == '`' || *p == '"' || *p == '\'' ? *p++ : '\0';
-        while (*p && n < WORD_MAX - 1 &&
-               (quote ? *p != quote : (isalnum((unsigned char)*p) || strchr("_-$@", *p))))
-            word[n++] = *p++;
-        if (quote && *p == quote)
-            p++;
-        else if (n == 0)
-            word[n++] = *p++;
-        word[n] = '\0';
-        s->count++;
+        size_t n = word_length(p, quote);
+        if (s->count == WORDS_MAX || n >= WORD_MAX)
+            return kn_fail(err, KN_EINVAL, "SYNTAX_ERROR: the statement is too long");
+        if (quote && !p[n])
+            return kn_fail(err, KN_EINVAL, "SYNTAX_ERROR: the quote %c is not closed", quote);
+        memcpy(s->words[s->count], p, n);
+        s->words[s->count++][n] = '\0';
+        p += n + (quote != '\0');
     }
     return true;
 }
@@ -265,7 +270,7 @@ static bool forgiven(bool ok, bool forgive, const char *code, const kn_err *err)
 
 static bool create_database(statement *s, kn_err *err) {
     bool forgive = take(s, "IF") && take(s, "NOT") && take(s, "EXISTS");
-    if (s->at >= s->count)
+    if (!*word(s, s->at))
         return fail_here(s, err);
     json_t *input = json_pack("{s:s}", "Name", word(s, s->at++));
     while (s->at < s->count) {

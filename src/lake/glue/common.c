@@ -4,6 +4,15 @@
 #include "base/time.h"
 #include "lake/glue/parts.h"
 
+/* Control characters are in no name, so that the one between the parts of a key is in none. */
+static bool check_name(const char *name, kn_err *err) {
+    for (; *name; name++)
+        if ((unsigned char)*name < ' ' && *name != '\t')
+            return kn_fail_aws(err, 400, "InvalidInputException",
+                               "A name or a partition value must not hold control characters");
+    return true;
+}
+
 /* Appends the name in lower case, as Glue keeps it. */
 static void lower(kn_buf *out, const char *name) {
     for (; *name; name++)
@@ -17,8 +26,9 @@ bool kn_glue_key(kn_buf *key, const char *database, const char *table, kn_err *e
         kn_buf_char(key, '\x1f');
         lower(key, table);
     }
-    return kn_buf_ok(key) ||
-           kn_fail_aws(err, 400, "InvalidInputException", "The name of a table is too long");
+    if (!kn_buf_reserve(key, 0)) /* also an empty name has its NUL */
+        return kn_fail_aws(err, 400, "InvalidInputException", "The name of a table is too long");
+    return check_name(database, err) && (!table || check_name(table, err));
 }
 
 bool kn_glue_partition_key(kn_buf *key, const char *database, const char *table,
@@ -37,6 +47,8 @@ bool kn_glue_partition_key(kn_buf *key, const char *database, const char *table,
         if (!json_is_string(value))
             return kn_fail_aws(err, 400, "InvalidInputException",
                                "A partition value must be a string");
+        if (!check_name(json_string_value(value), err))
+            return false;
         kn_buf_char(key, '\x1f');
         kn_buf_cstr(key, json_string_value(value));
     }
