@@ -389,7 +389,9 @@ function find(value, folder)
     for _, name in ipairs(locale.names) do
       if name == value then return locale.get(name) end
     end
-    refuse("there is no locale %q%s", value, blame.suggestion(value, locale.names))
+    local nearest = blame.suggestion(value, locale.names)
+    refuse("there is no locale %q%s", value, nearest ~= "" and nearest or "; there are "
+      .. table.concat(locale.names, ", ") .. ", and files and tables of your own")
   elseif type(value) == "table" then
     local meta = getmetatable(value)
     if meta == Locale then return value end
@@ -403,7 +405,8 @@ end
 function locale.get(name)
   local found = built_in[name]
   if not found then
-    found = new(require("kinessis.locales." .. name), name, "", name ~= "en_US" and locale.get "en_US" or nil)
+    local given = require("kinessis.locales." .. name)
+    found = new(given, name, "", name ~= "en_US" and locale.get(given.base or "en_US") or nil)
     built_in[name] = found
   end
   return found

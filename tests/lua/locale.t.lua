@@ -244,7 +244,7 @@ tap.raises(function() fake.locale "de_DD" end,
 tap.raises(function() return fake.de end, 'fake has no provider "de"', "a provider that is not there")
 tap.raises(function() return fake.locale("de_DE").frist_name() end, 'did you mean "first_name"', "in a catalogue too")
 tap.raises(function() return kinessis.schema("t", { { "a", 1 } }, { locale = "xx" }) end,
-  'schema t: there is no locale "xx"', "a schema's unknown locale")
+  'schema t: there is no locale "xx"; there are de_DE, en_GB, en_US, es_ES,', "a schema's unknown locale")
 tap.raises(function() return kinessis.schema("t", { { "a", 1 } }, { local_ = "xx" }) end,
   'schema t: a schema has no option string "local_"', "an unknown option of a schema")
 tap.raises(function() return kinessis.schema("t", { { "a", 1 } }, "de_DE") end,

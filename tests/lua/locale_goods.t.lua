@@ -131,6 +131,13 @@ local whole = kinessis.schema("t", { { "j", fake.job() }, { "p", fake.product() 
 tap.is(whole:sample(1, { seed = seed, from = 40 })[1], whole:sample(41, { seed = seed })[41],
   "record 40 alone is the same")
 
+-- ---- a locale of the library with a base ----
+
+package.loaded["kinessis.locales.de_XX"] = { name = "de_XX", base = "de_DE", department = "Amt" }
+local based = locale.get "de_XX"
+tap.ok(based.department[1] == "Amt" and based.job_title == de.job_title and based.cities == de.cities,
+  "what a locale of the library leaves out is of its base")
+
 -- ---- a user's locale ----
 
 all(records({ { "j", fake.job() }, { "d", fake.department() } }, 100, { locale = { name = "xx_XX" } }), function(r)
