@@ -154,6 +154,12 @@ tap.ok(all(values(fake.user_agent(), 1000), function(v)
   local revision, version = v:match "rv:(%d+)%.0.*Firefox/(%d+)%.0$"
   return revision == version
 end), "user_agent: Firefox says its version twice")
+tap.ok(all(values(fake.user_agent(), 1000), function(v)
+  local edge = v:match "Edg/(%d+)"
+  local major, minor = v:match "iPhone OS (%d+)_(%d+)"
+  return not edge and not major or edge and edge == v:match "Chrome/(%d+)"
+    or major and v:find(("Version/%s.%s "):format(major, minor), 1, true)
+end), "user_agent: so do Edge and iPhones")
 
 -- ---- sequences end ----
 
@@ -272,6 +278,9 @@ refused(fake.between("2022-02-03", "2022-02-02"), "from 2022-02-03 is after to 2
 refused(fake.date("0000-12-31"), 'from must be of the years 1 to 9999, not string "0000-12-31"')
 refused(fake.between("2022-02-03", 1e15), "to must be of the years 1 to 9999, not 1e+15 (seconds since 1970)")
 refused(fake.between("yesterday", 1), 'from must be a time like "2022-02-02"')
+refused(fake.business_hours(),
+  'from must be a time like "2022-02-02" or "2022-02-02T15:17:07Z", or seconds since 1970, not nil')
+refused(fake.concat("a", fake.integer), "part 2: fake.integer is a provider: write fake.integer()")
 refused(fake.past("1 year"), 'within must be a duration like "30d"')
 refused(fake.business_hours("2022-01-01", "2022-01-02"), "there is no working day from 2022-01-01 to 2022-01-02")
 refused(fake.business_hours("2022-01-01", "2022-01-09", "18:00"), "open 18:00 is not before close 17:00")

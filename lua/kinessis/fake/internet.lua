@@ -231,13 +231,18 @@ local function chrome(system)
     ".0.0.0 Safari/537.36" }
 end
 
-local function firefox(system)
-  local version = {} -- the number stands twice
-  local function same()
-    local made = number(100, 133)
-    made.draw = version
+-- A number that stands in a text as often as it is called, and is the same each time.
+local function repeated(min, max)
+  local draw = {}
+  return function()
+    local made = number(min, max)
+    made.draw = draw
     return made
   end
+end
+
+local function firefox(system)
+  local same = repeated(100, 133)
   return text { "Mozilla/5.0 (", system, "; rv:", same(), ".0) Gecko/20100101 Firefox/", same(), ".0" }
 end
 
@@ -247,8 +252,9 @@ internet.user_agent = {
   example = "fake.user_agent()", shows = '^"Mozilla/5%.0 %(',
   make = function()
     local windows, mac = "Windows NT 10.0; Win64; x64", "Macintosh; Intel Mac OS X 10_15_7"
-    local iphone = text { "Mozilla/5.0 (iPhone; CPU iPhone OS ", number(15, 18), "_", number(0, 6),
-      " like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/", number(15, 18), ".", number(0, 6),
+    local major, minor, edition = repeated(15, 18), repeated(0, 6), repeated(100, 131)
+    local iphone = text { "Mozilla/5.0 (iPhone; CPU iPhone OS ", major(), "_", minor(),
+      " like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/", major(), ".", minor(),
       " Mobile/15E148 Safari/604.1" }
     local safari = text { "Mozilla/5.0 (", mac, ") AppleWebKit/605.1.15 (KHTML, like Gecko) Version/", number(15, 18),
       ".",
@@ -257,8 +263,8 @@ internet.user_agent = {
       "; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/",
       number(100, 131), ".0.0.0 Mobile Safari/537.36" }
     local edge = text { "Mozilla/5.0 (", windows,
-      ") AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36 Edg/",
-      number(100, 131), ".0.0.0" }
+      ") AppleWebKit/537.36 (KHTML, like Gecko) Chrome/", edition(),
+      ".0.0.0 Safari/537.36 Edg/", edition(), ".0.0.0" }
     local cases = { chrome(windows), android, iphone, chrome(mac), edge, safari, firefox(windows),
       chrome "X11; Linux x86_64",
       firefox "X11; Linux x86_64" }

@@ -124,7 +124,10 @@ local nested = { array = true, map = true, struct = true }
 -- What can stand inside of a string: text, and numbers and booleans that are always there.
 local function check_part(i, part)
   if math.type(part) then return tostring(part) end
-  if not provider.is(part) then return provider.string("part " .. i, part) end
+  if not provider.is(part) then
+    provider.check_called("part " .. i, part)
+    return provider.string("part " .. i, part)
+  end
   if part.op == "optional" then
     provider.refuse("part %s may be absent, which a string cannot show", i)
   elseif part.op == "script" or nested[part.type:match "^%a+"] or part.type == "string" and not part.text then

@@ -95,10 +95,11 @@ local function read_moment(name, v, at_end)
   local seconds = v
   if type(v) == "string" then
     seconds = sys.parse_iso(v)
-    if not seconds then
-      provider.refuse('%s must be a time like "2022-02-02" or "2022-02-02T15:17:07Z", not %s', name, blame.show(v))
-    end
-    if at_end and not v:find("T", 1, true) then seconds = seconds + 86399.999 end
+    if seconds and at_end and not v:find("T", 1, true) then seconds = seconds + 86399.999 end
+  end
+  if type(seconds) ~= "number" then
+    provider.refuse('%s must be a time like "2022-02-02" or "2022-02-02T15:17:07Z", or seconds since 1970, not %s',
+      name, blame.show(v))
   end
   provider.number(name, seconds)
   if seconds * 1000 < first or seconds * 1000 >= last + 1 then
