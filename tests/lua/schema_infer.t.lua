@@ -82,6 +82,16 @@ do
   tap.like(codes, '{ "clock", fake.regex(', "or times")
 end
 
+do
+  local _, made = of_lines { '{"v":1.5e308}', '{"v":-1.5e308}' }
+  local sound = 0
+  for _, record in ipairs(made.records:sample(100, { seed = seed })) do
+    local v = cjson.decode(record).v
+    sound = sound + (v >= -1.5e308 and v <= 1.5e308 and 1 or 0)
+  end
+  tap.is(sound, 100, "a range that is more than a number")
+end
+
 -- ---- before 1970 ----
 
 do

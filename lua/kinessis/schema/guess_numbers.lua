@@ -71,8 +71,11 @@ local function uniform(n, form)
   if form.digits then
     return ("fake.decimal(%s, %s, %d)"):format(least, most, form.digits), "numbers of this range, each as likely"
   end
-  return ('fake.derive(function(ctx) return %s + (%s - %s) * ctx.random() end, "double")'):format(least, most, least),
-    "numbers of this range, each as likely"
+  local text = 'fake.derive(function(ctx) return %s + (%s - %s) * ctx.random() end, "double")'
+  if n.most - n.least == math.huge then -- more than a number is
+    text = 'fake.derive(function(ctx) local u = ctx.random() return (1 - u) * %s + u * %s end, "double")'
+  end
+  return text:format(least, most, least), "numbers of this range, each as likely"
 end
 
 -- Prices as shops make them: all sampled ones end as those of fake.price do, and their units are even.
