@@ -33,6 +33,14 @@ local function finds(result, rule, level, field, fragment)
 end
 
 local id = { "id", fake.uuid() }
+do
+  local line = debug.getinfo(1, "l").currentline + 1
+  local function of_no_kind() return print end
+  local made, err = pcall(run, { id, { "f", of_no_kind } })
+  local text = tostring(err)
+  tap.ok(not made and text:find(("schema_check.t.lua:%d: the function returned a function"):format(line), 1, true)
+    and not text:find("samples.lua", 1, true), "what a function returns is blamed on it", text)
+end
 local good = run { id, { "at", fake.now() }, { "n", fake.integer(1, 9) }, { "d", fake.decimal(0, 9, 2) },
   { "o", { { "b", fake.boolean() } } }, { "maybe", fake.optional(fake.integer(1, 2), 0.5) },
   { "f", function(ctx) return ctx.random(9) end, type = "int" } }

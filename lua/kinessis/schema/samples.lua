@@ -9,6 +9,7 @@ local samples = {}
 
 local active -- what is called while records are made: list of { what =, path = }, or nil
 local making -- the path of the field whose function runs, or nil
+local called, watcher -- the function that was called last, and the one of ours that called it
 
 -- What depends on more than its arguments.
 local impure = {
@@ -57,12 +58,14 @@ local function watch(schema, values)
     local original = holder.fn
     if originals[holder] then return end
     originals[holder] = original
-    holder.fn = function(ctx)
-      making = path
+    local watching
+    function watching(ctx)
+      making, called, watcher = path, original, watching
       local value = original(ctx)
       making = nil
       return value
     end
+    holder.fn = watching
   end
   show.walk(schema.fields, function(path, field)
     each_function(field, function(holder) replace(holder, path) end)
@@ -74,6 +77,20 @@ local function watch(schema, values)
     schema.plans, making = plans, nil
     for holder, original in pairs(originals) do holder.fn = original end
   end })
+end
+
+local function place_of(fn)
+  local where = debug.getinfo(fn, "S")
+  return where.short_src .. ":" .. where.linedefined
+end
+
+-- What a function returned is blamed on the one that watches it: names the function of the script instead.
+local function told(err)
+  if type(err) ~= "string" or not watcher then return err end
+  local first, last = err:find(place_of(watcher) .. ": the function returned", 1, true)
+  if not first then return err end
+  return err:sub(1, first - 1) .. place_of(called) .. ": the function returned"
+    .. err:sub(last + 1):gsub("\nstack traceback:.*", "")
 end
 
 local function run(plan, clock, first, last, step)
@@ -112,7 +129,7 @@ function samples.take(scenario, count)
   local ok, texts, keys = pcall(run, plan, clock, 0, count - 1, 1)
   local calls = active
   active = nil
-  if not ok then error(texts, 0) end
+  if not ok then error(told(texts), 0) end
   local found = { texts = texts, keys = keys, records = {}, calls = {}, unstable = {}, longest = plan:max_length() }
   for i, text in ipairs(texts) do found.records[i] = assert(json.read(text)) end
   for _, call in pairs(calls) do found.calls[#found.calls + 1] = call end
