@@ -119,6 +119,11 @@ all(records({
 }, 200, { locale = "de_DE" }), function(r) return forms[r.gender][r.job] and forms[r.to.gender][r.to.job] end,
   "two people, two jobs")
 
+for _, name in ipairs { "de_DE", "ja_JP" } do
+  all(records({ { "job", fake.job() }, { "text", fake.template("{job}") } }, 50, { locale = name }),
+    function(r) return r.job == r.text end, name .. ": in a text, the job is the record's")
+end
+
 local mixed, of_mix = fake.locales { de_DE = 1, en_US = 1 }, { DE = 0, US = 0 }
 local departments = { DE = set(de.department), US = set(english.department) }
 all(records({ { "country", mixed.country_code() }, { "department", mixed.department() } }, 400), function(r)

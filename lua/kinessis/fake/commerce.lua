@@ -257,9 +257,11 @@ commerce.department = {
   make = function() return about.words(function(words) return provider.pick(words.department) end) end,
 }
 
--- The title in the person's gender, where the language has two forms of it.
-local function job_title(record, titles)
-  if titles.male == titles.female then return pick(titles.male) end
+-- The title in the person's gender, where the language has two forms of it; the person's own, where it is all of
+-- the job.
+local function job_title(record, words)
+  local titles = words.job_title
+  if titles.male == titles.female and words.job_format ~= "{job_title}" then return pick(titles.male) end
   return about.by_gender(record, titles, record.stream("given", "job", true))
 end
 
@@ -270,7 +272,7 @@ commerce.job = about.declare {
   make = function(record, words)
     return {
       parts = about.parts(words.job_format, function(name)
-        return name == "job_title" and job_title(record, words.job_title) or pick(words[name])
+        return name == "job_title" and job_title(record, words) or pick(words[name])
       end),
     }
   end,
