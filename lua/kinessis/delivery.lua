@@ -68,16 +68,18 @@ local function state_path(scenario, values)
   return nil
 end
 
+-- Before anything is made: what cannot go with --resume, or without.
+local function check_resume(values)
+  if values.changed and not values.resume then options.usage "--changed goes with --resume" end
+  for _, name in ipairs(values.resume and { "seed", "amount", "start", "step" } or {}) do
+    if values[name] then options.usage("--%s does not go with --resume: the run goes on as it began", name) end
+  end
+end
+
 --- What the run goes on from.
 --- @return the state, or nil; and an error
 local function last_state(path, values, list)
-  if not values.resume then
-    if values.changed then options.usage "--changed goes with --resume" end
-    return nil
-  end
-  for _, name in ipairs { "seed", "amount", "start", "step" } do
-    if values[name] then options.usage("--%s does not go with --resume: the run goes on as it began", name) end
-  end
+  if not values.resume then return nil end
   local last, err = state.read(path)
   if not last then return nil, err end
   local ok
@@ -124,6 +126,7 @@ end
 
 local function prepare(self)
   local scenario, values = self.scenario, self.values
+  check_resume(values)
   if values.metrics then
     local page, problem = metrics.open(values.metrics)
     if not page then return nil, problem end

@@ -99,6 +99,10 @@ LUA
 ok "run: a mistake is found before anything is made" run_is 1 err 'key.lua:2: scenario.to.partition_key: schema n: there is no field "m"' \
     run "$cd_folder/key.lua" --data "$cd_folder/none"
 ok "run: and told in one line, without lines of ours" same "$(wc -l <"$cd_folder/err" | tr -d ' ')" 1
+ok "run: nor where options do not go together" run_is 2 err "--changed goes with --resume" \
+    run scripts/quickstart.lua --changed --data "$cd_folder/none"
+ok "run: whichever they are" run_is 2 err "--seed does not go with --resume" \
+    run scripts/quickstart.lua --resume --seed 1 --data "$cd_folder/none"
 ok "run: no lake was made" test ! -e "$cd_folder/none"
 
 # Were stdout's descriptor free, the lake would open a file there, and the records would go into it.
