@@ -228,6 +228,21 @@ def names(pond):
         tap.equal((status, reply.get("__type")), (400, "InvalidInputException"), f"{target}: a control character in a name")
 
 
+def expressions(pond):
+    """Of a few characters, that would take gigabytes written out."""
+    for text, code in {
+        "(((a{255}){255}){255}){255}": 400,
+        "(" * 40 + "a" + "+)" * 40: 400,
+        "(((a{1,}){9999999999})": 400,
+        "(" * 1000: 400,
+        "k{1,3}|[a-f0-9]{8}(-[a-f0-9]{4}){3}-[a-f0-9]{12}": 200,
+        "(k+)+": 200,
+        "[": 400,
+    }.items():
+        status, reply = call(pond, "AWSGlue.GetTables", {"DatabaseName": "d0", "Expression": text})
+        tap.equal(status, code, f"tables by the expression {text[:30]}")
+
+
 def lists(pond):
     paths = ("/bucket?list-type=2&delimiter=%2F&prefix=", "/bucket?list-type=2&delimiter=", "/bucket?marker=",
              "/bucket?list-type=2&start-after=", "/bucket?list-type=2&continuation-token=", "/bucket/a/b?uploadId=")
@@ -381,6 +396,7 @@ with lake.Lake() as pond:
     types(pond)
     lists(pond)
     names(pond)
+    expressions(pond)
     statements(pond)
     http1(pond)
     half_prefaces(pond)

@@ -194,11 +194,12 @@ static bool get_tables(kn_op_call *call, kn_err *err) {
         kn_buf_printf(&pattern, "^(%s)$", expression);
     bool ok =
         kn_glue_key(&prefix, database, "", err) && kn_glue_need_database(call->lake, database, err);
-    bool compiled = ok && expression && kn_buf_ok(&pattern) &&
+    bool compiled = ok && expression && kn_buf_ok(&pattern) && kn_glue_pattern_fits(expression) &&
                     regcomp(&regex, pattern.p, REG_EXTENDED | REG_NOSUB | REG_ICASE) == 0;
     if (ok && expression && !compiled)
         ok = kn_fail_aws(err, 400, "InvalidInputException",
-                         "Expression is not a regular expression: %.200s", expression);
+                         "Expression is not a regular expression, or is too large: %.200s",
+                         expression);
     ok = ok && kn_glue_list(call, KN_GLUE_TABLE, prefix.p, "TableList", 100, name_matches,
                             compiled ? &regex : NULL, err);
     if (compiled)

@@ -36,6 +36,9 @@ KN_MUST_CHECK bool kn_glue_list(kn_op_call *call, const char *kind, const char *
                                 const char *member, size_t limit, kn_glue_accept *accept,
                                 void *context, kn_err *err);
 
+/* Whether a regular expression that a client sent takes little enough memory. */
+bool kn_glue_pattern_fits(const char *text);
+
 /* Seconds since the epoch, now. */
 json_t *kn_glue_now(void);
 
