@@ -69,7 +69,7 @@ static bool http_serve_one(http_server *s, int i) {
         return false;
     char after = bytes[head + length];
     bytes[head + length] = '\0';
-    static char reply[1 << 20];
+    static _Thread_local char reply[1 << 20]; /* a test may have several servers */
     bool drop = false;
     size_t n = s->script(s->context, s->requests++, bytes, bytes + head, length, reply,
                          sizeof reply, &drop);

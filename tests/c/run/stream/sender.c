@@ -25,7 +25,7 @@ typedef struct stream {
     int refuse_listings; /* so many of them; 0: all */
     bool quiet_messages; /* no shard in them */
     int answers;         /* so many answers are 500, after it acted */
-    int arrived[NUMBERS];
+    _Atomic int arrived[NUMBERS];
     _Atomic int came; /* different ones */
     int listings, puts, entries, refused, strays, aggregates, bad;
     int others; /* records in other shards than the throttled one */
