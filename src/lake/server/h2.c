@@ -23,8 +23,9 @@
 
 typedef struct h2_stream h2_stream;
 
-typedef struct h2_connection {
+typedef struct kn_server_h2 {
     kn_server_shared *shared;
+    pthread_t thread;
     nghttp2_session *session;
     int fd;
     h2_stream *streams;   /* open */
@@ -287,8 +288,18 @@ static void serve(h2_connection *c) {
     }
 }
 
+void kn_server_h2_join(kn_server_h2 *ended) {
+    if (!ended)
+        return;
+    pthread_join(ended->thread, NULL);
+    free(ended);
+}
+
+/* A thread that ends waits for the one that ended before it, and the server for the last: so that
+ * none still ends while the process does, and few are ever waited for. */
 static void *run(void *context) {
     h2_connection *c = context;
+    c->thread = pthread_self();
     if (session_open(c))
         serve(c);
     nghttp2_session_del(c->session); /* it closes no streams */
@@ -296,26 +307,22 @@ static void *run(void *context) {
         stream_free(c, c->streams);
     close(c->fd);
     kn_server_shared *shared = c->shared;
-    free(c);
     atomic_fetch_sub(&shared->connections, 1);
-    atomic_fetch_sub(&shared->h2_threads, 1); /* the last touch: the server may be freed now */
+    kn_server_h2_join(atomic_exchange(&shared->h2_ended, c));
+    atomic_fetch_sub(&shared->h2_threads, 1);
     return NULL;
 }
 
 void kn_server_h2_start(kn_server_shared *shared, int fd) {
     h2_connection *c = calloc(1, sizeof *c);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_t thread;
     if (c)
         *c = (h2_connection){.shared = shared, .fd = fd};
     atomic_fetch_add(&shared->h2_threads, 1);
-    if (!c || pthread_create(&thread, &attributes, run, c) != 0) {
+    if (!c || pthread_create(&thread, NULL, run, c) != 0) {
         free(c);
         close(fd);
         atomic_fetch_sub(&shared->connections, 1);
         atomic_fetch_sub(&shared->h2_threads, 1);
     }
-    pthread_attr_destroy(&attributes);
 }

@@ -7,11 +7,14 @@
 
 #include <stdatomic.h>
 
+typedef struct kn_server_h2 kn_server_h2; /* a connection */
+
 /* What the parts of the server share. */
 typedef struct kn_server_shared {
     kn_server_config config;
     atomic_uint connections; /* open now */
     atomic_uint h2_threads;
+    kn_server_h2 *_Atomic h2_ended; /* whose thread ended last; NULL: none did */
     atomic_uint answering; /* requests between their last byte and the end of their reply */
     atomic_bool closing;
     int closing_fd; /* an eventfd, readable once closing */
@@ -25,6 +28,8 @@ void kn_server_h1_close(kn_server_h1 *h1);
 
 /* HTTP/2: a thread for the socket, which counts itself out of shared->connections. */
 void kn_server_h2_start(kn_server_shared *shared, int fd);
+/* Waits for its thread, and frees it; NULL is allowed. */
+void kn_server_h2_join(kn_server_h2 *ended);
 
 #define KN_INCOMING_FIELDS 128
 

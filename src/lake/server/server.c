@@ -211,6 +211,7 @@ void kn_server_close(kn_server *server) {
     kn_server_h1_close(server->h1);
     while (atomic_load(&server->shared.h2_threads)) /* HTTP/2: each has its own deadline */
         kn_sleep_ms(2);
+    kn_server_h2_join(server->shared.h2_ended);
     if (server->shared.closing_fd >= 0)
         close(server->shared.closing_fd);
     free(server);
