@@ -190,15 +190,9 @@ static void *run_thread(void *context) {
 
 /* With the mutex held: waits for the condition, at most so long. */
 static void wait_ms(pthread_cond_t *condition, pthread_mutex_t *mutex, long ms) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
-    pthread_cond_timedwait(condition, mutex, &until);
+    uint64_t end = kn_time_monotonic_ns() + (uint64_t)ms * 1000000;
+    struct timespec until = {(time_t)(end / 1000000000), (long)(end % 1000000000)};
+    pthread_cond_clockwait(condition, mutex, CLOCK_MONOTONIC, &until);
 }
 
 static void *interrupt_thread(void *context) {
@@ -346,7 +340,7 @@ static void cancel_queued(kn_athena_pool *pool, job *j) {
 }
 
 void kn_athena_pool_cancel(kn_athena_pool *pool, const char *id) {
-    int64_t deadline = kn_time_now_ms() + CANCEL_WAIT_MS;
+    uint64_t deadline = kn_time_monotonic_ns() + CANCEL_WAIT_MS * UINT64_C(1000000);
     pthread_mutex_lock(&pool->mutex);
     job *j = find(pool, id);
     if (j && !j->running) {
@@ -354,7 +348,7 @@ void kn_athena_pool_cancel(kn_athena_pool *pool, const char *id) {
     } else if (j) {
         j->cancelled = true;
         pthread_cond_broadcast(&pool->cancel);
-        while (find(pool, id) && kn_time_now_ms() < deadline)
+        while (find(pool, id) && kn_time_monotonic_ns() < deadline)
             wait_ms(&pool->done, &pool->mutex, CANCEL_WAIT_MS);
     }
     pthread_mutex_unlock(&pool->mutex);
