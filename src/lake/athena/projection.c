@@ -394,7 +394,8 @@ bool kn_projection_open(const json_t *table, int64_t now_ms, kn_projection **out
     bool ok = read_columns(p, err);
     if (ok) {
         template_of(p, &text);
-        ok = kn_buf_check(&text, "the template", err) && compile_template(p, text.p, now_ms, err);
+        ok = kn_buf_check(&text, "the template", err) &&
+             compile_template(p, kn_buf_view(&text).p, now_ms, err);
     }
     kn_buf_free(&text);
     if (ok)

@@ -128,6 +128,11 @@ static void check_errors(void) {
     json_t *plain = json_pack("{s:{}}", "Parameters");
     tap_ok(kn_projection_open(plain, now(), &p, &err) && !p, "a table without projection");
     json_decref(plain);
+    json_t *nowhere = json_pack("{s:{s:s}}", "Parameters", "projection.enabled", "true");
+    tap_ok(kn_projection_open(nowhere, now(), &p, &err) && p, "one without location and columns");
+    tap_is_str(kn_projection_prefix(p), "", "... whose objects begin with anything");
+    kn_projection_close(p);
+    json_decref(nowhere);
 }
 
 int main(void) {
