@@ -7,6 +7,9 @@
 
 enum { RANDOM_STRING = 11, CONFIGURED_MAX = 1024 };
 
+/* Wednesday, September 24, 2025, 23:59:59.999: no other moment takes more characters. */
+static const int64_t LONGEST_MS = 1758758399999;
+
 static bool invalid(kn_err *err, const char *what, kn_slice part, const char *why) {
     return kn_fail_aws(err, 400, "InvalidArgumentException", "%s '%.*s' %s", what, (int)part.n,
                        part.p, why);
@@ -277,7 +280,8 @@ bool kn_prefix_check(const char *prefix, const char *error_prefix, kn_err *err) 
     kn_buf out;
     kn_buf_init(&out, 1 << 16);
     bool ok = false;
-    expansion data = {0}, error = {.error_type = "format-conversion-failed"};
+    expansion data = {.arrival_ms = LONGEST_MS};
+    expansion error = {.arrival_ms = LONGEST_MS, .error_type = "format-conversion-failed"};
     if (prefix && !expand_limited(prefix, &data, &out, err))
         goto out;
     if (error_prefix && !expand_limited(error_prefix, &error, &out, err))

@@ -121,6 +121,9 @@ int main(void) {
     tap_ok(!kn_prefix_check(longest, NULL, &err), "513 evaluated characters are refused");
     longest[512] = '\0';
     tap_ok(kn_prefix_check(longest, NULL, &err), "512 are not");
+    memcpy(longest + 495, "!{timestamp:MMMMEEEE}", 22); /* JanuaryThursday: 510 in all, in 1970 */
+    tap_ok(!kn_prefix_check(longest, "e/!{firehose:error-output-type}", &err),
+           "what would be too long in some other month is refused");
 
     tap_is_str(key(NULL, NULL, NULL, ms), "2018/08/07/09/s-3-2018-08-07-09-05-03-", "default key");
     tap_is_str(key("in", NULL, NULL, ms), "in2018/08/07/09/s-3-2018-08-07-09-05-03-",
