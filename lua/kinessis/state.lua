@@ -32,7 +32,7 @@ function state.head(about)
   return line:match "^{ ?(.-) ?} ?$"
 end
 
--- A value of json.read as plain Lua; integers are exact.
+-- A value of json.read as plain Lua; integers are exact. In a list null is false: it has no holes.
 local function plain(value)
   if value.kind == "object" then
     local out = {}
@@ -40,7 +40,7 @@ local function plain(value)
     return out
   elseif value.kind == "array" then
     local out = {}
-    for i, item in ipairs(value.values) do out[i] = plain(item) end
+    for i, item in ipairs(value.values) do out[i] = plain(item) or false end
     return out
   elseif value.kind == "number" then
     return math.tointeger(tonumber(value.text)) or tonumber(value.text)
@@ -48,23 +48,44 @@ local function plain(value)
   return value.text or value.value
 end
 
-local counts = { "first", "claimed", "reserved" }
+local function is_integer(value) return math.type(value) == "integer" end
+local function is_count(value) return is_integer(value) and value >= 0 end
+local function is_text(value) return type(value) == "string" end
+local function or_absent(is) return function(value) return value == nil or is(value) end end
+local is_number = or_absent(function(value) return math.type(value) ~= nil end)
 
-local function is_count(value) return math.type(value) == "integer" and value >= 0 end
+local members = {
+  format = function(value) return value == 1 end,
+  scenario = or_absent(is_text), fingerprint = or_absent(is_text), target = or_absent(is_text),
+  started = or_absent(is_text),
+  seed = is_integer, first = is_count, claimed = is_count, reserved = is_count,
+  amount = or_absent(is_count), clock_start = is_number, clock_step = is_number,
+  part = or_absent(function(value) return type(value) == "table" and is_count(value[1]) and is_count(value[2]) end),
+}
+
+local function is_range(pair)
+  return type(pair) == "table" and is_count(pair[1]) and is_count(pair[2]) and pair[1] <= pair[2]
+end
+
+local function is_destination(to)
+  if type(to) ~= "table" or not (is_text(to.service) and is_text(to.name) and or_absent(is_count)(to.position))
+    or type(to.settled) ~= "table" then
+    return false
+  end
+  for _, range in ipairs(to.settled) do
+    if not is_range(range) then return false end
+  end
+  return true
+end
 
 local function is_state(read)
-  if type(read) ~= "table" or type(read.destinations) ~= "table" or read.format ~= 1 then return false end
-  for _, name in ipairs(counts) do
-    if not is_count(read[name]) then return false end
+  if type(read) ~= "table" or type(read.destinations) ~= "table" then return false end
+  for name, is in pairs(members) do
+    if not is(read[name]) then return false end
   end
-  if math.type(read.seed) ~= "integer" or not is_count(read.amount or 0) then return false end
-  if not math.type(read.clock_start or 0) or not math.type(read.clock_step or 0) then return false end
+  if read.amount and read.first + read.amount < read.first then return false end -- it has wrapped
   for _, to in ipairs(read.destinations) do
-    if type(to) ~= "table" or type(to.settled) ~= "table" then return false end
-    for _, range in ipairs(to.settled) do
-      local pair = type(range) == "table" and range or {}
-      if not is_count(pair[1]) or not is_count(pair[2]) or pair[1] > pair[2] then return false end
-    end
+    if not is_destination(to) then return false end
   end
   return true
 end
