@@ -4,9 +4,9 @@
 --- end, whole: whatever kills the command, no record is lost, and those that were sent before that may
 --- be sent once more.
 local aws_target = require "kinessis.target"
-local cjson = require "cjson"
 local core = require "kinessis.core.redrive"
 local count = require("kinessis.show").count
+local dead_letter = require "kinessis.dead_letter"
 local options = require "kinessis.options"
 local sys = require "kinessis.core.sys"
 local told = require "kinessis.summary"
@@ -16,24 +16,6 @@ local most_destinations = 4 -- KN_RUN_SINKS of the core
 local drain = 10 -- seconds
 
 local labels = { kinesis = "Kinesis", firehose = "Firehose" }
-
---- @return the letter: service, name, target, index, data, ...; or nil for a line that is none
-local function read_letter(line)
-  local ok, letter = pcall(cjson.decode, line)
-  if not ok or type(letter) ~= "table" then return nil end
-  if not labels[letter.service] or type(letter.name) ~= "string" then return nil end
-  for _, key in ipairs { "partition_key", "explicit_hash_key" } do
-    if letter[key] ~= nil and type(letter[key]) ~= "string" then return nil end
-  end
-  local data = letter.data
-  if type(letter.data_base64) == "string" then
-    data = require("kinessis.core.encoding").unbase64(letter.data_base64)
-  end
-  if type(data) ~= "string" then return nil end
-  letter.data = data
-  letter.index = math.tointeger(letter.index) or 0
-  return letter
-end
 
 local usual, most = 1 << 20, 10 << 20 -- bytes of a record that a stream takes
 
@@ -54,7 +36,7 @@ local function survey(path)
   local found = { list = {}, number = {}, targets = {}, target_list = {}, lines = 0, letters = 0 }
   for line in io.lines(path) do
     found.lines = found.lines + 1
-    local letter = read_letter(line)
+    local letter = dead_letter.read(line)
     if letter then
       found.letters = found.letters + 1
       local key = key_of(letter)
@@ -84,7 +66,7 @@ local function send(path, found, sender)
       stopped_at = number
       break
     end
-    local letter = read_letter(line)
+    local letter = dead_letter.read(line)
     local sink = letter and found.number[key_of(letter)]
     if not sink then
       other[number] = true
