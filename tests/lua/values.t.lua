@@ -135,6 +135,7 @@ tap.is(one(fake.regex "äö\\+"), "äö+", "regex: letters beyond ASCII, an esca
 tap.ok(distinct(values(fake.regex "[あ-お]", 300)) == 9, "regex: a range beyond ASCII")
 tap.ok(distinct(values(fake.regex "\\d{12}", 300)) == 300, "regex: each character draws")
 tap.ok(all(values(fake.pattern '\\#"?*\\\\#'), function(v) return v:find '^#"%u[%u%d]\\%d$' end), "pattern: escapes")
+tap.is(one(fake.pattern ""), "", "pattern: an empty one")
 
 -- ---- networks ----
 
