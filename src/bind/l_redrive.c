@@ -10,7 +10,8 @@
  *                                when nothing more can be sent
  *     sender:stops()          -> how often Ctrl-C was pressed since open
  *     sender:finish()         -> the summary, as a run's. After a Ctrl-C put() and finish() wait
- * for so long as drain says; after another not at all sender:close() */
+ *                                for so long as drain says; after another not at all
+ *     sender:close() */
 #include "base/align.h"
 #include "base/time.h"
 #include "bind/host.h"
