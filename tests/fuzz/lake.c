@@ -153,6 +153,8 @@ static void s3(unsigned method, char *text, const char *end, bool plain) {
     request.body = (kn_slice){rest, (size_t)(end - rest)};
     request.body_length = request.body.n;
     ask(&request, &response);
+    /* other buckets may hold keys of earlier inputs, which XML cannot */
+    plain = plain && (response.status >= 300 || strncmp(path, "/bkt", 4) == 0);
     if (plain && response.fd < 0 && kn_slice_starts(kn_buf_view(&response.body), KN_SLICE("<"))) {
         if (!kn_xml_parse(kn_buf_view(&response.body), &xml, &err))
             abort();

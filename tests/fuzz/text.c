@@ -103,6 +103,7 @@ static void page_tokens(kn_slice in) {
     size_t fixed = offsetof(kn_page_token, stream);
     if (in.n > fixed && in.p[fixed]) {
         memcpy(&t, in.p, fixed);
+        t.issued_ms &= INT64_MAX; /* none before 1970 is taken */
         t.kind = 's';
         size_t n = in.n - fixed < sizeof t.stream - 1 ? in.n - fixed : sizeof t.stream - 1;
         memcpy(t.stream, in.p + fixed, n);
