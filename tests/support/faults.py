@@ -32,7 +32,7 @@ import urllib.parse
 import aggregate
 import cbor
 
-BUSY = "ServiceUnavailableException"  # of a record of Firehose: a throttle, too
+BUSY = "ServiceUnavailableException"  # of Firehose: a throttle, too
 THROTTLES = ("ProvisionedThroughputExceededException", "LimitExceededException", "TooManyRequestsException")
 CBOR_TYPE = "application/x-amz-cbor-1.1"
 ALLOWED_SKEW = 300
@@ -316,10 +316,12 @@ class Server:
             for entry in taken:
                 for record in entry:
                     book[request.stream, record] += 1
-            if not told or status >= 500:
-                ledger.doubtful[request.stream] += len(request.records)
-            elif status == 429 or status != 200 and is_throttle(value_code(fault.body)):
+            code = value_code(fault.body)
+            busy = is_throttle(code) or request.operation == "PutRecordBatch" and code == BUSY
+            if told and (status == 429 or status != 200 and busy):
                 ledger.throttled[request.stream] += len(request.records)
+            elif not told or status >= 500:
+                ledger.doubtful[request.stream] += len(request.records)
             else:
                 hot = [i for i, code in fault.refuse.items() if is_throttle(code) or code == BUSY]
                 ledger.throttled[request.stream] += sum(len(request.entries[i]) for i in hot)
